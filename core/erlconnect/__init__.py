@@ -1,0 +1,1 @@
+"""Erlconnect: local Erlang tools talk to remote nodes as if these were local."""

@@ -1,0 +1,220 @@
+"""All that a plugin may import from erlconnect.
+
+A plugin is a module named by an entry point in the group ``erlconnect``. It registers ``Offer``
+objects through the hooks of ``erlconnect.hookspecs``; nothing here opens a connection.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, Protocol, runtime_checkable
+
+import pluggy
+import pydantic
+
+from erlconnect.distribution.names import NodeName
+from erlconnect.errors import (
+    ConfigurationError,
+    CookieNotFoundError,
+    ErlconnectError,
+    LookupFailedError,
+    LookupTimeoutError,
+    NameNotFoundError,
+    NoNodeFoundError,
+    RefusedError,
+    TimedOutError,
+    UnreachableError,
+    UsageError,
+)
+
+if TYPE_CHECKING:
+    import socket
+    from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+    from contextlib import AbstractAsyncContextManager
+
+__all__ = [
+    "Backend",
+    "ConfigurationError",
+    "Cookie",
+    "CookieNotFoundError",
+    "CookieSource",
+    "Dialer",
+    "ErlconnectError",
+    "ListsServices",
+    "LookupFailedError",
+    "LookupTimeoutError",
+    "NameNotFoundError",
+    "NoNodeFoundError",
+    "NodeName",
+    "Offer",
+    "Query",
+    "Ref",
+    "RefusedError",
+    "SessionApi",
+    "Settings",
+    "Target",
+    "TimedOutError",
+    "Transport",
+    "UnreachableError",
+    "UsageError",
+    "WatchesTargets",
+    "hookimpl",
+]
+
+hookimpl = pluggy.HookimplMarker("erlconnect")
+
+
+class Settings(pydantic.BaseModel):
+    """The settings of one offer, declared once.
+
+    A key is the field's name with dashes: ``token_file`` is ``-o token-file=PATH`` and
+    ``ERLCONNECT_<OFFER>_TOKEN_FILE``. ``Field(description=...)`` is the text of help and docs.
+    """
+
+    model_config = pydantic.ConfigDict(
+        frozen=True,
+        extra="forbid",
+        alias_generator=lambda field_name: field_name.replace("_", "-"),
+        populate_by_name=True,
+        hide_input_in_errors=True,
+    )
+
+    argument: ClassVar[str | None] = None
+    """The field that ``NAME:ARG`` sets, where there is one."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ref:
+    """Another plugin's offer by name, with settings for it; plugins never import each other."""
+
+    name: str
+    settings: Mapping[str, object] = field(default_factory=lambda: MappingProxyType({}))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """One remote node that a backend found.
+
+    ``node`` is the name as the backend knows it; the knock corrects it. ``dist_port`` is ``None``
+    where the remote epmd has to be asked. ``cookies`` and ``transports`` are best first.
+    ``facts`` are shown to people and never parsed.
+    """
+
+    node: NodeName
+    address: str
+    dist_port: int | None = None
+    epmd_port: int = 4369
+    cookies: tuple[Ref, ...] = ()
+    transports: tuple[Ref, ...] = ()
+    facts: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Query:
+    """What the user asked a backend for: TARGET of the command line."""
+
+    service: str
+
+
+class Cookie:
+    """A magic cookie that does not show itself: not by ``repr``, ``str``, ``pickle`` or ``vars``.
+
+    ``text`` holds characters U+0000 to U+00FF, because the digest is over the Latin-1 bytes of the
+    cookie's characters. ``origin`` says where it came from, in words that may be shown.
+    """
+
+    __slots__ = ("__text", "origin")
+
+    def __init__(self, text: str, *, origin: str) -> None:
+        self.__text = text
+        self.origin = origin
+
+    def reveal(self) -> str:
+        """Give the cookie's characters, for a digest or a private file and nothing else."""
+        return self.__text
+
+    def __repr__(self) -> str:
+        return f"Cookie(origin={self.origin!r})"
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a cookie is not pickled")
+
+
+class SessionApi(Protocol):
+    """What the session offers to a backend while it discovers."""
+
+    def dialer(self, ref: Ref, target: Target) -> AbstractAsyncContextManager[Dialer]:
+        """Open the transport that ``ref`` names, e.g. to ask a DNS server through a tunnel."""
+
+    def warn(self, message: str) -> None:
+        """Tell the user something that does not stop the session."""
+
+
+class Backend(Protocol):
+    """Finds targets."""
+
+    async def discover(self, query: Query, session: SessionApi) -> Sequence[Target]:
+        """Give the targets that fit, in a stable order, never an empty answer for a failed lookup.
+
+        Raises ``LookupFailedError`` or a subclass where the directory could not answer, and
+        ``NoNodeFoundError`` where it answered with nothing usable.
+        """
+
+
+class CookieSource(Protocol):
+    """Fetches the cookie of a target."""
+
+    async def fetch(self, target: Target) -> Cookie | None:
+        """Give the cookie; ``None`` where the place was looked at and holds none."""
+
+
+class Dialer(Protocol):
+    """An open way to one target."""
+
+    async def dial(self, port: int) -> socket.socket:
+        """Give a connected, plain, non-blocking socket to ``port``; never an ``SSLSocket``.
+
+        The caller owns the socket. Raises ``UnreachableError``, ``TimedOutError`` or
+        ``RefusedError``. Cancelled, it leaves no socket behind.
+        """
+
+
+class Transport(Protocol):
+    """Opens byte streams to ports of a target."""
+
+    def open(self, target: Target) -> AbstractAsyncContextManager[Dialer]:
+        """Warm up the way to ``target``; leaving the context closes whatever was opened."""
+
+
+@runtime_checkable
+class WatchesTargets(Protocol):
+    """A backend that learns by itself when its targets change."""
+
+    def watch(self, query: Query, session: SessionApi) -> AsyncIterator[Sequence[Target]]:
+        """Yield the whole list of targets whenever it changes; a failed lookup yields nothing."""
+
+
+@runtime_checkable
+class ListsServices(Protocol):
+    """A backend that can say which services there are, for completion."""
+
+    async def services(self, session: SessionApi) -> Sequence[str]:
+        """Give what may stand as TARGET."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Offer:
+    """One backend, cookie source or transport that a plugin registers.
+
+    ``name`` is the name of the entry point. ``create`` gets the validated settings. ``needs`` are
+    importable library names that are looked for before ``create`` is called; ``install`` says how
+    to get them.
+    """
+
+    name: str
+    summary: str
+    settings: type[Settings]
+    create: Callable[[Any], Any]
+    needs: tuple[str, ...] = ()
+    install: str = ""

@@ -1,0 +1,178 @@
+"""What can go wrong for the person at the keyboard: one class per cause.
+
+Each class carries the exit code and the stable cause word that scripts rely on; each instance
+says what was tried and what came back (``message``) and what to do next (``remedy``).
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum
+from typing import ClassVar
+
+
+class ExitCode(IntEnum):
+    """The exit codes of the command line, after BSD's ``sysexits.h`` where one fits."""
+
+    DONE = 0
+    BUG = 1
+    USAGE = 2
+    UNAVAILABLE = 69
+    TRY_AGAIN = 75
+    NOT_DISTRIBUTION = 76
+    REFUSED = 77
+    CONFIGURATION = 78
+    INTERRUPTED = 130
+
+
+class ErlconnectError(Exception):
+    """Base of all errors with a cause, an exit code and a remedy."""
+
+    exit_code: ClassVar[ExitCode] = ExitCode.BUG
+    cause: ClassVar[str] = "bug"
+
+    def __init__(self, message: str, *, remedy: str) -> None:
+        super().__init__(message)
+        self.message = message
+        self.remedy = remedy
+
+
+class UsageError(ErlconnectError):
+    """The command line does not make sense as it stands."""
+
+    exit_code = ExitCode.USAGE
+    cause = "usage"
+
+
+class UnknownSettingError(UsageError):
+    """An ``-o`` key that the chosen offer does not have, or a value it cannot take."""
+
+    cause = "unknown-setting"
+
+
+class SeveralNodesError(UsageError):
+    """Several nodes fit and none was chosen."""
+
+    cause = "several-nodes"
+
+
+class NoNodeFoundError(ErlconnectError):
+    """The lookup worked and its answer holds no usable node."""
+
+    exit_code = ExitCode.UNAVAILABLE
+    cause = "no-node-found"
+
+
+class NameNotFoundError(NoNodeFoundError):
+    """The directory that was asked says that this name does not exist (NXDOMAIN and its kin)."""
+
+    cause = "name-not-found"
+
+
+class LookupFailedError(ErlconnectError):
+    """The directory could not answer; this says nothing about the nodes."""
+
+    exit_code = ExitCode.UNAVAILABLE
+    cause = "lookup-failed"
+
+
+class LookupTimeoutError(LookupFailedError):
+    """The directory did not answer in time."""
+
+    exit_code = ExitCode.TRY_AGAIN
+    cause = "lookup-timeout"
+
+
+class UnreachableError(ErlconnectError):
+    """An address or port of the node could not be reached."""
+
+    exit_code = ExitCode.UNAVAILABLE
+    cause = "unreachable"
+
+
+class EpmdError(UnreachableError):
+    """An epmd, local or remote, could not be used."""
+
+    cause = "epmd"
+
+
+class TimedOutError(ErlconnectError):
+    """Somebody accepted the connection and then said nothing in time."""
+
+    exit_code = ExitCode.TRY_AGAIN
+    cause = "timed-out"
+
+
+class NotDistributionError(ErlconnectError):
+    """Somebody answered, but not in the Erlang distribution protocol."""
+
+    exit_code = ExitCode.NOT_DISTRIBUTION
+    cause = "not-distribution"
+
+
+class RefusedError(ErlconnectError):
+    """The peer understood and said no."""
+
+    exit_code = ExitCode.REFUSED
+    cause = "refused"
+
+
+class NotAllowedError(RefusedError):
+    """The remote node answered the name with ``not_allowed``."""
+
+    cause = "not-allowed"
+
+
+class NameInUseError(RefusedError):
+    """The remote node answered ``nok`` or ``alive``: a connection under this name exists."""
+
+    cause = "name-in-use"
+
+
+class RemoteCookieError(RefusedError):
+    """The remote node rejected the cookie, or proved to know another one."""
+
+    cause = "remote-cookie-rejected"
+
+
+class LocalCookieError(RefusedError):
+    """The local node does not know the local cookie; nothing was sent to the remote node."""
+
+    cause = "local-cookie-wrong"
+
+
+class CookieNotFoundError(RefusedError):
+    """No cookie source gave a cookie."""
+
+    cause = "cookie-not-found"
+
+
+class ConfigurationError(ErlconnectError):
+    """A file, a variable or the installation is not usable."""
+
+    exit_code = ExitCode.CONFIGURATION
+    cause = "configuration"
+
+
+class MissingExtraError(ConfigurationError):
+    """A plugin needs a library that is not installed."""
+
+    cause = "missing-extra"
+
+
+class UnknownPluginError(ConfigurationError):
+    """Nothing that is installed offers this name."""
+
+    cause = "unknown-plugin"
+
+
+class PluginError(ConfigurationError):
+    """An installed plugin is broken, or its name is not its own."""
+
+    cause = "plugin"
+
+
+class InterruptedByUserError(ErlconnectError):
+    """Ctrl-C, or an answer of no to a question."""
+
+    exit_code = ExitCode.INTERRUPTED
+    cause = "interrupted"

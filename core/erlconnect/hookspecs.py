@@ -1,0 +1,56 @@
+"""The hooks. All are synchronous: they register offers, they do not do the work."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+import pluggy
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from erlconnect.api import Offer
+
+hookspec = pluggy.HookspecMarker("erlconnect")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LinkEvent:
+    """One local node's connection to a target, as it comes and goes.
+
+    ``kind`` is ``link-up`` or ``link-down``. ``reason`` and the counters are of the whole life of
+    the link and only meaningful on ``link-down``; *in* is from the remote node to the local one.
+    """
+
+    kind: Literal["link-up", "link-down"]
+    alias: str
+    node: str
+    local_node: str
+    caller_name: str
+    reason: str = ""
+    bytes_in: int = 0
+    bytes_out: int = 0
+    frames_in: int = 0
+    frames_out: int = 0
+    rewritten: int = 0
+
+
+@hookspec
+def erlconnect_backends() -> Sequence[Offer]:  # type: ignore[empty-body]
+    """Give the backends of this plugin; ``create`` returns a ``Backend``."""
+
+
+@hookspec
+def erlconnect_cookie_sources() -> Sequence[Offer]:  # type: ignore[empty-body]
+    """Give the cookie sources of this plugin; ``create`` returns a ``CookieSource``."""
+
+
+@hookspec
+def erlconnect_transports() -> Sequence[Offer]:  # type: ignore[empty-body]
+    """Give the transports of this plugin; ``create`` returns a ``Transport``."""
+
+
+@hookspec
+def erlconnect_link_event(event: LinkEvent) -> None:
+    """Observe a link that came up or went down; called in the session's event loop."""
