@@ -96,9 +96,10 @@ class Ref:
 class Target:
     """One remote node that a backend found.
 
-    ``node`` is the name as the backend knows it; the knock corrects it. ``dist_port`` is ``None``
-    where the remote epmd has to be asked. ``cookies`` and ``transports`` are best first.
-    ``facts`` are shown to people and never parsed.
+    ``node`` is the name as the backend knows it; the knock corrects it. An empty ``node.name``
+    means that only the node itself or its epmd can tell. ``dist_port`` is ``None`` where the
+    remote epmd has to be asked. ``cookies`` and ``transports`` are best first. ``facts`` are shown
+    to people and never parsed; a ``node`` template of the user may name them as ``{fields}``.
     """
 
     node: NodeName
