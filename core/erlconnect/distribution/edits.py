@@ -1,0 +1,71 @@
+"""Replacing pieces of a stretch of bytes: the names in it and the sizes of funs around them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from erlconnect.distribution.term_walk import Findings
+
+
+class Edit(NamedTuple):
+    """``data[start:end]`` becomes ``text``."""
+
+    start: int
+    end: int
+    text: bytes
+
+
+def name_edit(data: bytes | bytearray, position: int, table: Mapping[bytes, bytes]) -> Edit | None:
+    """Give the edit of the atom whose length byte is at ``position``, if ``table`` has it."""
+    end = position + 1 + data[position]
+    text = table.get(bytes(data[position:end]))
+    return None if text is None else Edit(position, end, text)
+
+
+def term_edits(
+    data: bytes | bytearray,
+    end: int,
+    findings: Findings,
+    table: Mapping[bytes, bytes],
+    *,
+    may_shrink: bool,
+) -> list[Edit]:
+    """Give the edits of one stretch of terms that ends at ``end``, in order.
+
+    The Size of a fun that ends inside the stretch is made exact. The Size of one that goes on
+    beyond it leaves before its end is known, and every OTP only checks that Size bytes are there:
+    where names may become shorter it becomes the number of its bytes in this stretch, a lower
+    bound; where they only grow the sender's number already is one.
+    """
+    names = [edit for at in findings.names if (edit := name_edit(data, at, table))]
+    sizes = []
+    for start, fun_end in findings.funs:
+        inside = [edit for edit in names if start < edit.start < fun_end]
+        growth = sum(len(edit.text) - (edit.end - edit.start) for edit in inside)
+        if fun_end <= end:
+            size = fun_end - start - 1 + growth
+        elif may_shrink:
+            size = end - start - 1 + growth
+        else:
+            continue
+        if size != fun_end - start - 1:
+            sizes.append(Edit(start + 1, start + 5, size.to_bytes(4)))
+    return sorted(names + sizes)
+
+
+def growth_of(edits: list[Edit]) -> int:
+    """Give by how many bytes the edits make the data longer."""
+    return sum(len(edit.text) - (edit.end - edit.start) for edit in edits)
+
+
+def apply_edits(data: bytes | bytearray, start: int, end: int, edits: list[Edit]) -> bytes:
+    """Give ``data[start:end]`` with the edits made; they are in order and do not overlap."""
+    pieces = []
+    for edit in edits:
+        pieces += [data[start : edit.start], edit.text]
+        start = edit.end
+    pieces.append(data[start:end])
+    return b"".join(pieces)

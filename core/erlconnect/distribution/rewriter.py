@@ -1,0 +1,213 @@
+"""One direction of a link after the handshake: frames in, frames with other names out.
+
+``process`` is a plain function over a buffer, because it runs for every byte: it walks the length
+prefixes, searches each run of whole frames once, and touches only frames in which a name stands.
+All else is given back as the bytes that came. Frames, with a 4-byte length before each:
+
+    (empty)   a tick
+    131 68    a whole message: distribution header, control term, payload
+    131 69    the first fragment: sequence, fragment number, then as 68
+    131 70    a later fragment: sequence, fragment number, a piece of the payload
+    112       a whole message without a distribution header ("pass through")
+
+Source: "Protocol between Connected Nodes" and "Distribution Header".
+"""
+
+from __future__ import annotations
+
+import struct
+from typing import TYPE_CHECKING, Final
+
+from erlconnect.distribution.atom_references import read_atom_references
+from erlconnect.distribution.edits import Edit, apply_edits, name_edit, term_edits
+from erlconnect.distribution.errors import RemoteProtocolError
+from erlconnect.distribution.fragments import MessagesUnderWay, Stage
+from erlconnect.distribution.rewrite_table import Occurrences
+from erlconnect.distribution.term_walk import Findings, TermWalk
+
+if TYPE_CHECKING:
+    from erlconnect.distribution.rewrite_table import RewriteTable
+
+DEFAULT_MAX_FRAME: Final = 256 * 1024 * 1024
+
+_PASS_THROUGH: Final = 112
+_WHOLE: Final = 0x8344
+_FIRST_FRAGMENT: Final = 0x8345
+_FRAGMENT: Final = 0x8346
+_FRAGMENT_HEAD: Final = 4 + 2 + 8 + 8
+_length_and_kind = struct.Struct(">IH").unpack_from
+_length = struct.Struct(">I").unpack_from
+_sequence_and_number = struct.Struct(">QQ").unpack_from
+
+Segment = bytes | memoryview
+
+
+class Rewriter:
+    """The state of one direction. The counters only grow."""
+
+    def __init__(self, table: RewriteTable, *, max_frame: int = DEFAULT_MAX_FRAME) -> None:
+        self._table = table
+        self._max_frame = max_frame
+        self._messages = MessagesUnderWay(table)
+        self._pass = 0
+        self._clean_from = 0
+        self._segments: list[Segment] = []
+        self._lost = 0
+        self.frames = 0
+        self.rewritten = 0
+        self.walked = 0
+        """Whole frames whose terms had to be walked."""
+
+    @property
+    def lost(self) -> int:
+        """Messages with a tag that the walk does not know; forwarded as they came from there on."""
+        return self._lost + self._messages.lost
+
+    def process(self, buffer: bytearray, start: int, end: int) -> tuple[int, list[Segment]]:
+        """Take what is in ``buffer[start:end]``; give where the rest begins, and what to send.
+
+        The rest is the beginning of a frame that is not all there. Segments are views of
+        ``buffer``, valid until it changes. Raises ``RemoteProtocolError``, after which the
+        conversation is over.
+        """
+        self._segments = []
+        self._clean_from = start
+        passed = min(self._pass, end - start)
+        self._pass -= passed
+        position = self._frames_of(buffer, start + passed, end)
+        self._emit_clean(buffer, position)
+        return position, self._segments
+
+    def _frames_of(self, buffer: bytearray, position: int, end: int) -> int:
+        run = position
+        while end - position >= 6:  # noqa: PLR2004 - a length and a kind
+            length, kind = _length_and_kind(buffer, position)
+            after = position + 4 + length
+            if (kind == _WHOLE and after <= end) or not length:
+                self.frames += 1
+                position = after
+            elif kind in (_FIRST_FRAGMENT, _FRAGMENT) and length <= self._max_frame:
+                self._rewrite_run(buffer, run, position)
+                position = run = self._fragment(buffer, position, after, end)
+                if after > end:
+                    return position
+            else:
+                self._check_frame(length, kind)
+                if after > end:
+                    break
+                self.frames += 1
+                position = after
+        if end - position in (4, 5) and not _length(buffer, position)[0]:
+            self.frames += 1
+            position += 4
+        self._rewrite_run(buffer, run, position)
+        return position
+
+    def _check_frame(self, length: int, kind: int) -> None:
+        if length > self._max_frame:
+            raise RemoteProtocolError(
+                f"frame: {length} bytes, more than max-frame allows ({self._max_frame})"
+            )
+        if kind >> 8 != _PASS_THROUGH and (kind != _WHOLE or length == 1):
+            raise RemoteProtocolError(f"frame: kind {kind >> 8} {kind & 255} is not known")
+
+    def _rewrite_run(self, buffer: bytearray, position: int, end: int) -> None:
+        """Rewrite the whole frames of a run, nearly all of which hold no name."""
+        if position == end:
+            return
+        occurrences = Occurrences(self._table, buffer, position, end)
+        nearest = occurrences.first_from(position)
+        while nearest < end:
+            after = position + 4 + _length(buffer, position)[0]
+            if nearest < after:
+                self._rewrite_whole(buffer, position, after)
+                nearest = occurrences.first_from(after)
+            position = after
+
+    def _rewrite_whole(self, buffer: bytearray, position: int, end: int) -> None:
+        body = position + 4
+        edits: list[Edit] = []
+        if body == end:
+            return
+        terms = body + 1
+        if buffer[body] != _PASS_THROUGH:
+            terms, edits = self._header_edits(buffer, body + 2, end)
+        self.rewritten += len(edits)
+        if self._table.occurs_as_atom(buffer, terms, end):
+            edits += self._term_edits(buffer, terms, end)
+        if edits:
+            self._replace(buffer, position, end, apply_edits(buffer, body, end, edits))
+
+    def _header_edits(self, buffer: bytearray, start: int, end: int) -> tuple[int, list[Edit]]:
+        terms, entries = read_atom_references(buffer, start, end)
+        table = self._table.replacements
+        return terms, [edit for at in entries if (edit := name_edit(buffer, at, table))]
+
+    def _term_edits(self, buffer: bytearray, start: int, end: int) -> list[Edit]:
+        self.walked += 1
+        walk = TermWalk(self._table.token_run, self._table.replacements)
+        findings = Findings()
+        walk.advance(buffer, start, end, findings)
+        self._lost += walk.lost
+        if not (walk.between_terms or walk.lost):
+            raise RemoteProtocolError("term: it ends beyond its frame")
+        self.rewritten += len(findings.names)
+        return term_edits(buffer, end, findings, self._table.replacements, may_shrink=True)
+
+    def _fragment(self, buffer: bytearray, position: int, after: int, end: int) -> int:
+        """Handle one fragment, or the part of it that is there; give where the rest begins."""
+        terms = position + _FRAGMENT_HEAD
+        if terms > after:
+            raise RemoteProtocolError("fragment: it ends inside its head")
+        if terms > end:
+            return position
+        sequence, number = _sequence_and_number(buffer, position + 6)
+        stage = Stage(first=buffer[position + 5] == _FIRST_FRAGMENT & 255, last=number == 1)
+        if not stage.first and self._passes(sequence, stage, after - terms):
+            self._pass = max(0, after - end)
+        elif after > end:
+            return position
+        else:
+            self._rewrite_fragment(buffer, position, after, sequence, stage)
+        self.frames += 1
+        if stage.last:
+            self._messages.end(sequence)
+        return min(after, end)
+
+    def _passes(self, sequence: int, stage: Stage, size: int) -> bool:
+        message = self._messages.find(sequence)
+        opaque = message.opaque_bytes() >= size
+        if opaque:
+            message.pass_over(size)
+        return opaque
+
+    def _rewrite_fragment(
+        self, buffer: bytearray, position: int, end: int, sequence: int, stage: Stage
+    ) -> None:
+        terms, edits = position + _FRAGMENT_HEAD, []
+        if stage.first:
+            terms, edits = self._header_edits(buffer, terms, end)
+            message = self._messages.begin(sequence)
+        else:
+            message = self._messages.find(sequence)
+        carry = message.carry
+        data = carry + buffer[terms:end] if carry else buffer
+        first, last = (0, len(data)) if carry else (terms, end)
+        text, count = self._messages.rewrite(message, data, first, last, stage)
+        self.rewritten += len(edits) + count
+        if text is None and carry:
+            text = bytes(data)
+        if edits or text is not None:
+            head = apply_edits(buffer, position + 4, terms, edits)
+            self._replace(
+                buffer, position, end, head + (buffer[terms:end] if text is None else text)
+            )
+
+    def _replace(self, buffer: bytearray, position: int, end: int, body: bytes) -> None:
+        self._emit_clean(buffer, position)
+        self._segments.append(len(body).to_bytes(4) + body)
+        self._clean_from = end
+
+    def _emit_clean(self, buffer: bytearray, end: int) -> None:
+        if end > self._clean_from:
+            self._segments.append(memoryview(buffer)[self._clean_from : end])

@@ -1,0 +1,130 @@
+"""The tokens of the external term format, for a walk that needs no stack.
+
+Every composite term is a head of known size followed by terms, so a stream of terms is a stream
+of tokens: no token's size depends on what encloses it.
+Source: the External Term Format chapter; sizes count the tag.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+VERSION: Final = 131  # before each term of a frame without a distribution header
+NEW_FUN_EXT: Final = 112
+NEW_FUN_SIZE_END: Final = 5
+
+FIXED_SIZES: Final = {
+    VERSION: 1,
+    97: 2,  # SMALL_INTEGER_EXT
+    98: 5,  # INTEGER_EXT
+    99: 32,  # FLOAT_EXT
+    70: 9,  # NEW_FLOAT_EXT
+    82: 2,  # ATOM_CACHE_REF: an atom
+    104: 2,  # SMALL_TUPLE_EXT
+    105: 5,  # LARGE_TUPLE_EXT
+    106: 1,  # NIL_EXT
+    108: 5,  # LIST_EXT
+    116: 5,  # MAP_EXT
+    113: 1,  # EXPORT_EXT: module, function and arity follow as terms
+    117: 5,  # FUN_EXT, before OTP R9: terms follow
+    NEW_FUN_EXT: 30,  # module, old index, old uniq, pid and free variables follow as terms
+}
+
+# Tag: (bytes of the length field, what else belongs to the head, bytes a unit of length counts).
+COUNTED_SIZES: Final = {
+    107: (2, 0),  # STRING_EXT
+    109: (4, 0),  # BINARY_EXT
+    77: (4, 1),  # BIT_BINARY_EXT: the bits used in the last byte
+    110: (1, 1),  # SMALL_BIG_EXT: the sign
+    111: (4, 1),  # LARGE_BIG_EXT
+}
+
+ATOM_LENGTH_BYTES: Final = {
+    119: 1,  # SMALL_ATOM_UTF8_EXT
+    118: 2,  # ATOM_UTF8_EXT
+    115: 1,  # SMALL_ATOM_EXT
+    100: 2,  # ATOM_EXT
+}
+ATOM_CACHE_REF: Final = 82
+
+# Tag: bytes after the node's atom.
+NODE_SIZES: Final = {
+    88: 12,  # NEW_PID_EXT: id, serial, creation
+    103: 9,  # PID_EXT
+    120: 12,  # V4_PORT_EXT
+    89: 8,  # NEW_PORT_EXT
+    102: 5,  # PORT_EXT
+    101: 5,  # REFERENCE_EXT
+}
+# Tag: bytes of creation after the node's atom, before the words that a 16-bit length counts.
+REFERENCE_CREATIONS: Final = {
+    90: 4,  # NEWER_REFERENCE_EXT
+    114: 1,  # NEW_REFERENCE_EXT
+}
+
+_ENUMERATED: Final = 48
+
+
+def _counted(lengths: Iterable[int], extra: int = 0) -> bytes:
+    """Alternatives of one length byte followed by so many bytes; ``re`` has no counted form."""
+    ways = (b"%b.{%d}" % (re.escape(bytes([n])), n + extra) for n in lengths)
+    return b"(?:" + b"|".join(ways) + b")"
+
+
+def _references(head: bytes, creation: int) -> bytes:
+    ways = (b"%bR.{%d}" % (re.escape(bytes([n])), 1 + creation + 4 * n) for n in range(1, 6))
+    return head + b"\\x00(?:" + b"|".join(ways) + b")"
+
+
+def token_run(patterns: Iterable[bytes]) -> re.Pattern[bytes]:
+    """Compile a pattern that matches as many tokens as it can, none of them a name's atom.
+
+    It stops before tokens that are rare or long, before funs, and before every atom whose
+    ``atom_pattern`` is in ``patterns``; walking those is Python's part. Possessive, so that it
+    never goes back.
+    """
+    names = b"|".join(re.escape(pattern) for pattern in patterns)
+    no_name = b"(?!%b)" % names if names else b""
+    short = _counted(range(_ENUMERATED + 1))
+    tokens = [
+        rb"[aRh].",
+        rb"[bilt].{4}",
+        rb"m\x00\x00\x00" + short,
+        b"[ws]" + no_name + short,
+        rb"XR.{13}",
+        rb"[jq\x83]",
+        rb"F.{8}",
+        rb"k\x00" + short,
+        b"n" + _counted(range(1, 17), extra=1),
+        _references(b"Z", 4),
+        rb"xR.{13}",
+        rb"YR.{9}",
+        rb"gR.{10}",
+        rb"fR.{6}",
+        _references(b"r", 1),
+        rb"M\x00\x00\x00" + _counted(range(_ENUMERATED + 1), extra=1),
+    ]
+    return re.compile(b"(?:" + b"|".join(tokens) + b")*+", re.DOTALL)
+
+
+def fun_head() -> re.Pattern[bytes]:
+    """Compile a search for what may be the head of a NEW_FUN_EXT and the tag after it.
+
+    Index below 65,536, fewer than 256 free variables, and an atom follows: what every OTP sends.
+    """
+    return re.compile(rb"p.{25}\x00\x00\x00.[Rwvsd]", re.DOTALL)
+
+
+def cut_at_end(patterns: Iterable[bytes]) -> re.Pattern[bytes]:
+    """Compile a search for a suffix that may go on as one of the patterns or as a fun's head."""
+    ways = [rb"p.{0,29}"]
+    for pattern in patterns:
+        way = b""
+        for byte in reversed(pattern[:-1]):
+            way = re.escape(bytes([byte])) + (b"(?:" + way + b")?" if way else b"")
+        ways.append(way)
+    return re.compile(b"(?:" + b"|".join(ways) + rb")\Z", re.DOTALL)
