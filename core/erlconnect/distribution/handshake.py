@@ -20,16 +20,14 @@ from __future__ import annotations
 
 from typing import Literal
 
-from erlconnect.distribution.errors import LocalProtocolError, RemoteProtocolError
-from erlconnect.distribution.handshake_messages import (
+from erlconnect.distribution.challenge_messages import (
     Challenge,
     ChallengeAck,
     ChallengeReply,
     Complement,
-    SendName,
-    Status,
-    StatusKind,
 )
+from erlconnect.distribution.errors import LocalProtocolError, RemoteProtocolError
+from erlconnect.distribution.handshake_messages import SendName, Status, StatusKind
 
 State = Literal["name", "status", "alive", "challenge", "complement", "reply", "ack", "connected"]
 

@@ -1,4 +1,4 @@
-"""The messages of the distribution handshake, as they stand inside a frame.
+"""The handshake before the challenge: ``send_name`` and ``status``, as they stand inside a frame.
 
 Names are the protocol chapter's own. Every ``parse`` takes the body of one frame and raises
 ``RemoteProtocolError`` and nothing else; bytes after the last known field "must be accepted and
@@ -17,16 +17,12 @@ from erlconnect.distribution.errors import RemoteProtocolError
 
 _SEND_NAME: Final = struct.Struct(">cQIH")
 _OLD_SEND_NAME: Final = struct.Struct(">cHI")
-_CHALLENGE: Final = struct.Struct(">cQIIH")
-_OLD_CHALLENGE: Final = struct.Struct(">cHII")
-_COMPLEMENT: Final = struct.Struct(">cII")
-_REPLY: Final = struct.Struct(">cI16s")
-_ACK: Final = struct.Struct(">c16s")
-_OLD_VERSION: Final = 5
-_LOW_WORD: Final = 0xFFFFFFFF
+OLD_VERSION: Final = 5
+LOW_WORD: Final = 0xFFFFFFFF
 
 
-def _unpack(layout: struct.Struct, body: bytes, tag: bytes, message: str) -> tuple[int, ...]:
+def unpack_message(layout: struct.Struct, body: bytes, tag: bytes, message: str) -> tuple[int, ...]:
+    """Unpack the fixed part of a message after its tag."""
     if body[:1] != tag:
         raise RemoteProtocolError(f"{message}: tag {body[:1]!r} where {tag!r} was expected")
     if len(body) < layout.size:
@@ -34,7 +30,8 @@ def _unpack(layout: struct.Struct, body: bytes, tag: bytes, message: str) -> tup
     return layout.unpack_from(body)[1:]
 
 
-def _take_name(body: bytes, start: int, length: int, message: str) -> tuple[str, bytes]:
+def take_name(body: bytes, start: int, length: int, message: str) -> tuple[str, bytes]:
+    """Split what is left of a message into a name and the bytes after it."""
     end = start + length
     if end > len(body):
         raise RemoteProtocolError(f"{message}: the name ends beyond the message")
@@ -47,7 +44,7 @@ def decode_name(text: bytes) -> str:
 
 
 def encode_name(name: str) -> bytes:
-    """The inverse of ``decode_name``."""
+    """Undo ``decode_name``."""
     return name.encode("utf-8", "surrogateescape")
 
 
@@ -65,17 +62,17 @@ class SendName:
     def parse(cls, body: bytes) -> SendName:
         """Parse either form by its tag."""
         if body[:1] == b"n":
-            _, flags = _unpack(_OLD_SEND_NAME, body, b"n", "send_name")
+            _, flags = unpack_message(_OLD_SEND_NAME, body, b"n", "send_name")
             return cls(name=decode_name(body[_OLD_SEND_NAME.size :]), flags=flags, old=True)
-        flags, creation, length = _unpack(_SEND_NAME, body, b"N", "send_name")
-        name, tail = _take_name(body, _SEND_NAME.size, length, "send_name")
+        flags, creation, length = unpack_message(_SEND_NAME, body, b"N", "send_name")
+        name, tail = take_name(body, _SEND_NAME.size, length, "send_name")
         return cls(name=name, flags=flags, creation=creation, tail=tail)
 
     def encode(self) -> bytes:
         """Give the body of the frame."""
         name = encode_name(self.name)
         if self.old:
-            return _OLD_SEND_NAME.pack(b"n", _OLD_VERSION, self.flags & _LOW_WORD) + name
+            return _OLD_SEND_NAME.pack(b"n", OLD_VERSION, self.flags & LOW_WORD) + name
         return _SEND_NAME.pack(b"N", self.flags, self.creation, len(name)) + name + self.tail
 
 
@@ -114,7 +111,7 @@ class Status:
     @classmethod
     def _parse_named(cls, body: bytes) -> Status:
         length = int.from_bytes(body[7:9], "big")
-        name, rest = _take_name(body, 9, length, "status named:")
+        name, rest = take_name(body, 9, length, "status named:")
         if len(rest) < 4:  # noqa: PLR2004 - a creation has 32 bits
             raise RemoteProtocolError("status named: no creation after the name")
         creation = int.from_bytes(rest[:4], "big")
@@ -127,101 +124,3 @@ class Status:
             return text
         name = encode_name(self.name)
         return text + struct.pack(">H", len(name)) + name + self.creation.to_bytes(4) + self.tail
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Challenge:
-    """``send_challenge``, new ('N') or old ('n', where ``creation`` is 0)."""
-
-    name: str
-    flags: int
-    challenge: int
-    creation: int = 0
-    old: bool = False
-    tail: bytes = b""
-
-    @classmethod
-    def parse(cls, body: bytes) -> Challenge:
-        """Parse either form by its tag."""
-        if body[:1] == b"n":
-            _, flags, number = _unpack(_OLD_CHALLENGE, body, b"n", "challenge")
-            name = decode_name(body[_OLD_CHALLENGE.size :])
-            return cls(name=name, flags=flags, challenge=number, old=True)
-        flags, number, creation, length = _unpack(_CHALLENGE, body, b"N", "challenge")
-        name, tail = _take_name(body, _CHALLENGE.size, length, "challenge")
-        return cls(name=name, flags=flags, challenge=number, creation=creation, tail=tail)
-
-    def encode(self) -> bytes:
-        """Give the body of the frame."""
-        name = encode_name(self.name)
-        if self.old:
-            flags = self.flags & _LOW_WORD
-            return _OLD_CHALLENGE.pack(b"n", _OLD_VERSION, flags, self.challenge) + name
-        head = _CHALLENGE.pack(b"N", self.flags, self.challenge, self.creation, len(name))
-        return head + name + self.tail
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Complement:
-    """``send_complement``: what an old ``send_name`` could not say to a new node."""
-
-    flags_high: int
-    creation: int
-    tail: bytes = b""
-
-    @classmethod
-    def parse(cls, body: bytes) -> Complement:
-        """Parse the body of a frame with tag 'c'."""
-        flags_high, creation = _unpack(_COMPLEMENT, body, b"c", "complement")
-        return cls(flags_high=flags_high, creation=creation, tail=body[_COMPLEMENT.size :])
-
-    def encode(self) -> bytes:
-        """Give the body of the frame."""
-        return _COMPLEMENT.pack(b"c", self.flags_high, self.creation) + self.tail
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ChallengeReply:
-    """``send_challenge_reply``: the dialling node's digest and its own challenge."""
-
-    challenge: int
-    digest: bytes
-    tail: bytes = b""
-
-    @classmethod
-    def parse(cls, body: bytes) -> ChallengeReply:
-        """Parse the body of a frame with tag 'r'."""
-        if body[:1] != b"r" or len(body) < _REPLY.size:
-            raise RemoteProtocolError(f"challenge_reply: tag {body[:1]!r}, {len(body)} bytes")
-        _, challenge, digest = _REPLY.unpack_from(body)
-        return cls(challenge=challenge, digest=digest, tail=body[_REPLY.size :])
-
-    def encode(self) -> bytes:
-        """Give the body of the frame."""
-        return _REPLY.pack(b"r", self.challenge, self.digest) + self.tail
-
-    def __repr__(self) -> str:
-        return "ChallengeReply(...)"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ChallengeAck:
-    """``send_challenge_ack``: the accepting node's digest."""
-
-    digest: bytes
-    tail: bytes = b""
-
-    @classmethod
-    def parse(cls, body: bytes) -> ChallengeAck:
-        """Parse the body of a frame with tag 'a'."""
-        if body[:1] != b"a" or len(body) < _ACK.size:
-            raise RemoteProtocolError(f"challenge_ack: tag {body[:1]!r}, {len(body)} bytes")
-        _, digest = _ACK.unpack_from(body)
-        return cls(digest=digest, tail=body[_ACK.size :])
-
-    def encode(self) -> bytes:
-        """Give the body of the frame."""
-        return _ACK.pack(b"a", self.digest) + self.tail
-
-    def __repr__(self) -> str:
-        return "ChallengeAck(...)"

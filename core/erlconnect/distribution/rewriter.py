@@ -163,7 +163,7 @@ class Rewriter:
             return position
         sequence, number = _sequence_and_number(buffer, position + 6)
         stage = Stage(first=buffer[position + 5] == _FIRST_FRAGMENT & 255, last=number == 1)
-        if not stage.first and self._passes(sequence, stage, after - terms):
+        if not stage.first and self._passes(sequence, after - terms):
             self._pass = max(0, after - end)
         elif after > end:
             return position
@@ -174,7 +174,7 @@ class Rewriter:
             self._messages.end(sequence)
         return min(after, end)
 
-    def _passes(self, sequence: int, stage: Stage, size: int) -> bool:
+    def _passes(self, sequence: int, size: int) -> bool:
         message = self._messages.find(sequence)
         opaque = message.opaque_bytes() >= size
         if opaque:
@@ -184,7 +184,8 @@ class Rewriter:
     def _rewrite_fragment(
         self, buffer: bytearray, position: int, end: int, sequence: int, stage: Stage
     ) -> None:
-        terms, edits = position + _FRAGMENT_HEAD, []
+        terms = position + _FRAGMENT_HEAD
+        edits: list[Edit] = []
         if stage.first:
             terms, edits = self._header_edits(buffer, terms, end)
             message = self._messages.begin(sequence)
