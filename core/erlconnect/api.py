@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, Protocol, runtime_che
 import pluggy
 import pydantic
 
+from erlconnect.cookie_file import cookie_text, read_cookie_file
 from erlconnect.distribution.names import NodeName
 from erlconnect.errors import (
     ConfigurationError,
@@ -27,6 +28,7 @@ from erlconnect.errors import (
     UnreachableError,
     UsageError,
 )
+from erlconnect.redaction import redact, remember
 
 if TYPE_CHECKING:
     import socket
@@ -59,7 +61,11 @@ __all__ = [
     "UnreachableError",
     "UsageError",
     "WatchesTargets",
+    "cookie_text",
     "hookimpl",
+    "read_cookie_file",
+    "redact",
+    "remember",
 ]
 
 hookimpl = pluggy.HookimplMarker("erlconnect")
@@ -128,6 +134,7 @@ class Cookie:
     __slots__ = ("__text", "origin")
 
     def __init__(self, text: str, *, origin: str) -> None:
+        remember(text)
         self.__text = text
         self.origin = origin
 
