@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, Protocol, runtime_che
 import pluggy
 import pydantic
 
-from erlconnect.cookie_file import cookie_text, read_cookie_file
+from erlconnect.cookie_file import cookie_text, default_cookie_file, read_cookie_file
 from erlconnect.distribution.names import NodeName
 from erlconnect.errors import (
     ConfigurationError,
@@ -62,6 +62,7 @@ __all__ = [
     "UsageError",
     "WatchesTargets",
     "cookie_text",
+    "default_cookie_file",
     "hookimpl",
     "read_cookie_file",
     "redact",

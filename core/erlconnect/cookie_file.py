@@ -63,7 +63,7 @@ def read_cookie_file(path: Path) -> str:
     """
     place = f"The cookie file {path}"
     try:
-        data = _read_private(path)
+        data = _read_private(_expanded(path))
     except FileNotFoundError as error:
         raise CookieNotFoundError(
             f"{place} does not exist",
@@ -126,7 +126,7 @@ def local_cookie_file(path: Path | None = None) -> Path:
 
     Raises ``ConfigurationError`` where it is missing and cannot be made.
     """
-    path = path or default_cookie_file()
+    path = _expanded(path) if path else default_cookie_file()
     if not os.access(path, os.F_OK):
         make_cookie_file(path)
     return path
@@ -151,12 +151,16 @@ def _user_configuration() -> Path:
 
 
 def _home() -> Path:
+    return _expanded(Path("~"))
+
+
+def _expanded(path: Path) -> Path:
     try:
-        return Path.home()
+        return path.expanduser()
     except RuntimeError as error:
         raise ConfigurationError(
-            "This user has no home directory, so there is no place for ~/.erlang.cookie",
-            remedy="Set HOME, or name a file with --local-cookie-file.",
+            f"{path} names the home directory of a user who has none",
+            remedy="Set HOME, or name the cookie file by its whole path.",
         ) from error
 
 
