@@ -1,0 +1,103 @@
+"""Handshake frames over a socket: a 16-bit length, then the body.
+
+Reads take exactly one frame and never a byte more, because right behind the last frame of the
+handshake the first frame of the connection may follow.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Final, Literal, TypeVar
+
+from erlconnect.distribution.errors import RemoteProtocolError
+
+if TYPE_CHECKING:
+    import socket
+    from collections.abc import Callable
+
+# The longest message has a name of 255 characters; the rest is room for future fields.
+_MAX_BODY: Final = 4096
+_TLS_ALERT: Final = b"\x15\x03"
+
+Peer = Literal["local", "remote"]
+Message = TypeVar("Message")
+
+
+class PeerError(Exception):
+    """One side's part of the handshake went wrong."""
+
+    def __init__(self, peer: Peer, seen: str) -> None:
+        super().__init__(seen)
+        self.peer = peer
+
+
+class PeerClosedError(PeerError):
+    """The peer closed or reset the connection."""
+
+
+class PeerProtocolError(PeerError):
+    """The peer sent something that is not the message that was due."""
+
+
+class TlsAlertError(PeerProtocolError):
+    """The peer answered with a TLS alert: it speaks the distribution over TLS."""
+
+
+class FrameStream:
+    """One side of the handshake."""
+
+    def __init__(self, sock: socket.socket, peer: Peer) -> None:
+        self.socket = sock
+        self.peer: Peer = peer
+        self.waiting_for = ""
+        """The message that ``recv`` waits for, or nothing."""
+        self._last = "before its first message"
+
+    async def recv(self, message: str, parse: Callable[[bytes], Message]) -> Message:
+        """Read one frame and parse its body; ``message`` is the name of what is due.
+
+        Raises ``PeerClosedError`` or ``PeerProtocolError``. Cancelled, it may have taken a part of
+        the frame: the stream is of no further use.
+        """
+        self.waiting_for = message
+        try:
+            parsed = parse(await self._body(message))
+        except RemoteProtocolError as error:
+            raise PeerProtocolError(self.peer, str(error)) from error
+        self.waiting_for = ""
+        self._last = f"after {message}"
+        return parsed
+
+    async def send(self, message: str, body: bytes) -> None:
+        """Write one frame; ``message`` is its name."""
+        frame = len(body).to_bytes(2, "big") + body
+        try:
+            await asyncio.get_running_loop().sock_sendall(self.socket, frame)
+        except OSError as error:
+            raise self._closed() from error
+        self._last = f"after {message}"
+
+    async def _body(self, message: str) -> bytes:
+        head = await self._exactly(2)
+        if head == _TLS_ALERT:
+            raise TlsAlertError(self.peer, f"{message}: a TLS alert came instead")
+        length = int.from_bytes(head, "big")
+        if not 0 < length <= _MAX_BODY:
+            raise RemoteProtocolError(f"{message}: a frame of {length} bytes")
+        return await self._exactly(length)
+
+    async def _exactly(self, size: int) -> bytes:
+        loop = asyncio.get_running_loop()
+        received = b""
+        while len(received) < size:
+            try:
+                piece = await loop.sock_recv(self.socket, size - len(received))
+            except OSError as error:
+                raise self._closed() from error
+            if not piece:
+                raise self._closed()
+            received += piece
+        return received
+
+    def _closed(self) -> PeerClosedError:
+        return PeerClosedError(self.peer, f"the connection was closed {self._last}")

@@ -1,0 +1,168 @@
+"""The handshake on both sides at once: who checks what, and in which order.
+
+The local node proves itself before the remote cookie is used, so that a wrong local cookie never
+reaches the remote node; the remote node's ack is checked before the local node gets one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from erlconnect.distribution.challenge_messages import ChallengeAck, ChallengeReply
+from erlconnect.distribution.digest import digests_equal, gen_challenge, gen_digest
+from erlconnect.distribution.flags import DistributionFlag, hidden
+from erlconnect.distribution.handshake import Acceptor, Initiator
+from erlconnect.distribution.handshake_messages import SendName, StatusKind
+from erlconnect.proxy.frame_stream import PeerClosedError
+from erlconnect.proxy.refusals import (
+    local_cookie_wrong,
+    remote_cookie_rejected,
+    status_refused,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from erlconnect.api import Cookie
+    from erlconnect.distribution.challenge_messages import Challenge, Complement
+    from erlconnect.distribution.handshake_messages import Status
+    from erlconnect.proxy.frame_stream import FrameStream
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cookies:
+    """The cookie of each side."""
+
+    local: Cookie
+    remote: Cookie
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Introduction:
+    """What one handshake follows. ``cookies`` is ``None`` to pass challenge and digests through."""
+
+    alias_for: Callable[[str], str]
+    caller_name_for: Callable[[str], str]
+    cookies: Cookies | None
+    visible: bool
+    where: str
+
+    def flags(self, flags: int) -> int:
+        """Give the flags that the other side gets to see."""
+        return flags if self.visible else hidden(flags)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Introduced:
+    """The names that a handshake ended with: the local node's, its caller name, alias and node."""
+
+    local_node: str
+    caller_name: str
+    alias: str
+    node: str
+
+
+class TwoHandshakes:
+    """The local node's handshake with us and ours with the remote node, in lockstep."""
+
+    def __init__(self, local: FrameStream) -> None:
+        self._local = local
+        self._acceptor = Acceptor()
+        self._initiator = Initiator()
+        self.name = SendName(name="", flags=0)
+
+    async def recv_name(self) -> None:
+        """Read the local node's ``send_name``; only then is it worth dialling."""
+        self.name = await self._local.recv("send_name", self._acceptor.recv_name)
+
+    async def introduce(self, remote: FrameStream, introduction: Introduction) -> Introduced:
+        """Bring both handshakes to their end.
+
+        Raises ``RefusedError`` or a subclass, or ``PeerError``; both sockets stay the caller's.
+        """
+        dynamic = bool(self.name.flags & DistributionFlag.NAME_ME)
+        caller_name = self.name.name if dynamic else introduction.caller_name_for(self.name.name)
+        flags = introduction.flags(self.name.flags)
+        shown = replace(self.name, name=caller_name, flags=flags)
+        await remote.send("send_name", self._initiator.send_name(shown))
+        status = await self._relay_status(remote, caller_name, introduction.where)
+        challenge = await remote.recv("challenge", self._initiator.recv_challenge)
+        alias = introduction.alias_for(self.name.name)
+        flags = introduction.flags(challenge.flags)
+        posed = replace(challenge, name=alias, flags=flags)
+        if introduction.cookies:
+            await self._authenticate(remote, posed, introduction.cookies, introduction.where)
+        else:
+            await self._pass_through(remote, posed, introduction.where)
+        named = status.kind is StatusKind.NAMED
+        return Introduced(
+            local_node=status.name if named else self.name.name,
+            caller_name=status.name if named else caller_name,
+            alias=alias,
+            node=challenge.name,
+        )
+
+    async def _relay_status(self, remote: FrameStream, caller_name: str, where: str) -> Status:
+        status = await remote.recv("status", self._initiator.recv_status)
+        await self._local.send("status", self._acceptor.send_status(status))
+        refused = status.kind in (StatusKind.NOK, StatusKind.NOT_ALLOWED)
+        if status.kind is StatusKind.ALIVE:
+            go_on = await self._local.recv("status", self._acceptor.recv_status)
+            await remote.send("status", self._initiator.send_status(go_on=go_on))
+            refused = not go_on
+        if refused:
+            raise status_refused(status.kind, caller_name, where)
+        return status
+
+    async def _authenticate(
+        self, remote: FrameStream, challenge: Challenge, cookies: Cookies, where: str
+    ) -> None:
+        """Check the local node against an own challenge; only then answer the remote one's."""
+        posed = replace(challenge, challenge=gen_challenge())
+        complement, reply = await self._pose(posed)
+        expected = gen_digest(posed.challenge, cookies.local.reveal())
+        if not digests_equal(reply.digest, expected):
+            raise local_cookie_wrong(self.name.name, cookies.local.origin)
+        digest = gen_digest(challenge.challenge, cookies.remote.reveal())
+        answer = ChallengeReply(challenge=gen_challenge(), digest=digest)
+        try:
+            ack = await self._answer(remote, complement, answer)
+        except PeerClosedError as error:
+            seen = "it closed the connection after challenge_reply"
+            raise remote_cookie_rejected(where, cookies.remote.origin, seen) from error
+        if not digests_equal(ack.digest, gen_digest(answer.challenge, cookies.remote.reveal())):
+            seen = "its challenge_ack was made with another cookie"
+            raise remote_cookie_rejected(where, cookies.remote.origin, seen)
+        await self._accept(gen_digest(reply.challenge, cookies.local.reveal()))
+
+    async def _pass_through(self, remote: FrameStream, challenge: Challenge, where: str) -> None:
+        """Let the two nodes check each other: both know the cookie, we do not."""
+        complement, reply = await self._pose(challenge)
+        try:
+            ack = await self._answer(remote, complement, reply)
+        except PeerClosedError as error:
+            seen = "it closed the connection after challenge_reply"
+            raise remote_cookie_rejected(where, "the local node's own", seen) from error
+        await self._accept(ack.digest)
+
+    async def _pose(self, challenge: Challenge) -> tuple[Complement | None, ChallengeReply]:
+        await self._local.send("challenge", self._acceptor.send_challenge(challenge))
+        complement = None
+        if self._acceptor.complement_due:
+            complement = await self._local.recv("complement", self._acceptor.recv_complement)
+        return complement, await self._local.recv(
+            "challenge_reply", self._acceptor.recv_challenge_reply
+        )
+
+    async def _answer(
+        self, remote: FrameStream, complement: Complement | None, answer: ChallengeReply
+    ) -> ChallengeAck:
+        if complement:
+            await remote.send("complement", self._initiator.send_complement(complement))
+        await remote.send("challenge_reply", self._initiator.send_challenge_reply(answer))
+        return await remote.recv("challenge_ack", self._initiator.recv_challenge_ack)
+
+    async def _accept(self, digest: bytes) -> None:
+        ack = self._acceptor.send_challenge_ack(ChallengeAck(digest=digest))
+        await self._local.send("challenge_ack", ack)

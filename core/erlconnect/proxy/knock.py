@@ -1,0 +1,77 @@
+"""Asking a node for its name: send_name, status, challenge, close.
+
+It needs no cookie and leaves no trace in the remote node's log, because a node that is left alone
+after its challenge gives up in silence.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from erlconnect.distribution.flags import KNOCK_FLAGS
+from erlconnect.distribution.handshake import Initiator
+from erlconnect.distribution.handshake_messages import SendName, StatusKind
+from erlconnect.distribution.names import NodeName
+from erlconnect.errors import NotDistributionError
+from erlconnect.proxy.frame_stream import FrameStream, PeerError
+from erlconnect.proxy.refusals import no_answer, peer_error, status_refused
+
+if TYPE_CHECKING:
+    import socket
+
+    from erlconnect.distribution.challenge_messages import Challenge
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Knocked:
+    """What a node says of itself. ``node`` is ``None`` where ``alive`` hid its name."""
+
+    node: NodeName | None
+    flags: int
+    creation: int
+
+
+async def knock(sock: socket.socket, *, caller_name: str, where: str, deadline: float) -> Knocked:
+    """Knock over a connected socket, which stays the caller's; ``where`` is for messages.
+
+    Raises ``NotDistributionError``, ``NotAllowedError``, ``NameInUseError`` or, after
+    ``deadline`` seconds, ``TimedOutError``.
+    """
+    stream = FrameStream(sock, "remote")
+    try:
+        async with asyncio.timeout(deadline):
+            challenge = await _challenge_of(stream, caller_name, where)
+    except PeerError as error:
+        raise peer_error(error, where) from error
+    except TimeoutError as error:
+        raise no_answer(where, stream.waiting_for, deadline) from error
+    if challenge is None:
+        return Knocked(node=None, flags=0, creation=0)
+    node = _parse_name(challenge.name, where)
+    return Knocked(node=node, flags=challenge.flags, creation=challenge.creation)
+
+
+async def _challenge_of(stream: FrameStream, caller_name: str, where: str) -> Challenge | None:
+    initiator = Initiator()
+    name = SendName(name=caller_name, flags=KNOCK_FLAGS, creation=1)
+    await stream.send("send_name", initiator.send_name(name))
+    status = await stream.recv("status", initiator.recv_status)
+    if status.kind is StatusKind.ALIVE:
+        # Going on would end the connection that lives under this name.
+        await stream.send("status", initiator.send_status(go_on=False))
+        return None
+    if status.kind in (StatusKind.NOK, StatusKind.NOT_ALLOWED):
+        raise status_refused(status.kind, caller_name, where)
+    return await stream.recv("challenge", initiator.recv_challenge)
+
+
+def _parse_name(text: str, where: str) -> NodeName:
+    try:
+        return NodeName.parse(text)
+    except ValueError as error:
+        raise NotDistributionError(
+            f"{where} answered the knock with an unusable node name: {error}",
+            remedy="Check with which name the remote node was started.",
+        ) from error

@@ -1,0 +1,187 @@
+"""One local node's connection through the proxy, from its first byte to its last."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final, Literal, Protocol
+
+from erlconnect.distribution.name_table import inverse, permutation
+from erlconnect.distribution.rewrite_table import RewriteTable
+from erlconnect.distribution.rewriter import Rewriter
+from erlconnect.errors import NameInUseError
+from erlconnect.hookspecs import LinkEvent
+from erlconnect.proxy.frame_stream import FrameStream, PeerError
+from erlconnect.proxy.handshake import TwoHandshakes
+from erlconnect.proxy.refusals import no_answer, peer_error
+from erlconnect.proxy.relay import Pump
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from erlconnect.proxy.frame_stream import Peer
+    from erlconnect.proxy.handshake import Introduced, Introduction
+
+# A local node gives up 7 s after it dialled.
+HANDSHAKE_SECONDS: Final = 6.0
+
+
+class RemoteSide(Protocol):
+    """What a link needs to know of its target; the session implements it."""
+
+    max_frame: int
+
+    async def dial(self) -> socket.socket:
+        """Give a connected socket to the target, or to what replaced it."""
+
+    def introduction(self) -> Introduction:
+        """Give what the handshake follows."""
+
+    def link_up(self, event: LinkEvent) -> None:
+        """Learn that a link came up."""
+
+    def link_down(self, event: LinkEvent) -> None:
+        """Learn that a link went down."""
+
+    def warn(self, message: str) -> None:
+        """Tell the user something that does not end the link."""
+
+
+class Link:
+    """``run`` is the whole life of one link; cancelled, it ends both connections."""
+
+    def __init__(self, local: socket.socket, remote_side: RemoteSide) -> None:
+        self._local = FrameStream(local, "local")
+        self._remote: FrameStream | None = None
+        self._side = remote_side
+        self.local_node = ""
+        """The name in send_name, as soon as it came."""
+
+    async def run(self) -> None:
+        """Shake hands and relay. Raises the ``ErlconnectError`` of a link that never came up."""
+        try:
+            introduced = await self._introduce_in_time()
+            await self._relay(introduced)
+        finally:
+            self._local.socket.close()
+            if self._remote:
+                self._remote.socket.close()
+
+    async def _introduce_in_time(self) -> Introduced:
+        where = self._side.introduction().where
+        try:
+            async with asyncio.timeout(HANDSHAKE_SECONDS):
+                return await self._introduce()
+        except PeerError as error:
+            raise peer_error(error, where) from error
+        except TimeoutError as error:
+            remote_waits = self._remote is not None and self._remote.waiting_for
+            silent = where if remote_waits or not self._local.waiting_for else "the local node"
+            awaited = remote_waits or self._local.waiting_for
+            raise no_answer(silent, awaited, HANDSHAKE_SECONDS) from error
+
+    async def _introduce(self) -> Introduced:
+        handshakes = TwoHandshakes(self._local)
+        await handshakes.recv_name()
+        self.local_node = handshakes.name.name
+        self._remote = FrameStream(await self._side.dial(), "remote")
+        return await handshakes.introduce(self._remote, self._side.introduction())
+
+    async def _relay(self, introduced: Introduced) -> None:
+        outward, inward, ends = self._pumps(introduced)
+        self._side.link_up(_event("link-up", introduced))
+        reason = "the session ended"
+        try:
+            outward.start()
+            inward.start()
+            reason = await ends.get()
+        finally:
+            self._shut_down()
+            await asyncio.to_thread(_join, outward, inward)
+            self._side.link_down(_ended(introduced, reason, outward, inward))
+            self._warn_of_unknown_terms(introduced, outward, inward)
+
+    def _pumps(self, introduced: Introduced) -> tuple[Pump, Pump, asyncio.Queue[str]]:
+        """Give the pump to the remote node, the one from it, and where the first end is told."""
+        assert self._remote  # noqa: S101 - the handshake is over
+        loop = asyncio.get_running_loop()
+        ends: asyncio.Queue[str] = asyncio.Queue()
+        names = _names_of(introduced)
+        local, remote = self._local.socket, self._remote.socket
+        local.setblocking(True)  # noqa: FBT003 - the standard library's signature
+        remote.setblocking(True)  # noqa: FBT003
+
+        def pump(peer: Peer, table: Mapping[str, str]) -> Pump:
+            source, sink = (local, remote) if peer == "local" else (remote, local)
+            rewriter = Rewriter(RewriteTable(table), max_frame=self._side.max_frame)
+            return Pump(
+                peer,
+                source=source,
+                sink=sink,
+                rewriter=rewriter,
+                on_end=lambda reason: loop.call_soon_threadsafe(ends.put_nowait, reason),
+            )
+
+        return pump("local", names), pump("remote", inverse(names)), ends
+
+    def _shut_down(self) -> None:
+        """End both connections; it wakes the pumps, whatever they wait for."""
+        for stream in (self._local, self._remote):
+            if stream:
+                with contextlib.suppress(OSError):
+                    stream.socket.shutdown(socket.SHUT_RDWR)
+
+    def _warn_of_unknown_terms(self, introduced: Introduced, *pumps: Pump) -> None:
+        lost = sum(pump.rewriter.lost for pump in pumps)
+        if lost:
+            self._side.warn(
+                f"{lost} messages between {introduced.local_node} and {introduced.alias} held terms "
+                "of a kind that this version of erlconnect does not know: node names behind them "
+                "were left as they came"
+            )
+
+
+def _join(*pumps: Pump) -> None:
+    for pump in pumps:
+        if pump.ident:
+            pump.join()
+
+
+def _names_of(introduced: Introduced) -> dict[str, str]:
+    """Give what the local node's names become on the way to the remote one."""
+    try:
+        return permutation(
+            [
+                (introduced.alias, introduced.node),
+                (introduced.local_node, introduced.caller_name),
+            ]
+        )
+    except ValueError as error:
+        raise NameInUseError(
+            f"{introduced.local_node} and {introduced.alias} would have the same name: {error}",
+            remedy="Give the alias another name with `--as`, or restart the local node under one.",
+        ) from error
+
+
+def _event(kind: Literal["link-up", "link-down"], introduced: Introduced) -> LinkEvent:
+    return LinkEvent(
+        kind=kind,
+        alias=introduced.alias,
+        node=introduced.node,
+        local_node=introduced.local_node,
+        caller_name=introduced.caller_name,
+    )
+
+
+def _ended(introduced: Introduced, reason: str, outward: Pump, inward: Pump) -> LinkEvent:
+    return replace(
+        _event("link-down", introduced),
+        reason=reason,
+        bytes_in=inward.bytes_read,
+        bytes_out=outward.bytes_read,
+        frames_in=inward.rewriter.frames,
+        frames_out=outward.rewriter.frames,
+        rewritten=inward.rewriter.rewritten + outward.rewriter.rewritten,
+    )

@@ -1,0 +1,94 @@
+"""Accepting local nodes: one port for an alias, on 127.0.0.1 and on ::1, and nowhere else."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import errno
+import socket
+from typing import TYPE_CHECKING, Final
+
+from erlconnect.errors import UnreachableError
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+_TRIES: Final = 50
+_ADDRESSES: Final = {socket.AF_INET: "127.0.0.1", socket.AF_INET6: "::1"}
+
+
+class Listener:
+    """The listening sockets of one alias; both have the same port, because epmd knows one."""
+
+    def __init__(self) -> None:
+        self._sockets = _bind_both()
+        self.port: int = self._sockets[0].getsockname()[1]
+
+    async def serve(self, handle: Callable[[socket.socket], Awaitable[None]]) -> None:
+        """Accept for ever; ``handle`` runs as a task of its own and owns the socket.
+
+        Cancelled, it cancels all handlers and waits for them. ``handle`` must not raise.
+        """
+        async with asyncio.TaskGroup() as handlers:
+            for listening in self._sockets:
+                handlers.create_task(_accept(listening, handlers, handle))
+
+    def close(self) -> None:
+        """Stop listening."""
+        for listening in self._sockets:
+            listening.close()
+
+
+async def _accept(
+    listening: socket.socket,
+    handlers: asyncio.TaskGroup,
+    handle: Callable[[socket.socket], Awaitable[None]],
+) -> None:
+    loop = asyncio.get_running_loop()
+
+    async def own(accepted: socket.socket) -> None:
+        with accepted:
+            await handle(accepted)
+
+    while True:
+        try:
+            accepted, _ = await loop.sock_accept(listening)
+        except OSError as error:
+            if error.errno not in (errno.EMFILE, errno.ENFILE, errno.ECONNABORTED):
+                raise
+            # Out of descriptors for the moment: others are about to close theirs.
+            await asyncio.sleep(0.1)
+            continue
+        accepted.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        accepted.setblocking(False)  # noqa: FBT003 - the standard library's signature
+        handlers.create_task(own(accepted))
+
+
+def _bind_both() -> list[socket.socket]:
+    """Bind a port that is free in both families; without IPv6, one family is enough."""
+    for _ in range(_TRIES):
+        first = _listen(socket.AF_INET, 0)
+        try:
+            return [first, _listen(socket.AF_INET6, first.getsockname()[1])]
+        except OSError as error:
+            if error.errno != errno.EADDRINUSE:
+                return [first]
+            first.close()
+    raise UnreachableError(
+        f"no local port was free on both 127.0.0.1 and ::1 in {_TRIES} tries",
+        remedy="See what listens on so many ports of this machine.",
+    )
+
+
+def _listen(family: socket.AddressFamily, port: int) -> socket.socket:
+    listening = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        if family == socket.AF_INET6:
+            listening.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        listening.bind((_ADDRESSES[family], port))
+        listening.listen(128)
+        listening.setblocking(False)  # noqa: FBT003 - the standard library's signature
+    except OSError:
+        listening.close()
+        raise
+    return listening

@@ -1,0 +1,78 @@
+"""The ways in which a handshake ends badly, as errors for people."""
+
+from __future__ import annotations
+
+from erlconnect.distribution.handshake_messages import StatusKind
+from erlconnect.errors import (
+    LocalCookieError,
+    NameInUseError,
+    NotAllowedError,
+    NotDistributionError,
+    RefusedError,
+    RemoteCookieError,
+    TimedOutError,
+)
+from erlconnect.proxy.frame_stream import PeerError, TlsAlertError
+
+
+def peer_error(error: PeerError, where: str) -> NotDistributionError:
+    """One side sent something else than the handshake, or closed in the middle of it."""
+    if isinstance(error, TlsAlertError):
+        return NotDistributionError(
+            f"{where} answered send_name with a TLS alert: it speaks the distribution over TLS",
+            remedy="Start the node without `-proto_dist inet_tls`, or reach it through something "
+            "that ends TLS; erlconnect speaks the plain distribution.",
+        )
+    if error.peer == "local":
+        return NotDistributionError(
+            f"the local node broke off the handshake: {error}",
+            remedy="Check what connects to the alias: only Erlang nodes can.",
+        )
+    return NotDistributionError(
+        f"{where} does not speak the Erlang distribution: {error}",
+        remedy="Check that the port is the distribution port, not epmd's or a web server's; "
+        "without `-o dist-port=` the remote epmd is asked for it.",
+    )
+
+
+def no_answer(where: str, message: str, seconds: float) -> TimedOutError:
+    """The peer accepted the connection and then kept silent."""
+    return TimedOutError(
+        f"{where} accepted the connection, but its {message or 'answer'} did not come within "
+        f"{seconds:g} s",
+        remedy="Try again; if it stays so, check that the port is the distribution port and "
+        "that the node is not overloaded or suspended.",
+    )
+
+
+def status_refused(kind: StatusKind, caller_name: str, where: str) -> RefusedError:
+    """The remote node answered send_name with ``nok``, ``not_allowed`` or ``alive``."""
+    if kind is StatusKind.NOT_ALLOWED:
+        return NotAllowedError(
+            f"{where} does not allow the name {caller_name} (status not_allowed)",
+            remedy="The remote node has an allow-list (net_kernel:allow/1), or it is too old or "
+            "too new for the local one. Name an allowed caller with `--caller-name`.",
+        )
+    return NameInUseError(
+        f"{where} already has a connection under the name {caller_name} (status {kind})",
+        remedy="Try again in a minute, or end the other connection; `--caller-name` gives "
+        "another name.",
+    )
+
+
+def local_cookie_wrong(local_node: str, origin: str) -> LocalCookieError:
+    """The local node's digest does not fit the local cookie."""
+    return LocalCookieError(
+        f"{local_node} does not know the local cookie ({origin}); nothing was sent to the "
+        "remote node",
+        remedy="Start the local node with that cookie, which it has by default, or name its "
+        "cookie's file with `--local-cookie-file`.",
+    )
+
+
+def remote_cookie_rejected(where: str, origin: str, seen: str) -> RemoteCookieError:
+    """The remote node closed after challenge_reply, or its ack is wrong."""
+    return RemoteCookieError(
+        f"{where} rejected the cookie ({origin}): {seen}",
+        remedy="Name the source of the remote node's cookie with `--cookie-from`.",
+    )

@@ -1,0 +1,102 @@
+"""Moving the bytes of a link: one blocking thread a direction.
+
+Blocking calls make backpressure free (a sink that does not read stops its source and nothing
+else) and beat an event loop in latency. The two directions share no lock.
+"""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING, Final
+
+from erlconnect.distribution.errors import RemoteProtocolError
+
+if TYPE_CHECKING:
+    import socket
+    from collections.abc import Callable
+
+    from erlconnect.distribution.rewriter import Rewriter, Segment
+
+# An idle link holds the small buffer, a busy one the usual; a larger frame needs a larger one.
+_SMALL: Final = 16 * 1024
+_USUAL: Final = 256 * 1024
+_GROWTH: Final = 4
+
+
+class Pump(threading.Thread):
+    """One direction: reads ``source``, rewrites, writes ``sink``, until either ends.
+
+    ``on_end`` is called in this thread, with the reason; the sockets stay open for the other
+    direction's thread, whose blocking calls only a ``shutdown`` ends.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        source: socket.socket,
+        sink: socket.socket,
+        rewriter: Rewriter,
+        on_end: Callable[[str], None],
+    ) -> None:
+        super().__init__(name=f"erlconnect {name}", daemon=True)
+        self._from = name
+        self._source = source
+        self._sink = sink
+        self._on_end = on_end
+        self.rewriter = rewriter
+        self.bytes_read = 0
+
+    def run(self) -> None:
+        """Pump until the end."""
+        try:
+            reason = self._pump()
+        except RemoteProtocolError as error:
+            reason = f"protocol error of the {self._from} node: {error}"
+        except OSError as error:
+            reason = f"{self._from} node: {error.strerror or error}"
+        except MemoryError:
+            reason = f"{self._from} node: no memory for a frame"
+        self._on_end(reason)
+
+    def _pump(self) -> str:
+        buffer = bytearray(_SMALL)
+        start = end = 0
+        while True:
+            received = self._source.recv_into(memoryview(buffer)[end:])
+            if not received:
+                return f"the {self._from} node closed the connection"
+            self.bytes_read += received
+            end += received
+            start, segments = self.rewriter.process(buffer, start, end)
+            self._send(segments)
+            del segments
+            buffer, start, end = _make_room(buffer, start, end, self.rewriter)
+
+    def _send(self, segments: list[Segment]) -> None:
+        if len(segments) == 1:
+            self._sink.sendall(segments[0])
+        elif segments:
+            self._sink.sendall(b"".join(segments))
+
+
+def _make_room(
+    buffer: bytearray, start: int, end: int, rewriter: Rewriter
+) -> tuple[bytearray, int, int]:
+    """Give a buffer with room behind ``end``: the same one where that is enough.
+
+    It grows with what really arrives, so that a length that lies costs no memory.
+    """
+    rest = end - start
+    full = end == len(buffer)
+    size = _USUAL if full or len(buffer) > _SMALL else _SMALL
+    needed = rewriter.needed(buffer, start, end) if rest else 0
+    if needed > size:
+        size = max(size, len(buffer) if rest < len(buffer) else min(needed, rest * _GROWTH))
+    if size == len(buffer):
+        if start and rest:
+            buffer[:rest] = buffer[start:end]
+        return buffer, 0, rest
+    other = bytearray(size)
+    other[:rest] = buffer[start:end]
+    return other, 0, rest
