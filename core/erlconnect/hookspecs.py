@@ -3,9 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
 import pluggy
+
+HOOKSPEC_VERSION: Final = 1
+"""Grows when an existing hook changes its meaning; a new hook leaves it as it is.
+
+A module may say ``ERLCONNECT_HOOKSPEC_VERSION = 1``: it is then refused by name, and not used
+wrongly, by an erlconnect that has another version.
+"""
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -110,8 +110,11 @@ class Link:
         ends: asyncio.Queue[str] = asyncio.Queue()
         names = _names_of(introduced)
         local, remote = self._local.socket, self._remote.socket
-        local.setblocking(True)  # noqa: FBT003 - the standard library's signature
-        remote.setblocking(True)  # noqa: FBT003
+        local.setblocking(True)
+        remote.setblocking(True)
+
+        def tell(reason: str) -> None:
+            loop.call_soon_threadsafe(ends.put_nowait, reason)
 
         def pump(peer: Peer, table: Mapping[str, str]) -> Pump:
             source, sink = (local, remote) if peer == "local" else (remote, local)
@@ -121,7 +124,7 @@ class Link:
                 source=source,
                 sink=sink,
                 rewriter=rewriter,
-                on_end=lambda reason: loop.call_soon_threadsafe(ends.put_nowait, reason),
+                on_end=tell,
             )
 
         return pump("local", names), pump("remote", inverse(names)), ends
@@ -137,8 +140,8 @@ class Link:
         lost = sum(pump.rewriter.lost for pump in pumps)
         if lost:
             self._side.warn(
-                f"{lost} messages between {introduced.local_node} and {introduced.alias} held terms "
-                "of a kind that this version of erlconnect does not know: node names behind them "
+                f"{lost} messages between {introduced.local_node} and {introduced.alias} held "
+                "terms of a kind that this version of erlconnect does not know: node names behind them "
                 "were left as they came"
             )
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import errno
 import socket
 from typing import TYPE_CHECKING, Final
@@ -60,7 +59,7 @@ async def _accept(
             await asyncio.sleep(0.1)
             continue
         accepted.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        accepted.setblocking(False)  # noqa: FBT003 - the standard library's signature
+        accepted.setblocking(False)
         handlers.create_task(own(accepted))
 
 
@@ -87,7 +86,7 @@ def _listen(family: socket.AddressFamily, port: int) -> socket.socket:
             listening.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
         listening.bind((_ADDRESSES[family], port))
         listening.listen(128)
-        listening.setblocking(False)  # noqa: FBT003 - the standard library's signature
+        listening.setblocking(False)
     except OSError:
         listening.close()
         raise

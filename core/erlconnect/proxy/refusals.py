@@ -16,7 +16,7 @@ from erlconnect.proxy.frame_stream import PeerError, TlsAlertError
 
 
 def peer_error(error: PeerError, where: str) -> NotDistributionError:
-    """One side sent something else than the handshake, or closed in the middle of it."""
+    """Explain that one side sent something else than the handshake, or closed in the middle of it."""
     if isinstance(error, TlsAlertError):
         return NotDistributionError(
             f"{where} answered send_name with a TLS alert: it speaks the distribution over TLS",
@@ -36,7 +36,7 @@ def peer_error(error: PeerError, where: str) -> NotDistributionError:
 
 
 def no_answer(where: str, message: str, seconds: float) -> TimedOutError:
-    """The peer accepted the connection and then kept silent."""
+    """Explain that the peer accepted the connection and then kept silent."""
     return TimedOutError(
         f"{where} accepted the connection, but its {message or 'answer'} did not come within "
         f"{seconds:g} s",
@@ -46,7 +46,7 @@ def no_answer(where: str, message: str, seconds: float) -> TimedOutError:
 
 
 def status_refused(kind: StatusKind, caller_name: str, where: str) -> RefusedError:
-    """The remote node answered send_name with ``nok``, ``not_allowed`` or ``alive``."""
+    """Explain a status that ends the handshake: ``nok``, ``not_allowed`` or ``alive``."""
     if kind is StatusKind.NOT_ALLOWED:
         return NotAllowedError(
             f"{where} does not allow the name {caller_name} (status not_allowed)",
@@ -61,7 +61,7 @@ def status_refused(kind: StatusKind, caller_name: str, where: str) -> RefusedErr
 
 
 def local_cookie_wrong(local_node: str, origin: str) -> LocalCookieError:
-    """The local node's digest does not fit the local cookie."""
+    """Explain that the local node's digest does not fit the local cookie."""
     return LocalCookieError(
         f"{local_node} does not know the local cookie ({origin}); nothing was sent to the "
         "remote node",
@@ -71,7 +71,7 @@ def local_cookie_wrong(local_node: str, origin: str) -> LocalCookieError:
 
 
 def remote_cookie_rejected(where: str, origin: str, seen: str) -> RemoteCookieError:
-    """The remote node closed after challenge_reply, or its ack is wrong."""
+    """Explain that the remote node closed after challenge_reply, or that its ack is wrong."""
     return RemoteCookieError(
         f"{where} rejected the cookie ({origin}): {seen}",
         remedy="Name the source of the remote node's cookie with `--cookie-from`.",

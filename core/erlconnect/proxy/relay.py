@@ -71,7 +71,7 @@ class Pump(threading.Thread):
             start, segments = self.rewriter.process(buffer, start, end)
             self._send(segments)
             del segments
-            buffer, start, end = _make_room(buffer, start, end, self.rewriter)
+            buffer, start, end = _make_room(buffer, start, end)
 
     def _send(self, segments: list[Segment]) -> None:
         if len(segments) == 1:
@@ -80,17 +80,14 @@ class Pump(threading.Thread):
             self._sink.sendall(b"".join(segments))
 
 
-def _make_room(
-    buffer: bytearray, start: int, end: int, rewriter: Rewriter
-) -> tuple[bytearray, int, int]:
+def _make_room(buffer: bytearray, start: int, end: int) -> tuple[bytearray, int, int]:
     """Give a buffer with room behind ``end``: the same one where that is enough.
 
     It grows with what really arrives, so that a length that lies costs no memory.
     """
     rest = end - start
-    full = end == len(buffer)
-    size = _USUAL if full or len(buffer) > _SMALL else _SMALL
-    needed = rewriter.needed(buffer, start, end) if rest else 0
+    size = _USUAL if end == len(buffer) or len(buffer) > _SMALL else _SMALL
+    needed = 4 + int.from_bytes(buffer[start : start + 4], "big") if rest >= 4 else rest  # noqa: PLR2004
     if needed > size:
         size = max(size, len(buffer) if rest < len(buffer) else min(needed, rest * _GROWTH))
     if size == len(buffer):
