@@ -1,0 +1,1 @@
+"""Offers that belong to no platform; each module below is one entry point."""

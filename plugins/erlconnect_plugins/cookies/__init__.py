@@ -1,0 +1,1 @@
+"""Cookie sources of the user's own machine."""

@@ -1,0 +1,72 @@
+"""Cookie source ``env``: an environment variable of the user's own shell.
+
+Knows how an environment gives text. Refuses to know the remote node's environment; other sources
+look there.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, ClassVar
+
+from pydantic import Field
+
+from erlconnect.api import Cookie, CookieNotFoundError, Offer, Settings, cookie_text, hookimpl
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from erlconnect.api import Target
+
+
+class EnvSettings(Settings):
+    """Settings of ``env``."""
+
+    argument: ClassVar[str | None] = "name"
+
+    name: str = Field(
+        min_length=1, description="The environment variable of this machine that holds the cookie."
+    )
+
+
+class EnvCookieSource:
+    """Reads one environment variable, always afresh."""
+
+    def __init__(self, settings: EnvSettings) -> None:
+        self._name = settings.name
+
+    async def fetch(self, target: Target) -> Cookie:
+        """Give the variable's value without newlines at its end; the origin says if there were any.
+
+        Raises ``CookieNotFoundError`` where it is unset or empty.
+        """
+        del target  # one variable for all of them
+        place = f"variable {self._name}"
+        value = os.environ.get(self._name)
+        if value is None:
+            raise CookieNotFoundError(
+                f"The environment variable {self._name} is not set",
+                remedy=f"Export {self._name} in this shell, or name another with --cookie-from.",
+            )
+        text = cookie_text(os.fsencode(value), place=f"The environment {place}")
+        stripped = text.rstrip("\r\n")
+        if not stripped:
+            raise CookieNotFoundError(
+                f"The environment variable {self._name} is empty",
+                remedy=f"Set {self._name} to the cookie, or name another with --cookie-from.",
+            )
+        note = "" if stripped == text else " (trailing newline removed)"
+        return Cookie(stripped, origin=place + note)
+
+
+@hookimpl
+def erlconnect_cookie_sources() -> Sequence[Offer]:
+    """Offer ``env``."""
+    return [
+        Offer(
+            name="env",
+            summary="An environment variable of this machine",
+            settings=EnvSettings,
+            create=EnvCookieSource,
+        )
+    ]

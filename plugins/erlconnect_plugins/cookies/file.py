@@ -1,0 +1,72 @@
+"""Cookie source ``file``: a cookie file of this machine, read as Erlang reads its own.
+
+Knows which file is meant. Refuses to know how a cookie file looks; ``erlconnect.cookie_file`` does.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar
+
+from pydantic import Field
+
+from erlconnect.api import (
+    Cookie,
+    Offer,
+    Settings,
+    default_cookie_file,
+    hookimpl,
+    read_cookie_file,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from erlconnect.api import Target
+
+
+class FileSettings(Settings):
+    """Settings of ``file``."""
+
+    argument: ClassVar[str | None] = "path"
+
+    path: str | None = Field(
+        default=None,
+        description="The cookie file; without it `~/.erlang.cookie`, looked for as erl does.",
+    )
+
+
+class FileCookieSource:
+    """Reads one cookie file, always afresh."""
+
+    def __init__(self, settings: FileSettings) -> None:
+        self._path = Path(settings.path) if settings.path else None
+
+    async def fetch(self, target: Target) -> Cookie | None:
+        """Give the file's cookie; ``None`` where nobody named a file and Erlang has made none.
+
+        Raises ``CookieNotFoundError`` where a named file is missing, or the file is empty, and
+        ``ConfigurationError`` where others can read it or it holds something else.
+        """
+        del target  # one file for all of them
+        return await asyncio.to_thread(self._read)
+
+    def _read(self) -> Cookie | None:
+        path = self._path or default_cookie_file()
+        if self._path is None and not path.exists():
+            return None
+        return Cookie(read_cookie_file(path), origin=f"file {path}")
+
+
+@hookimpl
+def erlconnect_cookie_sources() -> Sequence[Offer]:
+    """Offer ``file``."""
+    return [
+        Offer(
+            name="file",
+            summary="A cookie file of this machine, ~/.erlang.cookie by default",
+            settings=FileSettings,
+            create=FileCookieSource,
+        )
+    ]

@@ -1,0 +1,44 @@
+"""Cookie source ``passthrough``: both nodes share the cookie and the proxy knows none.
+
+A marker: the session looks at the offer's name and lets the handshake's challenges and digests
+through as they are. Refuses to know any cookie.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from erlconnect.api import Offer, Settings, hookimpl
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from erlconnect.api import Target
+
+
+class PassthroughSettings(Settings):
+    """Settings of ``passthrough``: none."""
+
+
+class PassthroughCookieSource:
+    """Gives no cookie, on purpose."""
+
+    def __init__(self, settings: PassthroughSettings) -> None:
+        del settings
+
+    async def fetch(self, target: Target) -> None:
+        """Give ``None``: the nodes at both ends check each other's digests themselves."""
+        del target
+
+
+@hookimpl
+def erlconnect_cookie_sources() -> Sequence[Offer]:
+    """Offer ``passthrough``."""
+    return [
+        Offer(
+            name="passthrough",
+            summary="No cookie here: both nodes share one and check each other",
+            settings=PassthroughSettings,
+            create=PassthroughCookieSource,
+        )
+    ]

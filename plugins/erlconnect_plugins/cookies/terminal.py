@@ -1,0 +1,69 @@
+"""Asks for one line on the terminal without showing it.
+
+Knows how a terminal's echo is switched off and surely on again. Refuses to know what is asked for.
+It speaks to the terminal itself: standard input and output may be a pipe.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import termios
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_POLL_SECONDS: Final = 0.05
+_MAX_LINE_BYTES: Final = 4096
+_LOCAL_MODES: Final = 3  # where tcgetattr's list holds them
+
+
+async def ask_hidden(question: str, *, deadline: float) -> bytes:
+    """Give the line that somebody types in answer to ``question``; ``b""`` for Ctrl-D.
+
+    Raises ``OSError`` where there is no terminal and ``TimeoutError`` after ``deadline`` seconds.
+    Then, and when cancelled, the terminal shows again what is typed.
+    """
+    terminal = os.open(os.ctermid(), os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK | os.O_CLOEXEC)
+    try:
+        with _echo_off(terminal):
+            os.write(terminal, question.encode())
+            async with asyncio.timeout(deadline):
+                return await _line(terminal)
+    finally:
+        os.close(terminal)
+
+
+@contextmanager
+def _echo_off(terminal: int) -> Iterator[None]:
+    try:
+        before, hidden = termios.tcgetattr(terminal), termios.tcgetattr(terminal)
+    except termios.error as error:
+        raise OSError(*error.args) from error
+    hidden[_LOCAL_MODES] &= ~termios.ECHO
+    try:
+        # TCSAFLUSH also drops what was typed, and shown, before the question.
+        termios.tcsetattr(terminal, termios.TCSAFLUSH, hidden)
+        yield
+    finally:
+        # A terminal that was closed meanwhile needs nothing.
+        with suppress(termios.error, OSError):
+            termios.tcsetattr(terminal, termios.TCSAFLUSH, before)
+            os.write(terminal, b"\n")  # the one that was typed was not shown
+
+
+async def _line(terminal: int) -> bytes:
+    """Poll, because kqueue refuses /dev/tty and a thread that reads could not be cancelled."""
+    typed = b""
+    while b"\n" not in typed and len(typed) < _MAX_LINE_BYTES:
+        try:
+            more = os.read(terminal, _MAX_LINE_BYTES)
+        except BlockingIOError:
+            await asyncio.sleep(_POLL_SECONDS)
+            continue
+        if not more:
+            break
+        typed += more
+    return typed.partition(b"\n")[0]

@@ -1,0 +1,94 @@
+"""Happy eyeballs: several addresses are tried, staggered, and the first that answers wins.
+
+Knows the order of events of RFC 8305, section 5. Refuses to know names and words for errors. It
+works on sockets of its own, because the loop's ``create_connection`` gives none away.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from erlconnect_plugins.transports.addresses import Address
+
+ATTEMPT_DELAY_SECONDS: Final = 0.25
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failure:
+    """One address that was tried, and what came back."""
+
+    address: Address
+    error: OSError
+
+
+class Race:
+    """One race between addresses; ``tried`` and ``failures`` tell afterwards how it went."""
+
+    def __init__(self, addresses: Sequence[Address]) -> None:
+        self.tried: list[Address] = []
+        self.failures: list[Failure] = []
+        self._addresses = addresses
+        self._winner: socket.socket | None = None
+        self._changed = asyncio.Event()
+
+    async def run(self) -> socket.socket | None:
+        """Give the first socket that connected; ``None`` where every attempt failed.
+
+        Losing attempts are closed. Cancelled, it leaves no socket behind.
+        """
+        try:
+            async with asyncio.TaskGroup() as group:
+                attempts = [group.create_task(self._attempt(self._addresses[0]))]
+                for address in self._addresses[1:]:
+                    with suppress(TimeoutError):
+                        async with asyncio.timeout(ATTEMPT_DELAY_SECONDS):
+                            await self._next_change()
+                    if self._winner is not None:
+                        break
+                    attempts.append(group.create_task(self._attempt(address)))
+                while self._winner is None and len(self.failures) < len(attempts):
+                    await self._next_change()
+                for attempt in attempts:
+                    attempt.cancel()
+        except BaseException:
+            if self._winner is not None:
+                self._winner.close()
+            raise
+        return self._winner
+
+    async def _next_change(self) -> None:
+        await self._changed.wait()
+        self._changed.clear()
+
+    async def _attempt(self, address: Address) -> None:
+        self.tried.append(address)
+        try:
+            connected = await _connected(address)
+        except OSError as error:
+            self.failures.append(Failure(address=address, error=error))
+        else:
+            if self._winner is None:
+                self._winner = connected
+            else:
+                connected.close()
+        self._changed.set()
+
+
+async def _connected(address: Address) -> socket.socket:
+    sock = socket.socket(address.family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    try:
+        sock.setblocking(False)
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        await asyncio.get_running_loop().sock_connect(sock, address.sockaddr)
+    except BaseException:
+        sock.close()
+        raise
+    return sock
