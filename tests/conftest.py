@@ -1,0 +1,55 @@
+"""What every test may ask for, and the check that the tests leave nothing behind."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import string
+from typing import TYPE_CHECKING
+
+import pytest
+from world.epmd import RealEpmd
+from world.missing import summary_lines
+from world.ports import free_port
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+_PERSONAL = ("XDG_", "ERLCONNECT_")
+
+
+@pytest.fixture
+def epmd_port(monkeypatch: pytest.MonkeyPatch) -> int:
+    """A free port, exported as ERL_EPMD_PORT for this test; nothing listens on it."""
+    port = free_port()
+    monkeypatch.setenv("ERL_EPMD_PORT", str(port))
+    return port
+
+
+@pytest.fixture
+def epmd(epmd_port: int) -> Iterator[RealEpmd]:
+    """A real epmd on ``epmd_port``."""
+    with RealEpmd(epmd_port) as server:
+        yield server
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A HOME of this test's own, which holds a cookie as Erlang makes it, and no settings."""
+    folder = tmp_path / "home"
+    folder.mkdir()
+    cookie = folder / ".erlang.cookie"
+    cookie.write_text("".join(secrets.choice(string.ascii_uppercase) for _ in range(20)))
+    cookie.chmod(0o400)
+    monkeypatch.setenv("HOME", str(folder))
+    for variable in [name for name in os.environ if name.startswith(_PERSONAL)]:
+        monkeypatch.delenv(variable)
+    return folder
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Name each peer that was missing, and how many tests were skipped for it."""
+    for line in summary_lines():
+        terminalreporter.write_line(line)

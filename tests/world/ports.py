@@ -1,0 +1,32 @@
+"""Ports that tests may listen on. Knows nothing of who will listen there."""
+
+from __future__ import annotations
+
+import random
+import socket
+from contextlib import ExitStack
+
+# Below the ephemeral range, so that no outgoing connection of anybody takes one meanwhile.
+_CANDIDATES = range(15_000, 32_000)
+_handed_out: set[int] = set()
+
+
+def free_port() -> int:
+    """A port free for TCP and UDP on 127.0.0.1 and ::1, never handed out twice in this process."""
+    for port in random.sample(_CANDIDATES, 200):
+        if port not in _handed_out and _is_free(port):
+            _handed_out.add(port)
+            return port
+    raise AssertionError("none of 200 random loopback ports is free")
+
+
+def _is_free(port: int) -> bool:
+    with ExitStack() as sockets:
+        for family, address in ((socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1")):
+            for kind in (socket.SOCK_STREAM, socket.SOCK_DGRAM):
+                listener = sockets.enter_context(socket.socket(family, kind))
+                try:
+                    listener.bind((address, port))
+                except OSError:
+                    return False
+    return True
