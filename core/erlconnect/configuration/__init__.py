@@ -1,0 +1,1 @@
+"""Where each setting comes from: command line, environment, files, defaults."""

@@ -1,0 +1,77 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from erlconnect.configuration.session_settings import (
+    SESSION_KEYS,
+    SessionSettings,
+    resolve_session_settings,
+)
+from erlconnect.errors import ConfigurationError, UnknownSettingError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+def resolve(options: Mapping[str, str] | None = None, **environment: str) -> SessionSettings:
+    return resolve_session_settings(options=options or {}, environment=environment)
+
+
+def test_the_keys_are_those_of_the_design() -> None:
+    assert SESSION_KEYS == ("epmd-port", "dist-port", "node", "max-frame")
+
+
+def test_without_anything_the_backend_decides_and_frames_end_at_256_megabytes() -> None:
+    assert resolve() == SessionSettings(
+        epmd_port=None, dist_port=None, node=None, max_frame=256 * 1024 * 1024
+    )
+
+
+def test_the_command_line_wins_over_the_environment() -> None:
+    variables = {"ERLCONNECT_SESSION_EPMD_PORT": "1", "ERLCONNECT_SESSION_NODE": "{basename}@{ip}"}
+    settings = resolve({"epmd-port": "65535", "max-frame": "1048576"}, **variables)
+    assert settings == SessionSettings(
+        epmd_port=65535, node="{basename}@{ip}", max_frame=1024 * 1024
+    )
+
+
+@pytest.mark.parametrize(
+    ("key", "text"),
+    [
+        ("epmd-port", "0"),
+        ("dist-port", "65536"),
+        ("dist-port", "-1"),
+        ("epmd-port", "٤٣٦٩"),
+        ("epmd-port", "4369 "),
+        ("max-frame", "256MB"),
+        ("max-frame", "1"),
+        ("max-frame", "4294967296"),
+        ("node", ""),
+    ],
+)
+def test_a_bad_value_names_its_key(key: str, text: str) -> None:
+    with pytest.raises(UnknownSettingError) as caught:
+        resolve({key: text})
+    assert caught.value.message.startswith(f"-o {key}={text} cannot be used: it ")
+
+
+def test_a_bad_variable_is_named() -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        resolve(ERLCONNECT_SESSION_DIST_PORT="x")
+    assert caught.value.message == (
+        "the variable ERLCONNECT_SESSION_DIST_PORT=x cannot be used: "
+        "it must be a number from 1 to 65535"
+    )
+
+
+def test_an_unknown_variable_gets_a_suggestion() -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        resolve(ERLCONNECT_SESSION_DISTPORT="1")
+    assert "ERLCONNECT_SESSION_DISTPORT" in caught.value.message
+    assert caught.value.remedy.startswith("Did you mean 'ERLCONNECT_SESSION_DIST_PORT'? ")
+
+
+def test_an_empty_variable_counts_as_unset() -> None:
+    assert resolve(ERLCONNECT_SESSION_DIST_PORT="").dist_port is None

@@ -1,0 +1,206 @@
+"""Where the value of a setting comes from, and who is told what is wrong with it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+import pytest
+from pydantic import Field, SecretStr, field_validator, model_validator
+
+from erlconnect.api import Offer, Settings
+from erlconnect.configuration.settings import argument_option, resolve_settings, setting_fields
+from erlconnect.errors import (
+    ConfigurationError,
+    ErlconnectError,
+    ExitCode,
+    UnknownSettingError,
+    UsageError,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+class LanternSettings(Settings):
+    argument = "token_file"
+
+    token_file: Path = Field(Path("none"), description="Where the token is.")
+    record: Literal["auto", "srv", "a"] = Field("auto", description="What to ask for.")
+    tcp: bool = Field(default=False, description="Whether to ask over TCP.")
+    tries: int = Field(3, description="How often to ask.", le=9)
+    names: tuple[str, ...] = Field(("a", "b"), description="Names of variables, best first.")
+    password: SecretStr | None = Field(None, description="Not for eyes.")
+    colour: str = Field("red", description="Neither blue nor clashing.")
+
+    @field_validator("password")
+    @classmethod
+    def long_enough(cls, value: SecretStr | None) -> SecretStr | None:
+        if value and len(value.get_secret_value()) < 8:
+            raise ValueError(f"{value.get_secret_value()} is too short")
+        return value
+
+    @model_validator(mode="after")
+    def together(self) -> LanternSettings:
+        if self.colour == "blue" and self.tcp:
+            raise ValueError("blue does not go with tcp")
+        return self
+
+
+class NeedySettings(Settings):
+    key: str = Field(description="Which key.")
+
+
+def offer(settings: type[Settings] = LanternSettings, name: str = "sea-lantern") -> Offer:
+    return Offer(name=name, summary="Shines.", settings=settings, create=settings)
+
+
+def resolve(
+    options: Mapping[str, str] | None = None,
+    *,
+    inherited: Mapping[str, object] | None = None,
+    foreign: tuple[str, ...] = (),
+    **environment: str,
+) -> LanternSettings:
+    settings = resolve_settings(
+        offer(),
+        options=options or {},
+        inherited=inherited or {},
+        environment=environment,
+        foreign=foreign,
+        option_prefix="transport.",
+    )
+    assert isinstance(settings, LanternSettings)
+    return settings
+
+
+def refusal(error: type[ErlconnectError], **arguments: object) -> ErlconnectError:
+    with pytest.raises(error) as caught:
+        resolve(**arguments)  # type: ignore[arg-type]
+    assert type(caught.value) is error
+    return caught.value
+
+
+def test_each_place_wins_over_the_next() -> None:
+    everywhere = {"inherited": {"colour": "inherited"}, "ERLCONNECT_SEA_LANTERN_COLOUR": "variable"}
+    assert resolve().colour == "red"
+    assert resolve(inherited={"colour": "inherited"}).colour == "inherited"
+    assert resolve(**everywhere).colour == "variable"  # type: ignore[arg-type]
+    assert resolve({"colour": "option"}, **everywhere).colour == "option"  # type: ignore[arg-type]
+
+
+def test_a_key_is_written_with_dashes_and_a_variable_with_underscores() -> None:
+    assert resolve({"token-file": "/t"}).token_file == Path("/t")
+    assert resolve(ERLCONNECT_SEA_LANTERN_TOKEN_FILE="/t").token_file == Path("/t")
+    assert resolve(inherited={"token_file": Path("/t")}).token_file == Path("/t")
+    assert resolve(inherited={"token-file": Path("/t")}).token_file == Path("/t")
+
+
+def test_text_is_read_as_the_type_of_its_field() -> None:
+    settings = resolve({"tcp": "true", "tries": "5", "names": "A_COOKIE, B_COOKIE"})
+    assert (settings.tcp, settings.tries, settings.names) == (True, 5, ("A_COOKIE", "B_COOKIE"))
+    assert resolve(ERLCONNECT_SEA_LANTERN_NAMES="ONE").names == ("ONE",)
+
+
+def test_an_empty_variable_counts_as_unset() -> None:
+    assert resolve(ERLCONNECT_SEA_LANTERN_COLOUR="").colour == "red"
+
+
+def test_an_unknown_option_gets_a_suggestion_and_the_list() -> None:
+    error = refusal(UnknownSettingError, options={"token_file": "secret?"})
+    assert error.message == "-o transport.token_file: 'sea-lantern' has no such setting"
+    assert error.remedy == (
+        "Did you mean 'token-file'? The settings of 'sea-lantern': "
+        "token-file, record, tcp, tries, names, password, colour."
+    )
+    assert error.exit_code is ExitCode.USAGE
+
+
+def test_a_bad_option_names_the_key_the_value_and_what_is_allowed() -> None:
+    error = refusal(UnknownSettingError, options={"record": "txt"})
+    assert error.message == (
+        "-o transport.record=txt cannot be used: Input should be 'auto', 'srv' or 'a'"
+    )
+    assert error.remedy == "Correct it. It means: What to ask for."
+
+
+def test_an_unknown_variable_is_named() -> None:
+    error = refusal(ConfigurationError, ERLCONNECT_SEA_LANTERN_COLUR="x")
+    assert error.message == (
+        "the variable ERLCONNECT_SEA_LANTERN_COLUR: 'sea-lantern' has no such setting"
+    )
+    assert error.remedy.startswith("Did you mean 'ERLCONNECT_SEA_LANTERN_COLOUR'? ")
+
+
+def test_a_variable_of_another_offer_is_none_of_ours() -> None:
+    foreign = ("ERLCONNECT_SEA_LANTERN_KV_",)
+    resolve(foreign=foreign, ERLCONNECT_SEA_LANTERN_KV_KEY="x", ERLCONNECT_SEA_COLOUR="y")
+
+
+def test_a_bad_variable_is_named() -> None:
+    error = refusal(ConfigurationError, ERLCONNECT_SEA_LANTERN_TRIES="10")
+    assert error.message == (
+        "the variable ERLCONNECT_SEA_LANTERN_TRIES=10 cannot be used: "
+        "Input should be less than or equal to 9"
+    )
+
+
+def test_what_is_inherited_is_blamed_as_inherited() -> None:
+    unknown = refusal(ConfigurationError, inherited={"wick": "x"})
+    assert unknown.message.startswith("the setting 'wick' that 'sea-lantern' got with the target")
+    bad = refusal(ConfigurationError, inherited={"tries": "many"})
+    assert bad.message.startswith("the setting 'tries' that 'sea-lantern' got with the target")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        {"options": {"password": "hunter2"}},
+        {"ERLCONNECT_SEA_LANTERN_PASSWORD": "hunter2"},
+        {"inherited": {"password": "hunter2"}},
+    ],
+)
+def test_a_bad_secret_is_not_shown(arguments: dict[str, object]) -> None:
+    error = refusal(
+        UnknownSettingError if "options" in arguments else ConfigurationError, **arguments
+    )
+    assert "hunter2" not in error.message + error.remedy + repr(error.__cause__)
+    assert error.__suppress_context__
+    assert "password" in error.message.lower()
+
+
+def test_settings_that_do_not_fit_together_are_blamed_on_the_command_line_where_it_took_part() -> (
+    None
+):
+    error = refusal(UnknownSettingError, options={"tcp": "yes"}, inherited={"colour": "blue"})
+    assert error.message.endswith("Value error, blue does not go with tcp")
+    assert "-o transport.tcp" in error.remedy
+    refusal(ConfigurationError, inherited={"colour": "blue", "tcp": True})
+
+
+def test_a_setting_that_is_missing_says_how_to_give_it() -> None:
+    with pytest.raises(UsageError) as caught:
+        resolve_settings(
+            offer(NeedySettings, "consul-kv"),
+            options={},
+            inherited={},
+            environment={},
+            option_prefix="cookie.",
+        )
+    assert caught.value.message == "'consul-kv' needs the setting 'key'"
+    assert caught.value.remedy == "Give -o cookie.key=VALUE or set ERLCONNECT_CONSUL_KV_KEY."
+
+
+def test_the_argument_after_the_colon_is_short_for_an_option() -> None:
+    assert argument_option(offer(), "/t") == {"token-file": "/t"}
+    with pytest.raises(UsageError, match="'plain' takes no argument"):
+        argument_option(offer(Settings, "plain"), "x")
+
+
+def test_settings_have_a_json_schema_with_the_keys_that_people_type() -> None:
+    schema = LanternSettings.model_json_schema()
+    assert list(schema["properties"]) == list(setting_fields(LanternSettings))
+    assert schema["properties"]["token-file"]["description"] == "Where the token is."
+    assert schema["additionalProperties"] is False
+    json.dumps(schema)
