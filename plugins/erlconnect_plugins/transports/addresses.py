@@ -79,13 +79,18 @@ def _numeric(numeric: ipaddress.IPv4Address | ipaddress.IPv6Address, port: int) 
         return Address(family=socket.AF_INET, sockaddr=(str(numeric), port), text=str(numeric))
     # getaddrinfo takes the name of a zone for link-local addresses only.
     plain, _, zone = str(numeric).partition("%")
-    sockaddr = (plain, port, 0, _zone_index(zone, numeric) if zone else 0)
+    sockaddr = (plain, port, 0, _zone_index(zone, numeric))
     return Address(family=socket.AF_INET6, sockaddr=sockaddr, text=str(numeric))
 
 
 def _zone_index(zone: str, numeric: ipaddress.IPv6Address) -> int:
-    if zone.isdecimal():
-        return int(zone)
+    if not zone and numeric.is_link_local:
+        raise UnreachableError(
+            f"{numeric} is a link-local address and does not say behind which interface",
+            remedy=f"Write the interface behind it, e.g. {numeric}%eth0.",
+        )
+    if not zone or zone.isdecimal():
+        return int(zone or 0)
     try:
         return socket.if_nametoindex(zone)
     except OSError as error:
