@@ -1,0 +1,1 @@
+"""Backend ``fixed``: the user says where the node is."""
