@@ -1,0 +1,75 @@
+"""What a call has left behind: tasks, open file descriptors, child processes."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+from time import monotonic
+from typing import TYPE_CHECKING, Any, Final
+
+from erlconnect.testing.demands import DEADLINE_SECONDS, demand, ungrouped, within
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+
+# A library's thread, or the other end of a connection, may need a moment to notice.
+GRACE_SECONDS: Final = 5.0
+
+# Turns of the event loop before the cancellation; seconds for what is slower.
+_TURNS: Final = (0, 1, 2, 3, 5, 8)
+_LATER_SECONDS: Final = 0.02
+
+
+@asynccontextmanager
+async def nothing_left(what: str) -> AsyncIterator[None]:
+    """Demand that everything which appears inside is gone soon after."""
+    before = set(_traces())
+    yield
+    deadline = monotonic() + GRACE_SECONDS
+    while left := {trace: words for trace, words in _traces().items() if trace not in before}:
+        demand(monotonic() < deadline, f"{what} left behind: {', '.join(left.values())}")
+        await asyncio.sleep(0.01)
+
+
+async def cancelled_early(call: Callable[[], Coroutine[Any, Any, object]], what: str) -> None:
+    """Cancel ``call`` at several early moments and demand that nothing is left of it."""
+    for turns in (*_TURNS, None):
+        async with nothing_left(f"{what}, cancelled,"):
+            await within(_cancelled(call(), turns), f"{what}, cancelled,", DEADLINE_SECONDS)
+
+
+async def _cancelled(call: Coroutine[Any, Any, object], turns: int | None) -> None:
+    with ungrouped():
+        async with asyncio.TaskGroup() as group:
+            task = group.create_task(call)
+            if turns is None:
+                await asyncio.sleep(_LATER_SECONDS)
+            for _ in range(turns or 0):
+                await asyncio.sleep(0)
+            task.cancel()
+
+
+def _traces() -> dict[object, str]:
+    tasks: dict[object, str] = {
+        task: f"the task {task.get_coro()!r}" for task in asyncio.all_tasks()
+    }
+    return tasks | dict(_descriptors()) | dict(_children())
+
+
+def _descriptors() -> Iterator[tuple[object, str]]:
+    folder = next((path for path in ("/proc/self/fd", "/dev/fd") if Path(path).is_dir()), None)
+    for path in Path(folder).iterdir() if folder else ():
+        # The descriptor of the listing itself is closed by now.
+        with suppress(OSError):
+            status = os.fstat(int(path.name))
+            trace = (path.name, status.st_dev, status.st_ino)
+            yield trace, f"the open file descriptor {path.name}"
+
+
+def _children() -> Iterator[tuple[object, str]]:
+    for path in Path("/proc/self/task").glob("*/children"):
+        with suppress(OSError):
+            for process in path.read_text().split():
+                yield ("child", process), f"the child process {process}"
