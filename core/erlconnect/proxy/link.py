@@ -141,7 +141,7 @@ class Link:
         if lost:
             self._side.warn(
                 f"{lost} messages between {introduced.local_node} and {introduced.alias} held "
-                "terms of a kind that this version of erlconnect does not know: node names behind them "
+                "terms of a kind that erlconnect does not know: node names behind them "
                 "were left as they came"
             )
 

@@ -16,7 +16,7 @@ from erlconnect.proxy.frame_stream import PeerError, TlsAlertError
 
 
 def peer_error(error: PeerError, where: str) -> NotDistributionError:
-    """Explain that one side sent something else than the handshake, or closed in the middle of it."""
+    """Explain that one side sent no handshake, or closed in the middle of it."""
     if isinstance(error, TlsAlertError):
         return NotDistributionError(
             f"{where} answered send_name with a TLS alert: it speaks the distribution over TLS",

@@ -1,0 +1,82 @@
+"""The command line as a whole: ``connect`` by default, and one exit for every error."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any, Final
+
+import typer
+from typer.core import TyperGroup
+
+from erlconnect.command_line import connect, demo, plugins
+from erlconnect.command_line.failing import report_and_exit_code
+
+_EXAMPLES: Final = """
+Connect local Erlang and Elixir tools to a remote node, as if it ran on this machine.
+
+Examples:
+
+  erlconnect -b dns my-service.shop.svc.cluster.local
+
+  erlconnect -b fixed app@10.3.2.1 --cookie-from env:APP_COOKIE
+
+  erlconnect -b dns _epmd._tcp.shop.internal -o server=127.0.0.1:5353 --json
+
+A target that is called like a command: `erlconnect connect plugins`.
+"""
+
+
+class ConnectByDefault(TyperGroup):
+    """``erlconnect TARGET`` is short for ``erlconnect connect TARGET``."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Put ``connect`` before what does not begin with a command or an option of the group."""
+        own = {"--help", "--version", "--install-completion", "--show-completion"}
+        if args and args[0] not in own and args[0] not in self.commands:
+            args = ["connect", *args]
+        return super().parse_args(ctx, args)
+
+
+app = typer.Typer(
+    cls=ConnectByDefault,
+    help=_EXAMPLES,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="markdown",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _show_version(value: bool) -> None:
+    if value:
+        from importlib.metadata import version  # noqa: PLC0415 - only when it is asked for
+
+        typer.echo(f"erlconnect {version('erlconnect')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _group(
+    *,
+    version: bool = typer.Option(
+        False, "--version", callback=_show_version, is_eager=True, help="Show the version."
+    ),
+) -> None:
+    pass
+
+
+app.command("connect", help=connect.HELP)(connect.connect)
+app.command("demo")(demo.demo)
+app.command("plugins")(plugins.plugins)
+
+
+def main() -> None:
+    """Run the command line; every error leaves with its exit code and without a traceback."""
+    try:
+        app()
+    except Exception as error:  # noqa: BLE001 - the last stop before the user
+        sys.exit(report_and_exit_code(error, as_json="--json" in sys.argv))
+
+
+if __name__ == "__main__":
+    main()

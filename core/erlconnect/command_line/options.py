@@ -1,0 +1,115 @@
+"""The options that several commands share, each declared once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+_WHICH = "What to connect to"
+_HOW = "How"
+_HERE = "On this machine"
+_TALK = "Output"
+
+Target = Annotated[
+    str, typer.Argument(metavar="TARGET", help="What the backend is to look for.", show_default="")
+]
+Backend = Annotated[
+    str | None,
+    typer.Option(
+        "--backend", "-b", metavar="NAME", help="What finds the node.", rich_help_panel=_WHICH
+    ),
+]
+Setting = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--option",
+        "-o",
+        metavar="KEY=VALUE",
+        help="A setting of the backend; transport.KEY= and cookie.KEY= for those. Repeatable.",
+        rich_help_panel=_WHICH,
+    ),
+]
+Node = Annotated[
+    str | None,
+    typer.Option(
+        "--node",
+        metavar="NAME",
+        help="Which of several targets, or of several names in the remote epmd.",
+        rich_help_panel=_WHICH,
+    ),
+]
+CookieFrom = Annotated[
+    str | None,
+    typer.Option(
+        "--cookie-from",
+        metavar="NAME[:ARG]",
+        help="Where the remote cookie is: env:VARIABLE, file:PATH, command:CMD, prompt, "
+        "passthrough. Default: what the backend says, then ~/.erlang.cookie.",
+        rich_help_panel=_HOW,
+    ),
+]
+Transport = Annotated[
+    str | None,
+    typer.Option(
+        "--transport",
+        metavar="NAME",
+        help="How to get there. Default: what the backend says, then direct.",
+        rich_help_panel=_HOW,
+    ),
+]
+CallerName = Annotated[
+    str | None,
+    typer.Option(
+        "--caller-name",
+        metavar="NAME",
+        help="The local node's name on the remote side, e.g. for an allow-list.",
+        rich_help_panel=_HOW,
+    ),
+]
+Visible = Annotated[
+    bool,
+    typer.Option(
+        "--visible",
+        help="Do not hide local nodes. Dangerous: global may take the remote cluster apart.",
+        rich_help_panel=_HOW,
+    ),
+]
+AsName = Annotated[
+    str | None,
+    typer.Option(
+        "--as",
+        metavar="NAME",
+        help="The name part of the alias. Default: that of the remote node.",
+        rich_help_panel=_HERE,
+    ),
+]
+LocalCookieFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--local-cookie-file",
+        metavar="PATH",
+        help="The cookie of the local nodes. Default: ~/.erlang.cookie, made if missing.",
+        rich_help_panel=_HERE,
+    ),
+]
+ConfigFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--config", metavar="FILE", help="Read only this configuration.", rich_help_panel=_HERE
+    ),
+]
+NoInput = Annotated[
+    bool, typer.Option("--no-input", help="Never ask anything.", rich_help_panel=_HERE)
+]
+Json = Annotated[
+    bool,
+    typer.Option("--json", help="One JSON object a line on stdout.", rich_help_panel=_TALK),
+]
+Verbose = Annotated[
+    bool, typer.Option("--verbose", "-v", help="Log to stderr.", rich_help_panel=_TALK)
+]
+Quiet = Annotated[
+    bool, typer.Option("--quiet", "-q", help="Only the result.", rich_help_panel=_TALK)
+]

@@ -1,0 +1,111 @@
+"""``erlconnect plugins``: what is installed, what it offers, and what is wrong with it."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from erlconnect.command_line import options
+
+if TYPE_CHECKING:
+    from erlconnect.api import Offer
+    from erlconnect.plugin_catalogue import Catalogue, Kind, PluginReport
+
+
+def plugins(
+    *,
+    name: Annotated[
+        str | None, typer.Argument(metavar="[NAME]", help="Show this one with its settings.")
+    ] = None,
+    config: options.ConfigFile = None,
+    json: options.Json = False,
+) -> None:
+    """List the backends, cookie sources and transports that are installed."""
+    from erlconnect.configuration.files import read_configuration  # noqa: PLC0415 - --help is quick
+    from erlconnect.plugin_catalogue import Catalogue  # noqa: PLC0415
+
+    configuration = read_configuration(config, environment=os.environ)
+    catalogue = Catalogue(prefer=configuration.prefer)
+    reports = [catalogue.inspect(name)] if name else catalogue.inspect_all()
+    if json:
+        _print_json(catalogue, reports)
+    elif name:
+        _print_one(reports[0])
+    else:
+        _print_table(catalogue, reports)
+
+
+def _print_json(catalogue: Catalogue, reports: Any) -> None:
+    from erlconnect.command_line.reporting import print_line  # noqa: PLC0415 - pydantic
+
+    for report in reports:
+        print_line(
+            {
+                "schema": 1,
+                "event": "plugin",
+                "name": report.entry.name,
+                "distribution": report.entry.distribution,
+                "version": report.entry.version,
+                "built_in": report.entry.built_in,
+                "offers": [
+                    {"kind": str(kind), "summary": offer.summary, "settings": _settings(offer)}
+                    for kind, offer in report.offers.items()
+                ],
+                "problems": list(report.problems),
+            }
+        )
+    for problem in catalogue.problems:
+        print_line({"schema": 1, "event": "warning", "message": problem})
+
+
+def _settings(offer: Offer) -> list[dict[str, object]]:
+    from erlconnect.configuration.settings import setting_fields  # noqa: PLC0415 - pydantic
+
+    return [
+        {
+            "key": key,
+            "description": field.description or "",
+            "required": field.is_required(),
+            "default": None if field.is_required() else str(field.get_default()),
+        }
+        for key, field in setting_fields(offer.settings).items()
+    ]
+
+
+def _print_table(catalogue: Catalogue, reports: Any) -> None:
+    rows = [
+        (report.entry.name, str(kind), offer.summary, report.entry.origin)
+        for report in reports
+        for kind, offer in report.offers.items()
+    ]
+    widths = [max((len(row[column]) for row in rows), default=0) for column in range(3)]
+    for name, kind, summary, origin in rows:
+        typer.echo(
+            f"{name:{widths[0]}}  {kind:{widths[1]}}  {summary:{widths[2]}}  {origin}".rstrip()
+        )
+    _print_problems(reports, catalogue.problems)
+
+
+def _print_one(report: PluginReport) -> None:
+    typer.echo(f"{report.entry.name}: {report.entry.origin}")
+    for kind, offer in report.offers.items():
+        typer.echo(f"\n{kind}: {offer.summary}")
+        for setting in _settings(offer):
+            default = "required" if setting["required"] else f"default {setting['default'] or '-'}"
+            typer.echo(f"  {_option(kind, str(setting['key']))}  ({default})")
+            typer.echo(f"      {setting['description']}")
+    _print_problems([report], [])
+
+
+def _option(kind: Kind, key: str) -> str:
+    return f"-o {kind.option_prefix}{key}="
+
+
+def _print_problems(reports: Any, others: Any) -> None:
+    for report in reports:
+        for problem in report.problems:
+            typer.echo(f"problem: {report.entry.name}: {problem}", err=True)
+    for problem in others:
+        typer.echo(f"problem: {problem}", err=True)

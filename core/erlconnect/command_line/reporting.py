@@ -1,0 +1,111 @@
+"""Showing a session's events: to programs as JSON lines, to people as text.
+
+stdout carries the result and nothing else. Free text is redacted here, on its way out.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from erlconnect.command_line.copy_paste import ready_text
+from erlconnect.hookspecs import LinkEvent
+from erlconnect.redaction import redact
+from erlconnect.session.events import (
+    Failed,
+    Ready,
+    Stopped,
+    TargetLost,
+    TargetReplaced,
+    Warned,
+    payload,
+)
+
+if TYPE_CHECKING:
+    from rich.status import Status
+
+    from erlconnect.session.events import Event
+
+_FREE_TEXT = ("message", "remedy", "reason")
+
+_Line = Failed | LinkEvent | Stopped | TargetLost | TargetReplaced | Warned
+
+
+class JsonReporter:
+    """One object a line on stdout."""
+
+    def report(self, event: Event | LinkEvent) -> None:
+        """Print the event."""
+        fields = payload(event)
+        for name in _FREE_TEXT:
+            if name in fields:
+                fields[name] = redact(fields[name])
+        print_line(fields)
+
+    def progress(self, message: str) -> None:
+        """Say nothing: programs wait for ``ready``."""
+
+
+def print_line(fields: dict[str, Any]) -> None:
+    """Print one JSON object as a line, at once."""
+    print(json.dumps(fields, ensure_ascii=False), flush=True)  # noqa: T201 - stdout is the result
+
+
+class HumanReporter:
+    """Lines of text: the alias on stdout, everything else on stderr."""
+
+    def __init__(self, *, quiet: bool, prefix: str = "") -> None:
+        from rich.console import Console  # noqa: PLC0415 - not needed with --json
+
+        self._console = Console(stderr=True, highlight=False, soft_wrap=True)
+        self._quiet = quiet
+        self._prefix = prefix
+        self._spinner: Status | None = None
+        self._last_failure = ""
+
+    def progress(self, message: str) -> None:
+        """Show what is being done: a spinner on a terminal, else nothing."""
+        if self._quiet or not self._console.is_terminal:
+            return
+        self._stop_spinner()
+        self._spinner = self._console.status(redact(message))
+        self._spinner.start()
+
+    def report(self, event: Event | LinkEvent) -> None:
+        """Show the event."""
+        self._stop_spinner()
+        if isinstance(event, Ready):
+            print(ready_text(event, self._prefix), flush=True)  # noqa: T201 - the result
+            return
+        text = _text(event)
+        # A node whose cookie is wrong dials again at every call.
+        repeated = isinstance(event, Failed) and text == self._last_failure
+        self._last_failure = text if isinstance(event, Failed) else ""
+        if text and not repeated and (not self._quiet or isinstance(event, Failed)):
+            self._console.print(redact(text), markup=False)
+
+    def _stop_spinner(self) -> None:
+        if self._spinner:
+            self._spinner.stop()
+            self._spinner = None
+
+
+def _text(event: _Line) -> str:
+    match event:
+        case LinkEvent(kind="link-up"):
+            text = f"{event.local_node} is connected to {event.alias} as {event.caller_name}"
+        case LinkEvent():
+            moved = f"{event.bytes_out} bytes out, {event.bytes_in} in"
+            text = f"{event.local_node} left {event.alias}: {event.reason} ({moved})"
+        case Failed():
+            who = f"{event.local_node or 'somebody'} could not reach {event.alias}: "
+            text = f"{who if event.alias else ''}{event.error.message}\n{event.error.remedy}"
+        case Warned():
+            text = f"note: {event.message}"
+        case TargetLost():
+            text = f"{event.node} is gone: {event.message}"
+        case TargetReplaced():
+            text = f"{event.alias} is now {event.node} at {event.address}:{event.dist_port}"
+        case Stopped():
+            text = f"stopped: {event.reason}"
+    return text

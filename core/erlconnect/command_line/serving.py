@@ -1,0 +1,85 @@
+"""Running a session in the foreground until a signal ends it."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import signal
+import sys
+from typing import TYPE_CHECKING, Final
+
+from erlconnect.command_line.reporting import HumanReporter, JsonReporter
+from erlconnect.configuration.files import read_configuration
+from erlconnect.errors import ExitCode
+from erlconnect.plugin_catalogue import Catalogue
+from erlconnect.redaction import RedactingFilter
+from erlconnect.session.events import Stopped, Warned
+from erlconnect.session.session import Session
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from erlconnect.session.choices import Choices
+    from erlconnect.session.events import Reporter
+
+# Reason and exit code. A session that is asked to end and does so is done.
+_SIGNALS: Final = {
+    signal.SIGINT: ("interrupted", ExitCode.INTERRUPTED),
+    signal.SIGTERM: ("terminated", ExitCode.DONE),
+    signal.SIGHUP: ("the terminal went away", ExitCode.DONE),
+}
+
+
+def serve(
+    choices: Choices, config: Path | None, *, as_json: bool, quiet: bool, verbose: bool
+) -> ExitCode:
+    """Run the session that ``choices`` mean; give the exit code."""
+    if verbose:
+        _log_to_stderr()
+    reporter: Reporter
+    reporter = JsonReporter() if as_json else HumanReporter(quiet=quiet, prefix=_prefix())
+    configuration = read_configuration(config, environment=os.environ)
+    catalogue = Catalogue(
+        prefer=configuration.prefer,
+        warn=lambda message: reporter.report(Warned(message=message)),
+    )
+    catalogue.load_observers(os.environ)
+    session = Session(choices, catalogue, reporter, os.environ)
+    return asyncio.run(_until_a_signal(session, reporter))
+
+
+async def _until_a_signal(session: Session, reporter: Reporter) -> ExitCode:
+    loop = asyncio.get_running_loop()
+    running = asyncio.ensure_future(session.run())
+    received: list[signal.Signals] = []
+
+    def stop(number: signal.Signals) -> None:
+        # Only the first one counts, so that nothing interrupts the cleaning up.
+        if not received:
+            received.append(number)
+            running.cancel()
+
+    for number in _SIGNALS:
+        loop.add_signal_handler(number, stop, number)
+    try:
+        await running
+    except asyncio.CancelledError:
+        if not received:
+            raise
+    reason, code = _SIGNALS[received[0]]
+    reporter.report(Stopped(reason=reason))
+    return code
+
+
+def _prefix() -> str:
+    """Give what has to stand before the commands that people copy."""
+    port = os.environ.get("ERL_EPMD_PORT")
+    return f"ERL_EPMD_PORT={port} " if port else ""
+
+
+def _log_to_stderr() -> None:
+    handler = logging.StreamHandler(sys.stderr)
+    handler.addFilter(RedactingFilter())
+    handler.setFormatter(logging.Formatter("%(asctime)s %(name)s %(message)s"))
+    logging.basicConfig(level=logging.DEBUG, handlers=[handler])

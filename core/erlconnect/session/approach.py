@@ -1,0 +1,155 @@
+"""The way to one target: a transport that is open, the port, and a knock that was answered."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Final
+
+from erlconnect.epmd.client import names as epmd_names
+from erlconnect.errors import (
+    EpmdError,
+    ErlconnectError,
+    NotDistributionError,
+    SeveralNodesError,
+    TimedOutError,
+    UnreachableError,
+)
+from erlconnect.plugin_catalogue.kinds import Kind
+from erlconnect.proxy.knock import knock
+from erlconnect.session.keeping import keep
+from erlconnect.session.node_choice import choose_name
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from erlconnect.api import Dialer, Target, Transport
+    from erlconnect.proxy.knock import Knocked
+    from erlconnect.session.local_names import CallerNames
+    from erlconnect.session.offers import Offers
+
+# A dead target that is listed first costs this and no more.
+KNOCK_SECONDS: Final = 3.0
+_OPEN_SECONDS: Final = 30.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Approached:
+    """A target that answered. ``close`` ends its transport; links already up go on."""
+
+    target: Target
+    transport: str
+    dialer: Dialer
+    port: int
+    close: Callable[[], None]
+
+    @property
+    def where(self) -> str:
+        """Name the target in messages."""
+        return f"{self.target.node} at {self.target.address}:{self.port}"
+
+
+class Approach:
+    """Approaches targets one after the other, with the choices of one session."""
+
+    def __init__(
+        self,
+        offers: Offers,
+        callers: CallerNames,
+        group: asyncio.TaskGroup,
+        *,
+        node: str | None,
+        dist_port: int | None,
+    ) -> None:
+        self._offers = offers
+        self._callers = callers
+        self._group = group
+        self._node = node
+        self._dist_port = dist_port
+
+    async def approach(self, target: Target) -> Approached:
+        """Open the first transport through which ``target`` answers a knock, and keep it open.
+
+        Raises the error of the best transport where none works. Cancelled, it leaves none open.
+        """
+        errors: list[ErlconnectError] = []
+        for name, transport in self._offers.transports(target):
+            try:
+                return await self._through(target, name, transport)
+            except SeveralNodesError:
+                raise
+            except ErlconnectError as error:
+                errors.append(error)
+        raise errors[0]
+
+    async def _through(self, target: Target, name: str, transport: Transport) -> Approached:
+        dialer, close = await self._open(target, name, transport)
+        try:
+            with self._offers.catalogue.blaming(Kind.TRANSPORT, name, "dial()"):
+                port, knocked = await self._knock_in_time(target, dialer)
+        except BaseException:
+            close()
+            raise
+        node = knocked.node or target.node
+        found = replace(target, node=node, dist_port=port)
+        return Approached(target=found, transport=name, dialer=dialer, port=port, close=close)
+
+    async def _open(
+        self, target: Target, name: str, transport: Transport
+    ) -> tuple[Dialer, Callable[[], None]]:
+        try:
+            with self._offers.catalogue.blaming(Kind.TRANSPORT, name, "open()"):
+                async with asyncio.timeout(_OPEN_SECONDS):
+                    return await keep(self._group, transport.open(target))
+        except TimeoutError as error:
+            raise TimedOutError(
+                f"the transport {name} was not open after {_OPEN_SECONDS:g} s",
+                remedy="Try again, or name another one with `--transport`.",
+            ) from error
+
+    async def _knock_in_time(self, target: Target, dialer: Dialer) -> tuple[int, Knocked]:
+        try:
+            async with asyncio.timeout(KNOCK_SECONDS):
+                return await self._find_and_knock(target, dialer)
+        except TimeoutError as error:
+            raise TimedOutError(
+                f"{target.node} at {target.address} did not answer within {KNOCK_SECONDS:g} s",
+                remedy="Check that the node runs and that this machine has a way to its address.",
+            ) from error
+
+    async def _find_and_knock(self, target: Target, dialer: Dialer) -> tuple[int, Knocked]:
+        if self._dist_port:
+            return self._dist_port, await self._knock(target, dialer, self._dist_port)
+        if not target.dist_port:
+            return await self._ask_and_knock(target, dialer)
+        try:
+            # A directory's port may be a web server's, which waits for more instead of refusing.
+            knocked = await self._knock(target, dialer, target.dist_port, KNOCK_SECONDS / 2)
+        except (NotDistributionError, UnreachableError, TimedOutError) as error:
+            with contextlib.suppress(EpmdError):
+                return await self._ask_and_knock(target, dialer)
+            raise error from None
+        return target.dist_port, knocked
+
+    async def _ask_and_knock(self, target: Target, dialer: Dialer) -> tuple[int, Knocked]:
+        where = f"{target.address}:{target.epmd_port}"
+        try:
+            reply = await epmd_names(lambda: dialer.dial(target.epmd_port))
+        except ErlconnectError as error:
+            raise EpmdError(
+                f"the epmd at {where} could not be asked: {error.message}",
+                remedy="Name the node's port with `-o dist-port=`, or epmd's with "
+                "`-o epmd-port=`, if they differ from the usual ones.",
+            ) from error
+        name = choose_name(reply.nodes, wanted=self._node, expected=target.node.name, where=where)
+        port = reply.nodes[name]
+        return port, await self._knock(target, dialer, port)
+
+    async def _knock(
+        self, target: Target, dialer: Dialer, port: int, deadline: float = KNOCK_SECONDS
+    ) -> Knocked:
+        caller = self._callers.of_knock(long=target.node.long)
+        where = f"{target.address}:{port}"
+        with await dialer.dial(port) as sock:
+            return await knock(sock, caller_name=caller, where=where, deadline=deadline)

@@ -1,0 +1,121 @@
+"""From TARGET to the node that is used: discover, apply the session's settings, knock."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from erlconnect.api import NodeName, Query
+from erlconnect.errors import (
+    ErlconnectError,
+    NoNodeFoundError,
+    SeveralNodesError,
+    UnreachableError,
+)
+from erlconnect.plugin_catalogue.kinds import Kind
+from erlconnect.session.node_choice import choose_targets
+from erlconnect.session.templates import render_node
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from contextlib import AbstractAsyncContextManager
+
+    from erlconnect.api import Backend, Dialer, Ref, Target
+    from erlconnect.session.approach import Approach, Approached
+    from erlconnect.session.choices import Choices
+    from erlconnect.session.offers import Offers
+
+
+class Discovery:
+    """Finds the target of a session, at its start and again whenever it has gone."""
+
+    def __init__(
+        self,
+        choices: Choices,
+        offers: Offers,
+        approach: Approach,
+        warn: Callable[[str], None],
+    ) -> None:
+        self._choices = choices
+        self._offers = offers
+        self._approach = approach
+        self._warn = warn
+        self._backend: Backend = offers.backend()
+        self.known_names: frozenset[str] = frozenset()
+        """The node names of the latest discovery, as the backend knows them."""
+
+    def dialer(self, ref: Ref, target: Target) -> AbstractAsyncContextManager[Dialer]:
+        """Open a transport for a backend (``SessionApi``)."""
+        return self._offers.transport(ref).open(target)
+
+    def warn(self, message: str) -> None:
+        """Tell the user what a backend noticed (``SessionApi``)."""
+        self._warn(message)
+
+    async def targets(self) -> Sequence[Target]:
+        """Discover, and apply ``epmd-port``, ``node`` and ``--node`` to what was found."""
+        query = Query(service=self._choices.service)
+        backend = self._choices.backend
+        with self._offers.catalogue.blaming(Kind.BACKEND, backend, "discover()"):
+            found = await self._backend.discover(query, self)
+        if not found:
+            raise NoNodeFoundError(
+                f"{backend} found no node for {query.service}",
+                remedy="Check the name, and whether the service runs.",
+            )
+        applied = [self._with_settings(target, query) for target in found]
+        self.known_names = frozenset(str(target.node) for target in applied)
+        return choose_targets(applied, self._choices.node)
+
+    async def first_that_answers(self) -> Approached:
+        """Give the first target that answers a knock; the others are told in a warning."""
+        targets = await self.targets()
+        failures: list[ErlconnectError] = []
+        for target in targets:
+            try:
+                approached = await self._approach.approach(target)
+            except SeveralNodesError:
+                raise
+            except ErlconnectError as error:
+                failures.append(error)
+                continue
+            self._tell(targets, target, failures)
+            self._compare(target.node, approached.target.node)
+            return approached
+        raise _none_answered(targets, failures)
+
+    def _with_settings(self, target: Target, query: Query) -> Target:
+        session = self._choices.options.session
+        node = render_node(session.node, target, query) if session.node else target.node
+        return replace(target, node=node, epmd_port=session.epmd_port or target.epmd_port)
+
+    def _tell(
+        self, targets: Sequence[Target], chosen: Target, failures: Sequence[ErlconnectError]
+    ) -> None:
+        for failure in failures:
+            self._warn(f"passed over: {failure.message}")
+        others = [_label(target) for target in targets if target is not chosen]
+        if others:
+            self._warn(
+                f"{len(targets)} targets; {_label(chosen)} was the first that answered. "
+                f"`--node` chooses another: {', '.join(others)}"
+            )
+
+    def _compare(self, expected: NodeName, real: NodeName) -> None:
+        if expected.name and expected != real:
+            self._warn(f"the node that was expected to be {expected} calls itself {real}")
+
+
+def _label(target: Target) -> str:
+    return f"{target.node} ({target.address})" if target.node.name else target.address
+
+
+def _none_answered(
+    targets: Sequence[Target], failures: Sequence[ErlconnectError]
+) -> ErlconnectError:
+    if len(failures) == 1:
+        return failures[0]
+    told = "; ".join(failure.message for failure in failures)
+    message = f"none of {len(targets)} targets answered: {told}"
+    kind = type(failures[0]) if len({type(one) for one in failures}) == 1 else UnreachableError
+    return kind(message, remedy=failures[0].remedy)

@@ -1,0 +1,151 @@
+"""What a session tells, in the words that ``--json`` prints."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from erlconnect.errors import ErlconnectError
+    from erlconnect.hookspecs import LinkEvent
+
+SCHEMA = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AliasEntry:
+    """One alias of ``ready``: a node's local names, where it is, and what is known of it."""
+
+    alias: str
+    short_alias: str
+    ipv6_alias: str
+    node: str
+    address: str
+    dist_port: int
+    local_port: int
+    facts: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ready:
+    """From now on ``Node.connect`` works."""
+
+    event: ClassVar[str] = "ready"
+    backend: str
+    transport: str
+    cookie_source: str
+    epmd_port: int
+    epmd_embedded: bool
+    aliases: Sequence[AliasEntry]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TargetLost:
+    """The target of an alias is gone and nothing has replaced it yet."""
+
+    event: ClassVar[str] = "target-lost"
+    alias: str
+    node: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TargetReplaced:
+    """From now on the alias stands for another node."""
+
+    event: ClassVar[str] = "target-replaced"
+    alias: str
+    old_node: str
+    node: str
+    address: str
+    dist_port: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Warned:
+    """Something to know that stops nothing."""
+
+    event: ClassVar[str] = "warning"
+    message: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stopped:
+    """The session is over; nothing of it is left."""
+
+    event: ClassVar[str] = "stopped"
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failed:
+    """An error; of a link that never came up where ``alias`` is set, else of the session."""
+
+    event: ClassVar[str] = "error"
+    error: ErlconnectError
+    alias: str = ""
+    local_node: str = ""
+
+
+Event = Ready | TargetLost | TargetReplaced | Warned | Stopped | Failed
+
+
+class Reporter(Protocol):
+    """Whoever shows events to people or programs."""
+
+    def report(self, event: Event | LinkEvent) -> None:
+        """Show one event; must not raise."""
+
+    def progress(self, message: str) -> None:
+        """Show what the session is doing just now."""
+
+
+def payload(event: Event | LinkEvent) -> dict[str, Any]:
+    """Give the JSON object of an event: ``schema``, ``event`` and its fields."""
+    match event:
+        case Ready():
+            fields = _ready(event)
+        case Failed():
+            fields = _failed(event)
+        case TargetLost() | TargetReplaced() | Warned() | Stopped():
+            fields = _fields(event)
+        case _:
+            return {"schema": SCHEMA, "event": event.kind, **_link(event)}
+    return {"schema": SCHEMA, "event": event.event, **fields}
+
+
+def _fields(record: Any) -> dict[str, Any]:
+    return {name: getattr(record, name) for name in record.__dataclass_fields__ if name != "event"}
+
+
+def _ready(event: Ready) -> dict[str, Any]:
+    return {
+        "backend": event.backend,
+        "transport": event.transport,
+        "cookie_source": event.cookie_source,
+        "epmd": {"port": event.epmd_port, "embedded": event.epmd_embedded},
+        "aliases": [{**_fields(one), "facts": dict(one.facts)} for one in event.aliases],
+    }
+
+
+def _failed(event: Failed) -> dict[str, Any]:
+    error = event.error
+    fields = {
+        "code": int(error.exit_code),
+        "cause": error.cause,
+        "message": error.message,
+        "remedy": error.remedy,
+    }
+    if event.alias:
+        fields |= {"alias": event.alias, "local_node": event.local_node}
+    return fields
+
+
+def _link(event: LinkEvent) -> dict[str, Any]:
+    fields = _fields(event)
+    del fields["kind"]
+    if event.kind == "link-down":
+        return fields
+    return {key: fields[key] for key in ("alias", "node", "local_node", "caller_name")}

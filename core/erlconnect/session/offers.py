@@ -1,0 +1,101 @@
+"""From names to objects: which backend, cookie sources and transports a session uses.
+
+Order of choice: the command line, then the target's own references, then the defaults. An offer
+that the command line names inherits the settings of the target's reference of the same name.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from erlconnect.api import Ref
+from erlconnect.configuration.settings import argument_option
+from erlconnect.plugin_catalogue.kinds import Kind
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from erlconnect.api import Backend, CookieSource, Settings, Target, Transport
+    from erlconnect.plugin_catalogue.catalogue import Catalogue
+    from erlconnect.session.choices import Choices
+
+_DEFAULT_COOKIE: Final = Ref(name="file")
+_DEFAULT_TRANSPORT: Final = Ref(name="direct")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Wanted:
+    """An offer to create: its name, options of the command line, settings it inherits."""
+
+    name: str
+    options: Mapping[str, str]
+    inherited: Mapping[str, object]
+
+
+class Offers:
+    """Creates what the choices name; plugins are imported when they are first needed."""
+
+    def __init__(
+        self, catalogue: Catalogue, choices: Choices, environment: Mapping[str, str]
+    ) -> None:
+        self.catalogue = catalogue
+        self._choices = choices
+        self._environment = environment
+
+    def backend(self) -> Backend:
+        """Create the backend."""
+        name = self._choices.backend
+        options = self._choices.options.backend
+        wanted = _Wanted(name=name, options=options, inherited={})
+        settings = self._settings(Kind.BACKEND, wanted)
+        return self.catalogue.create(Kind.BACKEND, name, settings)
+
+    def cookie_sources(self, target: Target) -> list[tuple[str, CookieSource]]:
+        """Create the cookie sources to ask for ``target``, best first, with their names."""
+        options = self._choices.options.cookie
+        chosen, colon, argument = (self._choices.cookie_from or "").partition(":")
+        if colon:
+            offer = self.catalogue.offer(Kind.COOKIE_SOURCE, chosen)
+            options = {**options, **argument_option(offer, argument)}
+        wanted = _wanted(chosen, options, [*target.cookies, _DEFAULT_COOKIE])
+        return [(one.name, self._cookie_source(one)) for one in wanted]
+
+    def transports(self, target: Target) -> list[tuple[str, Transport]]:
+        """Create the transports to try for ``target``, best first, with their names."""
+        refs = target.transports or (_DEFAULT_TRANSPORT,)
+        options = self._choices.options.transport
+        wanted = _wanted(self._choices.transport or "", options, refs)
+        return [(one.name, self._transport(one)) for one in wanted]
+
+    def transport(self, ref: Ref) -> Transport:
+        """Create the transport that another plugin refers to."""
+        return self._transport(_Wanted(name=ref.name, options={}, inherited=ref.settings))
+
+    def _cookie_source(self, wanted: _Wanted) -> CookieSource:
+        settings = self._settings(Kind.COOKIE_SOURCE, wanted)
+        return self.catalogue.create(Kind.COOKIE_SOURCE, wanted.name, settings)
+
+    def _transport(self, wanted: _Wanted) -> Transport:
+        settings = self._settings(Kind.TRANSPORT, wanted)
+        return self.catalogue.create(Kind.TRANSPORT, wanted.name, settings)
+
+    def _settings(self, kind: Kind, wanted: _Wanted) -> Settings:
+        return self.catalogue.settings(
+            kind,
+            wanted.name,
+            options=wanted.options,
+            inherited=wanted.inherited,
+            environment=self._environment,
+        )
+
+
+def _wanted(chosen: str, options: Mapping[str, str], refs: Sequence[Ref]) -> list[_Wanted]:
+    """Give what to create: the one that was chosen, or all references, options for the best."""
+    if chosen:
+        ref = next((ref for ref in refs if ref.name == chosen), Ref(name=chosen))
+        return [_Wanted(name=chosen, options=options, inherited=ref.settings)]
+    return [
+        _Wanted(name=ref.name, options=options if ref is refs[0] else {}, inherited=ref.settings)
+        for ref in refs
+    ]

@@ -1,0 +1,164 @@
+"""One session: everything stands before the alias appears, and goes with it.
+
+Order: discovery, a warm transport and a knock, the cookies, the local epmd, the listener, the
+alias, ``ready``. The other way round at the end.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from erlconnect.epmd.registration import LocalEpmd, local_epmd_addresses, local_epmd_port
+from erlconnect.hookspecs import LinkEvent
+from erlconnect.proxy.handshake import Cookies
+from erlconnect.proxy.listener import Listener
+from erlconnect.session.aliased_target import AliasedTarget
+from erlconnect.session.approach import Approach
+from erlconnect.session.cookies import local_cookie, remote_cookie
+from erlconnect.session.discovery import Discovery
+from erlconnect.session.events import AliasEntry, Ready, Warned
+from erlconnect.session.local_names import CallerNames, alias_forms
+from erlconnect.session.offers import Offers
+from erlconnect.session.slots import session_slot
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from erlconnect.plugin_catalogue.catalogue import Catalogue
+    from erlconnect.session.approach import Approached
+    from erlconnect.session.choices import Choices
+    from erlconnect.session.cookies import RemoteCookie
+    from erlconnect.session.events import Event, Reporter
+
+
+class Session:
+    """``run`` goes on until it is cancelled; then nothing of it is left."""
+
+    def __init__(
+        self,
+        choices: Choices,
+        catalogue: Catalogue,
+        reporter: Reporter,
+        environment: Mapping[str, str],
+    ) -> None:
+        self._choices = choices
+        self._catalogue = catalogue
+        self._reporter = reporter
+        self._environment = environment
+        self._offers = Offers(catalogue, choices, environment)
+
+    async def run(self) -> None:
+        """Open the session and serve its links. Raises ``ErlconnectError`` if it cannot open."""
+        with session_slot(self._environment) as slot:
+            try:
+                async with asyncio.TaskGroup() as group:
+                    await self._open_and_serve(group, slot)
+            except BaseExceptionGroup as errors:
+                raise _first(errors) from None
+
+    async def _open_and_serve(self, group: asyncio.TaskGroup, slot: int) -> None:
+        callers = CallerNames(
+            epmd_port=local_epmd_port(self._environment),
+            slot=slot,
+            fixed=self._choices.caller_name,
+        )
+        discovery = self._discovery(group, callers)
+        self._reporter.progress(f"looking for {self._choices.service}")
+        approached = await discovery.first_that_answers()
+        self._reporter.progress(f"fetching the cookie of {approached.target.node}")
+        remote = await remote_cookie(self._offers, approached.target)
+        cookies = self._cookies(remote)
+        epmd = LocalEpmd(
+            port=callers.epmd_port,
+            addresses=local_epmd_addresses(self._environment),
+            warn=self._warn,
+        )
+        listener = Listener()
+        try:
+            async with epmd:
+                name = await self._register(epmd, approached, discovery, listener.port)
+                target = AliasedTarget(
+                    name,
+                    approached,
+                    discovery=discovery,
+                    callers=callers,
+                    cookies=cookies,
+                    visible=self._choices.visible,
+                    max_frame=self._choices.options.session.max_frame,
+                    report=self._report,
+                )
+                self._report(self._ready(target, epmd, listener, remote.source))
+                await listener.serve(target.handle)
+        finally:
+            listener.close()
+
+    def _discovery(self, group: asyncio.TaskGroup, callers: CallerNames) -> Discovery:
+        approach = Approach(
+            self._offers,
+            callers,
+            group,
+            node=self._choices.node,
+            dist_port=self._choices.options.session.dist_port,
+        )
+        return Discovery(self._choices, self._offers, approach, self._warn)
+
+    def _cookies(self, remote: RemoteCookie) -> Cookies | None:
+        if remote.cookie is None:
+            return None
+        local = local_cookie(self._choices.local_cookie_file)
+        return Cookies(local=local, remote=remote.cookie)
+
+    async def _register(
+        self, epmd: LocalEpmd, approached: Approached, discovery: Discovery, port: int
+    ) -> str:
+        """Register the alias; it avoids what is registered here and every other target's name."""
+        wanted = self._choices.as_name or approached.target.node.name
+        others = discovery.known_names - {str(approached.target.node)}
+        free = wanted if others.isdisjoint(alias_forms(wanted)) else f"{wanted}-local"
+        name = await epmd.register(free, port=port)
+        if name != wanted:
+            self._warn(f"the name {wanted} is taken; the alias is {alias_forms(name)[0]}")
+        return name
+
+    def _ready(
+        self, target: AliasedTarget, epmd: LocalEpmd, listener: Listener, cookie_source: str
+    ) -> Ready:
+        return Ready(
+            backend=self._choices.backend,
+            transport=target.approached.transport,
+            cookie_source=cookie_source,
+            epmd_port=epmd.port,
+            epmd_embedded=epmd.embedded,
+            aliases=[_entry(target.name, target.approached, listener.port)],
+        )
+
+    def _warn(self, message: str) -> None:
+        self._report(Warned(message=message))
+
+    def _report(self, event: Event | LinkEvent) -> None:
+        self._reporter.report(event)
+        if isinstance(event, LinkEvent):
+            self._catalogue.link_event(event)
+
+
+def _entry(name: str, approached: Approached, local_port: int) -> AliasEntry:
+    alias, short_alias, ipv6_alias = alias_forms(name)
+    return AliasEntry(
+        alias=alias,
+        short_alias=short_alias,
+        ipv6_alias=ipv6_alias,
+        node=str(approached.target.node),
+        address=approached.target.address,
+        dist_port=approached.port,
+        local_port=local_port,
+        facts=approached.target.facts,
+    )
+
+
+def _first(errors: BaseExceptionGroup[BaseException]) -> BaseException:
+    """Give the one error that matters: a group of one is what every failure here makes."""
+    error: BaseException = errors
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error
