@@ -42,15 +42,22 @@ class NomadSettings(Settings):
     """What a user may set: ``-o tag=blue`` or ``ERLCONNECT_NOMAD_TAG=blue``."""
 
     address: str = Field(
-        "http://127.0.0.1:4646", pattern="^https?://", description="Where Nomad's HTTP API is."
+        default="http://127.0.0.1:4646",
+        pattern="^https?://",
+        description="Where Nomad's HTTP API is.",
     )
-    namespace: str = Field("default", description="Nomad namespace of the service.")
-    token_file: FilePath | None = Field(None, description="File that holds the ACL token.")
-    ca_file: FilePath | None = Field(None, description="CA certificates to trust for https.")
-    tag: str | None = Field(None, description="Only instances that carry this tag.")
-    basename: str = Field("", description="Node name before the '@'; by default epmd tells it.")
+    namespace: str = Field(default="default", description="Nomad namespace of the service.")
+    token_file: FilePath | None = Field(default=None, description="File that holds the ACL token.")
+    ca_file: FilePath | None = Field(
+        default=None, description="CA certificates to trust for https."
+    )
+    tag: str | None = Field(default=None, description="Only instances that carry this tag.")
+    basename: str = Field(
+        default="", description="Node name before the '@'; by default epmd tells it."
+    )
     port: Literal["other", "dist", "epmd"] = Field(
-        "other", description="What the registered port is: distribution, epmd, or something else."
+        default="other",
+        description="What the registered port is: distribution, epmd, or something else.",
     )
 
 

@@ -26,13 +26,15 @@ if TYPE_CHECKING:
 class LanternSettings(Settings):
     argument = "token_file"
 
-    token_file: Path = Field(Path("none"), description="Where the token is.")
-    record: Literal["auto", "srv", "a"] = Field("auto", description="What to ask for.")
+    token_file: Path = Field(default=Path("none"), description="Where the token is.")
+    record: Literal["auto", "srv", "a"] = Field(default="auto", description="What to ask for.")
     tcp: bool = Field(default=False, description="Whether to ask over TCP.")
-    tries: int = Field(3, description="How often to ask.", le=9)
-    names: tuple[str, ...] = Field(("a", "b"), description="Names of variables, best first.")
-    password: SecretStr | None = Field(None, description="Not for eyes.")
-    colour: str = Field("red", description="Neither blue nor clashing.")
+    tries: int = Field(default=3, description="How often to ask.", le=9)
+    names: tuple[str, ...] = Field(
+        default=("a", "b"), description="Names of variables, best first."
+    )
+    password: SecretStr | None = Field(default=None, description="Not for eyes.")
+    colour: str = Field(default="red", description="Neither blue nor clashing.")
 
     @field_validator("password")
     @classmethod

@@ -31,7 +31,7 @@ class Undescribed(Settings):
 class Thawed(Settings):
     model_config = ConfigDict(frozen=False)
 
-    wick: str = Field("cotton", description="What burns.")
+    wick: str = Field(default="cotton", description="What burns.")
 
 
 class Open(Settings):
@@ -43,7 +43,7 @@ class Pointless(Settings):
 
 
 class Renamed(Settings):
-    wick: str = Field("cotton", alias="thread", description="What burns.")
+    wick: str = Field(default="cotton", alias="thread", description="What burns.")
 
 
 GOOD = Offer(name="lantern", summary="Shines.", settings=GoodSettings, create=repr)
