@@ -8,6 +8,7 @@ import string
 from typing import TYPE_CHECKING
 
 import pytest
+from world import leftovers
 from world.epmd import RealEpmd
 from world.missing import summary_lines
 from world.ports import free_port
@@ -17,6 +18,15 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _PERSONAL = ("XDG_", "ERLCONNECT_")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def nothing_left_behind() -> Iterator[None]:
+    """Fail the run's last test if processes or network namespaces outlive the run."""
+    leftovers.mark()
+    yield
+    left = leftovers.end_leftovers()
+    assert not left, "the tests left behind:\n" + "\n".join(left)
 
 
 @pytest.fixture

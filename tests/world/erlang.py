@@ -12,6 +12,7 @@ import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
+from world import namespaces, releases
 from world.erlang_control import LOOP, Control
 from world.missing import require
 from world.ports import free_port
@@ -22,7 +23,8 @@ if TYPE_CHECKING:
     from types import TracebackType
 
 _LISTEN = "inet_dist_listen_min"
-_START_SECONDS = 30.0
+_START_SECONDS = 30
+_STOP_SECONDS = 5
 
 
 class ErlangNode:
@@ -51,7 +53,8 @@ class ErlangNode:
         """Start ``name`` (``app@127.0.0.1``) and return when it evaluates.
 
         ``release`` is the OTP number. The distribution listens on ``dist_port``, a free one
-        unless ``flags`` give ``inet_dist_listen_min``. ``environment`` is added to the tests' own.
+        unless ``flags`` give ``inet_dist_listen_min``. ``environment`` is added to the tests' own;
+        ``namespace`` is the name of a network namespace, whose own epmd serves it.
         """
         root, prefix = _way_in(release, namespace)
         dist_port = _listen_port(flags)
@@ -108,9 +111,12 @@ class ErlangNode:
         return printed
 
     def stop(self) -> None:
-        """Stop the node in an orderly way (``init:stop()`` by SIGTERM)."""
-        self.process.terminate()
+        """Halt the node, which takes some milliseconds (``init:stop()`` takes a second)."""
         self._control.close()
+        try:
+            self.process.wait(_STOP_SECONDS)
+        except AssertionError:
+            self.process.kill()
 
     def kill(self) -> None:
         """End the node by SIGKILL, as a crash does."""
@@ -118,7 +124,7 @@ class ErlangNode:
         self._control.close()
 
     def _await_start(self) -> None:
-        for _ in range(int(_START_SECONDS)):
+        for _ in range(_START_SECONDS):
             if self._control.accept(1):
                 self.evaluate("ok.")
                 return
@@ -144,8 +150,13 @@ def erl_call(
 
 
 def _way_in(release: str, namespace: str | None) -> tuple[Path, list[str]]:
-    require(f"OTP {release}", release == "25" and shutil.which("erl") is not None)
-    return Path("/"), []
+    inside = [] if namespace is None else namespaces.prefix(namespace)
+    if release == "25":
+        require("OTP 25", shutil.which("erl") is not None)
+        return Path("/"), inside
+    trees = releases.available()
+    require(f"OTP {release}", release in trees)
+    return trees[release], [*inside, "chroot", str(trees[release])]
 
 
 def _listen_port(flags: Sequence[str]) -> int:

@@ -12,6 +12,7 @@ import subprocess
 import threading
 import time
 from collections import deque
+from itertools import islice
 from typing import IO, TYPE_CHECKING, Self
 
 if TYPE_CHECKING:
@@ -37,6 +38,7 @@ class Process:
         """Start ``command``; ``environment`` is added to that of the tests."""
         self.command = [str(word) for word in command]
         self._lines: deque[tuple[str, str]] = deque(maxlen=_KEPT_LINES)
+        self._dropped = 0
         self._changed = threading.Condition()
         self._child = subprocess.Popen(
             self.command,
@@ -85,17 +87,24 @@ class Process:
     def stderr(self) -> str:
         return "\n".join(line for stream, line in self._snapshot() if stream == "stderr")
 
-    def wait_for_line(self, wanted: str | Callable[[str], bool], timeout: float = 10) -> str:
-        """The first line, old or new, that contains or satisfies ``wanted``."""
+    def wait_for_line(
+        self, wanted: str | Callable[[str], bool], timeout: float = 10, *, stream: str | None = None
+    ) -> str:
+        """The first line, old or new, that contains or satisfies ``wanted``.
+
+        Looks at each line once, in order; with ``stream`` only at those of "stdout" or "stderr".
+        """
         matches = (lambda line: wanted in line) if isinstance(wanted, str) else wanted
         deadline = time.monotonic() + timeout
+        seen = 0
         with self._changed:
             while True:
-                for _, line in self._lines:
-                    if matches(line):
-                        return line
-                left = deadline - time.monotonic()
                 over = not any(reader.is_alive() for reader in self._readers)
+                for origin, line in islice(self._lines, max(0, seen - self._dropped), None):
+                    if stream in (None, origin) and matches(line):
+                        return line
+                seen = self._dropped + len(self._lines)
+                left = deadline - time.monotonic()
                 if over or left <= 0:
                     raise AssertionError(self._complaint(f"no line with {wanted!r}", timeout))
                 self._changed.wait(min(left, 0.1))
@@ -144,6 +153,7 @@ class Process:
         with stream:
             while data := stream.readline(_LONGEST_LINE):
                 with self._changed:
+                    self._dropped += len(self._lines) == _KEPT_LINES
                     self._lines.append((name, data.decode("utf-8", "replace").rstrip("\r\n")))
                     self._changed.notify_all()
 
