@@ -61,7 +61,7 @@ def test_a_bad_variable_is_named() -> None:
     with pytest.raises(ConfigurationError) as caught:
         resolve(ERLCONNECT_SESSION_DIST_PORT="x")
     assert caught.value.message == (
-        "the variable ERLCONNECT_SESSION_DIST_PORT=x cannot be used: "
+        "The variable ERLCONNECT_SESSION_DIST_PORT=x cannot be used: "
         "it must be a number from 1 to 65535"
     )
 

@@ -130,7 +130,7 @@ def test_a_bad_option_names_the_key_the_value_and_what_is_allowed() -> None:
 def test_an_unknown_variable_is_named() -> None:
     error = refusal(ConfigurationError, ERLCONNECT_SEA_LANTERN_COLUR="x")
     assert error.message == (
-        "the variable ERLCONNECT_SEA_LANTERN_COLUR: 'sea-lantern' has no such setting"
+        "The variable ERLCONNECT_SEA_LANTERN_COLUR: 'sea-lantern' has no such setting"
     )
     assert error.remedy.startswith("Did you mean 'ERLCONNECT_SEA_LANTERN_COLOUR'? ")
 
@@ -143,16 +143,16 @@ def test_a_variable_of_another_offer_is_none_of_ours() -> None:
 def test_a_bad_variable_is_named() -> None:
     error = refusal(ConfigurationError, ERLCONNECT_SEA_LANTERN_TRIES="10")
     assert error.message == (
-        "the variable ERLCONNECT_SEA_LANTERN_TRIES=10 cannot be used: "
+        "The variable ERLCONNECT_SEA_LANTERN_TRIES=10 cannot be used: "
         "Input should be less than or equal to 9"
     )
 
 
 def test_what_is_inherited_is_blamed_as_inherited() -> None:
     unknown = refusal(ConfigurationError, inherited={"wick": "x"})
-    assert unknown.message.startswith("the setting 'wick' that 'sea-lantern' got with the target")
+    assert unknown.message.startswith("The setting 'wick' that 'sea-lantern' got with the target")
     bad = refusal(ConfigurationError, inherited={"tries": "many"})
-    assert bad.message.startswith("the setting 'tries' that 'sea-lantern' got with the target")
+    assert bad.message.startswith("The setting 'tries' that 'sea-lantern' got with the target")
 
 
 @pytest.mark.parametrize(

@@ -129,7 +129,7 @@ def test_a_broken_plugin_names_itself_and_its_distribution(
     distribution, what = BROKEN[name]
     outcome = after_all_broken_ones[list(BROKEN).index(name)]
     assert outcome["error"] == "PluginError"
-    assert outcome["message"] == f"the plugin {name!r} of {distribution} {what}"
+    assert outcome["message"] == f"The plugin {name!r} of {distribution} {what}"
     assert distribution.split()[0] in outcome["remedy"]
     assert (outcome["exit_code"], outcome["cause"]) == (78, "plugin")
 
@@ -171,7 +171,7 @@ def test_asking_a_plugin_that_only_observes_for_an_offer(asker: Asker) -> None:
 def test_an_unknown_name_gets_a_suggestion(asker: Asker) -> None:
     outcome = asker.one("backend", "nomda")
     assert outcome["error"] == "UnknownPluginError"
-    assert outcome["message"] == "nothing that is installed is called 'nomda'"
+    assert outcome["message"] == "Nothing that is installed is called 'nomda'"
     assert outcome["remedy"].startswith("Did you mean 'nomad'? ")
 
 
@@ -179,7 +179,7 @@ def test_a_missing_library_is_found_before_anything_is_created(asker: Asker) -> 
     outcome = asker.one("backend", "needy")
     assert (outcome["error"], outcome["exit_code"]) == ("MissingExtraError", 78)
     assert outcome["message"] == (
-        "the backend 'needy' of erlconnect-oddities 1.0 needs no_such_library, "
+        "The backend 'needy' of erlconnect-oddities 1.0 needs no_such_library, "
         "which is not installed"
     )
     assert outcome["remedy"] == "pip install needy"
@@ -188,7 +188,7 @@ def test_a_missing_library_is_found_before_anything_is_created(asker: Asker) -> 
 def test_what_create_gives_has_to_be_of_its_kind(asker: Asker) -> None:
     outcome = asker.one("transport", "creating")
     assert outcome["message"] == (
-        "the plugin 'creating' of erlconnect-oddities 1.0 "
+        "The plugin 'creating' of erlconnect-oddities 1.0 "
         "created object, which is no transport: it has no open()"
     )
 
@@ -196,7 +196,7 @@ def test_what_create_gives_has_to_be_of_its_kind(asker: Asker) -> None:
 def test_what_a_cookie_source_raises_is_not_quoted(asker: Asker) -> None:
     outcome = asker.one("cookie source", "creating")
     assert outcome["message"] == (
-        "the plugin 'creating' of erlconnect-oddities 1.0 raised LookupError in create()"
+        "The plugin 'creating' of erlconnect-oddities 1.0 raised LookupError in create()"
     )
 
 
@@ -240,7 +240,7 @@ def test_a_slow_plugin_is_named_while_it_is_slow_and_listed_afterwards(
     """)
     warning, problems, steps = printed.splitlines()
     assert warning == (
-        "the plugin 'slow' of erlconnect-oddities 1.0 takes more than 2 s for its import"
+        "The plugin 'slow' of erlconnect-oddities 1.0 takes more than 2 s for its import"
     )
     assert problems.startswith("('took 2.")
     assert steps == "['erlconnect_backends', 'its import']"
@@ -264,7 +264,7 @@ def test_an_observer_that_fails_is_named_once_and_the_others_still_run(
     printed = plugins.python(_LISTEN, ERLCONNECT_PLUGINS="stumbling, observing")
     assert printed.splitlines() == [
         (
-            "warning: the plugin 'stumbling' of erlconnect-oddities 1.0 raised ValueError in "
+            "warning: The plugin 'stumbling' of erlconnect-oddities 1.0 raised ValueError in "
             "erlconnect_link_event: stumbled over one@127.0.0.1. "
             "Upgrade or uninstall erlconnect-oddities, or report it to its authors."
         ),
@@ -276,7 +276,7 @@ def test_an_observer_that_fails_is_named_once_and_the_others_still_run(
 def test_observers_that_cannot_be_loaded_stop_nothing(plugins: InstalledPlugins) -> None:
     printed = plugins.python(_LISTEN, ERLCONNECT_PLUGINS="raising,observin,observing")
     first, second, *rest = printed.splitlines()
-    assert first.startswith("warning: ERLCONNECT_PLUGINS: the plugin 'raising' of")
+    assert first.startswith("warning: ERLCONNECT_PLUGINS: The plugin 'raising' of")
     assert "Did you mean 'observing'?" in second
     assert rest == ["observed link-up one@127.0.0.1", "observed link-up two@127.0.0.1"]
 
@@ -336,6 +336,6 @@ def test_a_session_and_its_blame_name_the_plugin_that_raised(plugins: InstalledP
             print(error.message)
     """)
     assert printed.splitlines() == [
-        "the plugin 'lantern' of erlconnect-lantern 1.0 raised KeyError in discover(): 'wick'",
+        "The plugin 'lantern' of erlconnect-lantern 1.0 raised KeyError in discover(): 'wick'",
         "as it is",
     ]

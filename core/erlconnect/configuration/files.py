@@ -81,7 +81,7 @@ def _read(path: Path, *, required: bool) -> str:
 
 def _unreadable(path: Path, reason: str) -> ConfigurationError:
     return ConfigurationError(
-        f"the configuration file {path} cannot be read: {reason}",
+        f"The configuration file {path} cannot be read: {reason}",
         remedy="Correct it, or name another one with --config.",
     )
 
@@ -91,7 +91,7 @@ def _understand(path: Path, text: str) -> Configuration:
         content = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise ConfigurationError(
-            f"the configuration file {path} is not TOML: {error}", remedy="Correct that line."
+            f"The configuration file {path} is not TOML: {error}", remedy="Correct that line."
         ) from error
     _only_known(path, text, content, _TOP_LEVEL)
     plugins = _table(path, text, content, "plugins")

@@ -53,7 +53,7 @@ def resolve_session_settings(
             values[key] = _value(key, text)
         except ValueError as error:
             raise ConfigurationError(
-                f"the variable {variable}={text} cannot be used: {error}",
+                f"The variable {variable}={text} cannot be used: {error}",
                 remedy=f"Correct or unset {variable}.",
             ) from None
     for key, text in options.items():
@@ -71,7 +71,7 @@ def _variables(environment: Mapping[str, str]) -> dict[str, tuple[str, str]]:
     for variable in environment:
         if variable.startswith(_VARIABLE_PREFIX) and variable not in known:
             raise ConfigurationError(
-                f"the variable {variable} names no setting of the session",
+                f"The variable {variable} names no setting of the session",
                 remedy=f"{did_you_mean(variable, known)}Possible are: {', '.join(known)}.",
             )
     return {

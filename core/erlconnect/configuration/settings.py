@@ -36,6 +36,10 @@ class _Given:
     place: str
     error: type[ErlconnectError]
 
+    def says(self, what: str) -> str:
+        """Give the sentence that begins with the place."""
+        return f"{self.place[0].upper()}{self.place[1:]}{what}"
+
 
 def setting_fields(model: type[Settings]) -> dict[str, FieldInfo]:
     """Give the fields of ``model`` by the key under which people set them."""
@@ -145,7 +149,7 @@ def _unknown(
     spelled = {variable_name(name, field): field for field in fields} if key.isupper() else fields
     possible = ", ".join(spelled) or "none"
     return found.error(
-        f"{found.place}: {name!r} has no such setting",
+        found.says(f": {name!r} has no such setting"),
         remedy=f"{did_you_mean(key, spelled)}The settings of {name!r}: {possible}.",
     )
 
@@ -169,15 +173,15 @@ def _unusable(
         )
         error = blame.error if blame else ConfigurationError
         return error(
-            f"the settings of {name!r} do not fit together: {details['msg']}",
+            f"The settings of {name!r} do not fit together: {details['msg']}",
             remedy=f"Given were: {', '.join(found.place for found in given.values()) or 'none'}.",
         )
     found, field = given[key], fields[key]
     meaning = f" It means: {field.description}" if field.description else ""
     if _is_secret(field):
-        return found.error(f"{found.place} cannot be used", remedy=f"Correct it.{meaning}")
+        return found.error(found.says(" cannot be used"), remedy=f"Correct it.{meaning}")
     return found.error(
-        f"{found.place}={found.text} cannot be used: {details['msg']}",
+        found.says(f"={found.text} cannot be used: {details['msg']}"),
         remedy=f"Correct it.{meaning}",
     )
 

@@ -24,7 +24,7 @@ def plugin_error(entry: CatalogueEntry, what: str) -> PluginError:
         remedy = "This is a bug in erlconnect: please report it."
     else:
         remedy = f"Upgrade or uninstall {entry.distribution}, or report it to its authors."
-    return PluginError(f"the plugin {entry.name!r} of {entry.origin} {what}", remedy=remedy)
+    return PluginError(f"The plugin {entry.name!r} of {entry.origin} {what}", remedy=remedy)
 
 
 @contextmanager
@@ -59,7 +59,7 @@ def watching(entry: CatalogueEntry, doing: str, warn: Callable[[str], None]) -> 
     Synchronous code cannot be stopped from outside, so it is only named.
     """
     slow = f"takes more than {SLOW_SECONDS:g} s for {doing}"
-    message = f"the plugin {entry.name!r} of {entry.origin} {slow}"
+    message = f"The plugin {entry.name!r} of {entry.origin} {slow}"
     timer = threading.Timer(SLOW_SECONDS, warn, [message])
     timer.daemon = True
     timer.start()

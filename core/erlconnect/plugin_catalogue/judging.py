@@ -65,7 +65,7 @@ def require_libraries(entry: CatalogueEntry, kind: Kind, offer: Offer) -> None:
     missing = missing_libraries(offer)
     if missing:
         raise MissingExtraError(
-            f"the {kind} {entry.name!r} of {entry.origin} needs {' and '.join(missing)}, "
+            f"The {kind} {entry.name!r} of {entry.origin} needs {' and '.join(missing)}, "
             "which is not installed",
             remedy=offer.install or f"Install {' '.join(missing)}.",
         )

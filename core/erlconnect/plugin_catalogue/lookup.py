@@ -32,7 +32,7 @@ def find(
     if usable or even_refused:
         return (usable or claims)[0]
     raise PluginError(
-        f"the plugin {name!r} is not used: {claims[0].problem}",
+        f"The plugin {name!r} is not used: {claims[0].problem}",
         remedy=f'Choose one in the configuration file ([plugins] prefer = {{ {name} = "..." }}) '
         "or uninstall what you do not want; `erlconnect plugins` lists it.",
     )
@@ -78,6 +78,6 @@ def foreign_variables(
 def _unknown(entries: Sequence[CatalogueEntry], name: str) -> UnknownPluginError:
     usable = [entry.name for entry in entries if not entry.problem]
     return UnknownPluginError(
-        f"nothing that is installed is called {name!r}",
+        f"Nothing that is installed is called {name!r}",
         remedy=f"{did_you_mean(name, usable)}`erlconnect plugins` lists what is installed.",
     )
