@@ -6,7 +6,7 @@ import json
 import logging
 import subprocess
 import sys
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 from urllib.parse import quote, quote_plus
 
 import pytest
@@ -24,7 +24,10 @@ from erlconnect.redaction import (
     remember,
 )
 
-SECRET = 'Nz7"pä/ss+w\\ord\t%x'
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+SECRET = 'Nz7"pä/s s+w\\ord\t%x'
 
 
 def redactor(*secrets: str) -> Redactor:
@@ -62,6 +65,21 @@ def test_every_way_of_writing_a_secret_is_replaced(form: str) -> None:
     assert shown.endswith(" after")
 
 
+@pytest.mark.parametrize(
+    ("secret", "text"),
+    [
+        ("it's-a-secret", repr('the "cookie" it\'s-a-secret')),
+        ("tök€n-value", ascii("tök€n-value")),
+    ],
+)
+def test_how_python_escapes_depends_on_the_text_around(secret: str, text: str) -> None:
+    shown = redactor(secret).redact(text)
+
+    assert "[redacted]" in shown
+    assert "secret" not in shown
+    assert "value" not in shown
+
+
 def test_the_rest_of_the_text_stays() -> None:
     assert (
         redactor("monster").redact("cookie=monster, node=app@h") == "cookie=[redacted], node=app@h"
@@ -84,16 +102,16 @@ def test_no_secret_of_four_characters_survives(secret: str, before: str, after: 
     assert secret not in shown.replace("[redacted]", "")[len(before) :].removesuffix(after)
 
 
+@pytest.mark.parametrize("encode", [base64.b64encode, base64.urlsafe_b64encode])
 @given(
-    secret=st.binary(min_size=8, max_size=40).map(lambda data: data.hex()),
+    secret=st.text(alphabet="ab~?>ÿ", min_size=8, max_size=40),
     before=st.binary(max_size=7),
     after=st.binary(max_size=7),
 )
 def test_a_secret_inside_longer_base64_is_replaced(
-    secret: str, before: bytes, after: bytes
+    encode: Callable[[bytes], bytes], secret: str, before: bytes, after: bytes
 ) -> None:
-    encoded = base64.b64encode(before + secret.encode() + after).decode()
-    shown = redactor(secret).redact(encoded)
+    shown = redactor(secret).redact(encode(before + secret.encode() + after).decode())
 
     left_over = shown.replace("[redacted]", "").rstrip("=")
     assert "[redacted]" in shown

@@ -93,6 +93,19 @@ async def test_a_slow_address_still_wins_when_the_later_one_refused(
             assert connected.getpeername() == ("127.0.0.1", slow)
 
 
+async def test_of_two_that_connect_at_once_one_is_closed() -> None:
+    with listening("::1") as (_, first), listening("127.0.0.1") as (_, second):
+        before = open_files()
+        race = Race([])
+        await race._attempt(address("::1", first))
+        await race._attempt(address("127.0.0.1", second))
+
+        assert race._winner is not None
+        with race._winner:
+            assert race._winner.getpeername()[:2] == ("::1", first)
+            assert open_files() == before + 1
+
+
 async def test_all_failures_are_kept() -> None:
     before = open_files()
     tried = [address(text, free_port()) for text in ("::1", "127.0.0.1")]
