@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
 
 import pytest
 from proxy.peers import (
@@ -44,6 +44,9 @@ from erlconnect.errors import (
 )
 from erlconnect.proxy import link as link_module
 from erlconnect.proxy.link import Link
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
 
 
 class Handshake:

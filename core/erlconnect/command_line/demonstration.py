@@ -111,7 +111,8 @@ def _session(folder: Path, dns_port: int) -> Iterator[tuple[dict[str, Any], dict
     arguments = ["-b", "dns", "_epmd._tcp.shop.test", "-o", f"server=127.0.0.1:{dns_port}"]
     _say(f"run:    erlconnect {' '.join(arguments)} --cookie-from file:...")
     command = [sys.executable, "-m", "erlconnect", *arguments, "--json"]
-    with _child([*command, "--cookie-from", f"file:{cookie}"], environment) as child:
+    command += ["--cookie-from", f"file:{cookie}"]
+    with _child(command, environment, stdout=subprocess.PIPE) as child:
         assert child.stdout  # noqa: S101 - _child opens it
         yield _ready(child.stdout), environment
 
@@ -157,7 +158,9 @@ def _show(ready: Mapping[str, Any]) -> None:
 
 
 @contextmanager
-def _child(command: Sequence[str], environment: Mapping[str, str]) -> Iterator[Any]:
+def _child(
+    command: Sequence[str], environment: Mapping[str, str], stdout: int = subprocess.DEVNULL
+) -> Iterator[Any]:
     program = shutil.which(command[0])
     if program is None:
         raise ConfigurationError(
@@ -168,7 +171,7 @@ def _child(command: Sequence[str], environment: Mapping[str, str]) -> Iterator[A
         [program, *command[1:]],
         env=dict(environment),
         stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
+        stdout=stdout,
         stderr=subprocess.DEVNULL,
         text=True,
     )

@@ -7,7 +7,7 @@ that waits, or the next one, reaches what replaced it.
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from erlconnect.errors import ErlconnectError
 from erlconnect.proxy.handshake import Introduction
@@ -27,6 +27,9 @@ if TYPE_CHECKING:
     from erlconnect.session.events import Event
     from erlconnect.session.local_names import CallerNames
 
+# Of the 6 s that a link has, the rest is for finding what replaced the target.
+_DIAL_SECONDS: Final = 4.0
+
 
 class AliasedTarget:
     """What ``proxy.link`` calls a remote side."""
@@ -41,6 +44,7 @@ class AliasedTarget:
         cookies: Cookies | None,
         visible: bool,
         max_frame: int,
+        group: asyncio.TaskGroup,
         report: Callable[[Event | LinkEvent], None],
     ) -> None:
         self.name = name
@@ -51,7 +55,8 @@ class AliasedTarget:
         self._cookies = cookies
         self._visible = visible
         self._report = report
-        self._searching = asyncio.Lock()
+        self._group = group
+        self._search: asyncio.Task[ErlconnectError | None] | None = None
         self._lost = False
 
     @property
@@ -65,19 +70,25 @@ class AliasedTarget:
         try:
             await link.run()
         except ErlconnectError as error:
-            self._report(Failed(error=error, alias=self.alias, local_node=link.local_node))
+            self._tell_refused(link, error)
         except Exception as error:  # noqa: BLE001 - one link's bug must not end the others
-            failed = unexpected(error)
-            self._report(Failed(error=failed, alias=self.alias, local_node=link.local_node))
+            self._tell_refused(link, unexpected(error))
+
+    def _tell_refused(self, link: Link, error: ErlconnectError) -> None:
+        alias = alias_for(self.name, link.local_node or self.alias)
+        self._report(Failed(error=error, alias=alias, local_node=link.local_node))
 
     async def dial(self) -> socket.socket:
         """Dial the target; where that fails, look for what replaced it and dial that."""
         tried = self.approached
         try:
-            return await tried.dialer.dial(tried.port)
+            async with asyncio.timeout(_DIAL_SECONDS):
+                return await tried.dialer.dial(tried.port)
+        except TimeoutError:
+            await self._replace(tried, f"{tried.where} did not answer in {_DIAL_SECONDS:g} s")
         except ErlconnectError as error:
-            await self._replace(tried, error)
-            return await self.approached.dialer.dial(self.approached.port)
+            await self._replace(tried, error.message)
+        return await self.approached.dialer.dial(self.approached.port)
 
     def introduction(self) -> Introduction:
         """Give what a handshake with the present target follows."""
@@ -102,32 +113,42 @@ class AliasedTarget:
         """Report it."""
         self._report(Warned(message=message))
 
-    async def _replace(self, tried: Approached, error: ErlconnectError) -> None:
-        """Look for the target again, once for all links that miss it at the same time."""
-        async with self._searching:
-            if self.approached is not tried:
-                return
-            try:
-                found = await self._discovery.first_that_answers()
-            except ErlconnectError as failure:
-                self._tell_lost(error, failure)
-                raise
-            self.approached = found
-            tried.close()
-            self._lost = False
-            self._report(
-                TargetReplaced(
-                    alias=self.alias,
-                    old_node=str(tried.target.node),
-                    node=str(found.target.node),
-                    address=found.target.address,
-                    dist_port=found.port,
-                )
-            )
+    async def _replace(self, tried: Approached, failure: str) -> None:
+        """Look for the target again, once for all links that miss it at the same time.
 
-    def _tell_lost(self, error: ErlconnectError, failure: ErlconnectError) -> None:
+        The search goes on when the link that began it has run out of time, for the next one.
+        """
+        if self.approached is not tried:
+            return
+        if self._search is None or self._search.done():
+            self._search = self._group.create_task(self._search_again(tried, failure))
+        error = await asyncio.shield(self._search)
+        if error:
+            raise error
+
+    async def _search_again(self, tried: Approached, failure: str) -> ErlconnectError | None:
+        try:
+            found = await self._discovery.first_that_answers()
+        except ErlconnectError as error:
+            self._tell_lost(f"{failure}; looking for it again: {error.message}")
+            return error
+        self.approached = found
+        tried.close()
+        self._lost = False
+        self._report(
+            TargetReplaced(
+                alias=self.alias,
+                old_node=str(tried.target.node),
+                node=str(found.target.node),
+                address=found.target.address,
+                dist_port=found.port,
+            )
+        )
+        return None
+
+    def _tell_lost(self, message: str) -> None:
+        """Say once that the target is gone, however often somebody dials it meanwhile."""
         if not self._lost:
             self._lost = True
-            message = f"{error.message}; looking for it again: {failure.message}"
             node = str(self.approached.target.node)
             self._report(TargetLost(alias=self.alias, node=node, message=message))

@@ -86,6 +86,7 @@ class Session:
                     cookies=cookies,
                     visible=self._choices.visible,
                     max_frame=self._choices.options.session.max_frame,
+                    group=group,
                     report=self._report,
                 )
                 self._report(self._ready(target, epmd, listener, remote.source))

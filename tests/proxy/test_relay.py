@@ -1,0 +1,157 @@
+"""The relay of one link, on real sockets: what goes in comes out, in time and in bounded memory."""
+
+from __future__ import annotations
+
+import contextlib
+import queue
+import socket
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from erlconnect.distribution.name_table import permutation
+from erlconnect.distribution.rewrite_table import RewriteTable
+from erlconnect.distribution.rewriter import Rewriter
+from erlconnect.proxy.relay import Pump
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+SECONDS = 10.0
+TICK = bytes(4)
+MEGABYTE = 1024 * 1024
+
+
+class Direction:
+    """One pump between two socketpairs: write to ``near``, read from ``far``."""
+
+    def __init__(self, max_frame: int = 4 * MEGABYTE) -> None:
+        self.near, source = socket.socketpair()
+        sink, self.far = socket.socketpair()
+        self.far.settimeout(SECONDS)
+        self.reasons: queue.Queue[str] = queue.Queue()
+        table = RewriteTable(permutation([("app@127.0.0.1", "app@10.3.2.1.example")]))
+        self.pump = Pump(
+            "local",
+            source=source,
+            sink=sink,
+            rewriter=Rewriter(table, max_frame=max_frame),
+            on_end=self.reasons.put,
+        )
+        self._inner = (source, sink)
+        self.pump.start()
+
+    def read(self, size: int) -> bytes:
+        received = bytearray()
+        while len(received) < size:
+            piece = self.far.recv(size - len(received))
+            if not piece:
+                break
+            received += piece
+        return bytes(received)
+
+    def close(self) -> None:
+        for sock in (self.near, self.far, *self._inner):
+            with contextlib.suppress(OSError):
+                sock.shutdown(socket.SHUT_RDWR)
+        self.pump.join(SECONDS)
+        assert not self.pump.is_alive()
+        for sock in (self.near, self.far, *self._inner):
+            sock.close()
+
+
+@pytest.fixture
+def direction() -> Iterator[Direction]:
+    made = Direction()
+    yield made
+    made.close()
+
+
+def message(terms: bytes) -> bytes:
+    body = b"\x83D\0" + terms
+    return len(body).to_bytes(4, "big") + body
+
+
+def binary(size: int) -> bytes:
+    return b"m" + size.to_bytes(4, "big") + b"x" * size
+
+
+def atom(name: bytes) -> bytes:
+    return b"w" + bytes([len(name)]) + name
+
+
+def test_a_tick_passes_at_once(direction: Direction) -> None:
+    direction.near.sendall(TICK)
+    assert direction.read(4) == TICK
+
+
+def test_a_tick_behind_a_message_is_not_held(direction: Direction) -> None:
+    direction.near.sendall(message(b"j") + TICK)
+    assert direction.read(len(message(b"j")) + 4) == message(b"j") + TICK
+
+
+def test_a_name_is_rewritten_and_the_length_with_it(direction: Direction) -> None:
+    direction.near.sendall(message(atom(b"app@127.0.0.1")))
+    expected = message(atom(b"app@10.3.2.1.example"))
+    assert direction.read(len(expected)) == expected
+    assert direction.pump.rewriter.rewritten == 1
+
+
+def test_a_frame_larger_than_every_buffer(direction: Direction) -> None:
+    frame = message(binary(3 * MEGABYTE))
+    threading.Thread(target=direction.near.sendall, args=(frame,), daemon=True).start()
+    assert direction.read(len(frame)) == frame
+    direction.near.sendall(message(b"j"))
+    assert direction.read(len(message(b"j"))) == message(b"j")
+
+
+def test_a_frame_beyond_max_frame_ends_the_link_with_that_reason(direction: Direction) -> None:
+    direction.near.sendall((5 * MEGABYTE).to_bytes(4, "big") + b"\x83D\0")
+    reason = direction.reasons.get(timeout=SECONDS)
+    assert "max-frame" in reason
+    assert "local" in reason
+
+
+def test_garbage_ends_the_link_with_a_protocol_error(direction: Direction) -> None:
+    direction.near.sendall(b"\0\0\0\x04GET ")
+    assert "protocol error of the local node" in direction.reasons.get(timeout=SECONDS)
+
+
+def test_the_end_of_the_source_is_told(direction: Direction) -> None:
+    direction.near.close()
+    assert direction.reasons.get(timeout=SECONDS) == "the local node closed the connection"
+
+
+def test_a_sink_that_does_not_read_stops_the_source(direction: Direction) -> None:
+    """Memory stays: what the source has sent and the sink has not read is in no buffer of ours."""
+    direction.near.settimeout(0.5)
+    assert fill(direction.near, limit=64 * MEGABYTE) < 8 * MEGABYTE
+
+
+def fill(sock: socket.socket, limit: int) -> int:
+    """Send whole messages until nobody takes more; give how many bytes went."""
+    sent = 0
+    try:
+        while sent < limit:
+            sent += sock.send(message(binary(60_000)))
+    except TimeoutError:
+        pass
+    return sent
+
+
+def test_a_length_that_lies_costs_no_memory() -> None:
+    before = resident()
+    direction = Direction(max_frame=256 * MEGABYTE)
+    try:
+        direction.near.sendall((200 * MEGABYTE).to_bytes(4, "big") + b"\x83D\0" + b"x" * 100_000)
+        direction.near.sendall(b"x" * 100_000)
+        assert resident() - before < 16 * MEGABYTE
+    finally:
+        direction.close()
+
+
+def resident() -> int:
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return pages * 4096

@@ -1,0 +1,61 @@
+"""The number of a session among this user's running ones."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+from erlconnect.errors import ConfigurationError
+from erlconnect.session.slots import session_slot
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+HOLD = """
+import os
+from erlconnect.session.slots import session_slot
+with session_slot(os.environ) as slot:
+    print(slot, flush=True)
+    input()
+"""
+
+
+def test_two_sessions_have_two_slots_and_leave_nothing(tmp_path: Path) -> None:
+    environment = {"XDG_RUNTIME_DIR": str(tmp_path)}
+    with session_slot(environment) as first, session_slot(environment) as second:
+        assert (first, second) == (0, 1)
+    with session_slot(environment) as again:
+        assert again == 0
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_killed_session_frees_its_slot(tmp_path: Path) -> None:
+    environment = {"XDG_RUNTIME_DIR": str(tmp_path)}
+    with subprocess.Popen(
+        [sys.executable, "-c", HOLD],
+        env=environment,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as holder:
+        assert holder.stdout
+        assert holder.stdout.readline() == "0\n"
+        with session_slot(environment) as beside:
+            assert beside == 1
+        holder.kill()
+        holder.wait()
+    with session_slot(environment) as after:
+        assert after == 0
+
+
+def test_a_folder_that_is_a_link_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "erlconnect").symlink_to(tmp_path / "elsewhere")
+    with (
+        pytest.raises(ConfigurationError, match="somebody else"),
+        session_slot({"XDG_RUNTIME_DIR": str(tmp_path)}),
+    ):
+        pass
