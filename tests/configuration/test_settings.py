@@ -119,6 +119,11 @@ def test_an_unknown_option_gets_a_suggestion_and_the_list() -> None:
     assert error.exit_code is ExitCode.USAGE
 
 
+def test_an_option_in_capitals_is_told_the_keys_and_no_variables() -> None:
+    error = refusal(UnknownSettingError, options={"COLOUR": "blue"})
+    assert "token-file, record" in error.remedy
+
+
 def test_a_bad_option_names_the_key_the_value_and_what_is_allowed() -> None:
     error = refusal(UnknownSettingError, options={"record": "txt"})
     assert error.message == (

@@ -306,6 +306,16 @@ def test_settings_of_an_offer_are_told_from_those_of_another(plugins: InstalledP
     ]
 
 
+def test_a_missing_library_is_listed(plugins: InstalledPlugins) -> None:
+    printed = plugins.python("""
+        from erlconnect.plugin_catalogue import Catalogue
+        print(*Catalogue().inspect("needy").problems)
+    """)
+    assert printed.strip() == (
+        "its backend needs no_such_library, not installed: pip install needy"
+    )
+
+
 def test_listing_imports_no_plugin_and_nothing_heavy(plugins: InstalledPlugins) -> None:
     printed = plugins.python("""
         import sys

@@ -82,6 +82,15 @@ def test_of_two_outsiders_with_one_name_neither_is_used(site: Site) -> None:
     assert [entry.problem for entry in claims("twin")] == [problem, problem]
 
 
+def test_a_preference_for_a_name_that_nobody_has_is_listed() -> None:
+    assert scan({"tunnle": "erlconnect-tunnel"})[1] == (
+        (
+            "[plugins] prefer names erlconnect-tunnel for 'tunnle', "
+            "which nothing that is installed offers"
+        ),
+    )
+
+
 def test_a_preference_chooses_between_two_outsiders_however_it_is_spelled(site: Site) -> None:
     site.install("erlconnect-red", "twin = red")
     site.install("erlconnect-blue", "twin = blue")

@@ -146,7 +146,9 @@ def _mentions(annotation: Any, types: tuple[type, ...]) -> bool:
 def _unknown(
     name: str, key: str, found: _Given, fields: Mapping[str, FieldInfo]
 ) -> ErlconnectError:
-    spelled = {variable_name(name, field): field for field in fields} if key.isupper() else fields
+    # Only an unknown variable is kept under its own name.
+    variable = key.startswith(variable_name(name, ""))
+    spelled = [variable_name(name, field) if variable else field for field in fields]
     possible = ", ".join(spelled) or "none"
     return found.error(
         found.says(f": {name!r} has no such setting"),

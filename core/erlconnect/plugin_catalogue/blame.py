@@ -53,10 +53,11 @@ def blaming(
 
 
 @contextmanager
-def watching(entry: CatalogueEntry, doing: str, warn: Callable[[str], None]) -> Iterator[None]:
-    """Warn, from another thread, when what is inside takes longer than ``SLOW_SECONDS``.
+def attending(entry: CatalogueEntry, doing: str, warn: Callable[[str], None]) -> Iterator[None]:
+    """Run a plugin's import or hook: blame it for what it raises, and say when it is slow.
 
-    Synchronous code cannot be stopped from outside, so it is only named.
+    ``warn`` is called, from another thread, when it takes longer than ``SLOW_SECONDS``: synchronous
+    code cannot be stopped from outside, so it is only named.
     """
     slow = f"takes more than {SLOW_SECONDS:g} s for {doing}"
     message = f"The plugin {entry.name!r} of {entry.origin} {slow}"
@@ -64,6 +65,7 @@ def watching(entry: CatalogueEntry, doing: str, warn: Callable[[str], None]) -> 
     timer.daemon = True
     timer.start()
     try:
-        yield
+        with blaming(entry, doing):
+            yield
     finally:
         timer.cancel()

@@ -54,11 +54,7 @@ def scan(prefer: Mapping[str, str]) -> tuple[tuple[CatalogueEntry, ...], tuple[s
     claims: dict[str, list[CatalogueEntry]] = {}
     for entry in dict.fromkeys(_claims(problems)):
         claims.setdefault(entry.name, []).append(entry)
-    problems.extend(
-        f"[plugins] prefer names {prefer[name]} for {name!r}, which is erlconnect's own"
-        for name in sorted(set(prefer) & set(claims))
-        if any(claim.built_in for claim in claims[name])
-    )
+    problems.extend(_useless_preferences(prefer, claims))
     judged = _refuse_shared_modules(
         [entry for name in claims for entry in _judge(claims[name], prefer=prefer.get(name, ""))]
     )
@@ -120,6 +116,17 @@ def _judge(claims: Sequence[CatalogueEntry], *, prefer: str) -> list[CatalogueEn
             f"{name!r} is claimed by {_and(claims)}, and [plugins] prefer names none of them",
         )
     return list(claims)
+
+
+def _useless_preferences(
+    prefer: Mapping[str, str], claims: Mapping[str, Sequence[CatalogueEntry]]
+) -> Iterator[str]:
+    for name, distribution_name in prefer.items():
+        said = f"[plugins] prefer names {distribution_name} for {name!r}, which"
+        if name not in claims:
+            yield f"{said} nothing that is installed offers"
+        elif any(claim.built_in for claim in claims[name]):
+            yield f"{said} is erlconnect's own"
 
 
 def _choose(claims: Sequence[CatalogueEntry], *, prefer: str) -> list[CatalogueEntry]:

@@ -18,7 +18,7 @@ from erlconnect.hookspecs import HOOKSPEC_VERSION
 from erlconnect.plugin_catalogue import blame
 from erlconnect.plugin_catalogue.blame import plugin_error
 from erlconnect.plugin_catalogue.entries import GROUP
-from erlconnect.plugin_catalogue.judging import judge_result
+from erlconnect.plugin_catalogue.judging import judge_result, missing_libraries
 from erlconnect.plugin_catalogue.kinds import Kind
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ def load(
     """
     seconds: dict[str, float] = {}
     problems: list[str] = []
-    with _attending(entry, "its import", seconds, warn):
+    with _timed(entry, "its import", seconds, warn):
         plugin = EntryPoint(name=entry.name, value=entry.module, group=GROUP).load()
     _refuse_newer(entry, plugin)
     try:
@@ -68,6 +68,7 @@ def load(
         raise
     problems.extend(_slow(seconds))
     problems.extend(_strange_hooks(manager, entry.name))
+    problems.extend(_missing(offers))
     return PluginReport(entry=entry, offers=offers, seconds=seconds, problems=tuple(problems))
 
 
@@ -92,7 +93,7 @@ def _collect(
     offers: dict[Kind, Offer] = {}
     for kind in Kind:
         for implementation in implementations(manager, entry.name, kind.hook):
-            with _attending(entry, kind.hook, seconds, warn):
+            with _timed(entry, kind.hook, seconds, warn):
                 result = implementation.function()
             for offer in judge_result(entry, kind, result):
                 if offer.name != entry.name:
@@ -139,14 +140,21 @@ def _strange_hooks(manager: pluggy.PluginManager, name: str) -> Iterator[str]:
             yield f"has a hook {caller.name!r} that this erlconnect does not know"
 
 
+def _missing(offers: Mapping[Kind, Offer]) -> Iterator[str]:
+    for kind, offer in offers.items():
+        missing = missing_libraries(offer)
+        if missing:
+            yield f"its {kind} needs {' and '.join(missing)}, not installed: {offer.install}"
+
+
 @contextmanager
-def _attending(
+def _timed(
     entry: CatalogueEntry, step: str, seconds: dict[str, float], warn: Callable[[str], None]
 ) -> Iterator[None]:
-    """Blame the plugin for what goes wrong inside, and note how long it takes."""
+    """Attend to the plugin, and note how long it takes."""
     begin = monotonic()
     try:
-        with blame.watching(entry, step, warn), blame.blaming(entry, step):
+        with blame.attending(entry, step, warn):
             yield
     finally:
         seconds[step] = seconds.get(step, 0.0) + monotonic() - begin

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from erlconnect.plugin_catalogue import blame
+from erlconnect.plugin_catalogue.blame import attending
 from erlconnect.plugin_catalogue.judging import refuse_unfinished
 from erlconnect.plugin_catalogue.loading import implementations
 
@@ -31,6 +31,6 @@ def notify(
     """
     arguments = {"event": event}
     for implementation in implementations(manager, entry.name, _HOOK):
-        with blame.watching(entry, _HOOK, warn), blame.blaming(entry, _HOOK):
+        with attending(entry, _HOOK, warn):
             result = implementation.function(*(arguments[name] for name in implementation.argnames))
         refuse_unfinished(entry, _HOOK, result)
