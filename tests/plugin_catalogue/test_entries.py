@@ -142,6 +142,12 @@ def test_of_two_copies_of_one_distribution_only_the_first_on_the_path_counts(
     assert claims("gone") == []
 
 
+def test_metadata_in_a_folder_of_another_name_counts(site: Site) -> None:
+    info = site.install("erlconnect-tunnel", "tunnel = some.module")
+    info.rename(info.with_name("renamed-1.0.dist-info"))
+    assert [entry.distribution for entry in claims("tunnel")] == ["erlconnect-tunnel"]
+
+
 def test_entries_of_other_groups_are_none_of_ours(site: Site) -> None:
     info = site.install("erlconnect-tunnel")
     (info / "entry_points.txt").write_text("[console_scripts]\nstranger = a:b\n")

@@ -100,6 +100,26 @@ class Hasty(Lantern):
         return [query, session]
 
 
+class Foreign(Lantern):
+    """Its deadline is Python's error and not one of the contract."""
+
+    async def work(self, session: SessionApi) -> None:
+        await super().work(session)
+        raise TimeoutError
+
+
+class Tiring(Lantern):
+    """It works twice and then no more."""
+
+    def __init__(self) -> None:
+        self._left = 2
+
+    async def work(self, session: SessionApi) -> None:
+        self._left -= 1
+        assert self._left >= 0, "tired of being asked"
+        await super().work(session)
+
+
 class LeavesTask(Lantern):
     async def work(self, session: SessionApi) -> None:
         self.task = asyncio.get_running_loop().create_task(asyncio.sleep(60))
@@ -155,6 +175,8 @@ async def test_a_good_backend_passes(backend: Lantern) -> None:
         (Curt(), "the NoNodeFoundError says no remedy"),
         (Unsorted(), "must raise NoNodeFoundError or LookupFailedError, not RefusedError"),
         (Hasty(), "discover() must be asynchronous"),
+        (Foreign(), "discover() raised TimeoutError, which is none of erlconnect's"),
+        (Tiring(), "tired of being asked"),
         (EmptyWatch(), "watch() must raise NoNodeFoundError where it finds nothing"),
         (BlankServices(), "services() must not give an empty name"),
         (Tunnelling(), "the backend asks for the transport 'tunnel' to 10.0.0.1"),
