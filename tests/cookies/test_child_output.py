@@ -4,10 +4,10 @@ import asyncio
 import os
 import signal
 import sys
-import time
 from typing import TYPE_CHECKING
 
 import pytest
+from world.waiting import wait_until
 
 from erlconnect_plugins.cookies import child_output as module
 from erlconnect_plugins.cookies.child_output import MAX_OUTPUT_BYTES, ChildOutput, child_output
@@ -32,12 +32,11 @@ def shell(script: str, *arguments: str) -> list[str]:
 async def text_of(path: Path) -> str:
     """Wait until somebody has written ``path``."""
 
-    def wait() -> str:
-        while not (path.exists() and path.read_text()):
-            time.sleep(0.01)
-        return path.read_text()
+    def written() -> bool:
+        return path.exists() and path.read_text() != ""
 
-    return await asyncio.to_thread(wait)
+    await asyncio.to_thread(wait_until, written, f"{path.name} written")
+    return await asyncio.to_thread(path.read_text)
 
 
 def exists(pid: int) -> bool:
