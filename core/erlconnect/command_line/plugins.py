@@ -106,6 +106,6 @@ def _option(kind: Kind, key: str) -> str:
 def _print_problems(reports: Any, others: Any) -> None:
     for report in reports:
         for problem in report.problems:
-            typer.echo(f"problem: {report.entry.name}: {problem}", err=True)
+            typer.echo(f"problem: {report.entry.origin}: {problem}", err=True)
     for problem in others:
         typer.echo(f"problem: {problem}", err=True)

@@ -1,0 +1,147 @@
+"""The installed command as a person or a program calls it, as far as no node is needed."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+COMMAND = Path(sys.executable).with_name("erlconnect")
+HEAVY = ["kubernetes", "consul", "dns", "pydantic", "asyncio"]
+
+
+def erlconnect(
+    *arguments: str, home: Path, environment: Mapping[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
+    variables = {**os.environ, "HOME": str(home), "ERL_EPMD_PORT": "1", **(environment or {})}
+    return subprocess.run(
+        [COMMAND, *arguments],
+        env=variables,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=30,
+    )
+
+
+def test_help_names_the_commands(tmp_path: Path) -> None:
+    shown = erlconnect("--help", home=tmp_path)
+    assert shown.returncode == 0
+    for command in ("connect", "demo", "plugins"):
+        assert re.search(rf"\b{command}\b", shown.stdout)
+
+
+@pytest.mark.parametrize("arguments", [["-b", "dns"], ["connect", "-b", "dns"]])
+def test_a_missing_target_is_a_usage_error(arguments: list[str], tmp_path: Path) -> None:
+    shown = erlconnect(*arguments, home=tmp_path)
+    assert shown.returncode == 2
+    assert "TARGET" in shown.stderr
+    assert shown.stdout == ""
+
+
+def test_connect_is_what_happens_without_a_command(tmp_path: Path) -> None:
+    """Options may stand on either side of the target."""
+    for arguments in (["shop", "-b", "nowhere"], ["-b", "nowhere", "shop"]):
+        shown = erlconnect(*arguments, home=tmp_path)
+        assert shown.returncode == 78
+        assert "'nowhere'" in shown.stderr
+
+
+def test_a_target_called_like_a_command(tmp_path: Path) -> None:
+    assert erlconnect("plugins", home=tmp_path).returncode == 0
+    shown = erlconnect("connect", "plugins", home=tmp_path)
+    assert shown.returncode == 2
+    assert "no backend was named" in shown.stderr
+
+
+def test_a_misspelt_backend_gets_a_suggestion(tmp_path: Path) -> None:
+    shown = erlconnect("-b", "dsn", "shop", home=tmp_path)
+    assert shown.returncode == 78
+    assert "dns" in shown.stderr
+
+
+def test_a_misspelt_setting_gets_a_suggestion(tmp_path: Path) -> None:
+    shown = erlconnect("-b", "dns", "-o", "sever=1.2.3.4", "shop", home=tmp_path)
+    assert shown.returncode == 2
+    assert "server" in shown.stderr
+
+
+def test_json_says_an_error_as_one_object(tmp_path: Path) -> None:
+    shown = erlconnect("-b", "fixed", "not-a-node", "--json", home=tmp_path)
+    event = json.loads(shown.stdout)
+    assert event["event"] == "error"
+    assert event["schema"] == 1
+    assert event["code"] == shown.returncode == 2
+    assert event["remedy"]
+
+
+def test_visible_is_refused_where_nobody_can_be_asked(tmp_path: Path) -> None:
+    for more in ([], ["--no-input"]):
+        shown = erlconnect("-b", "fixed", "a@127.0.0.1", "--visible", *more, home=tmp_path)
+        assert shown.returncode == 2
+        assert "--visible" in shown.stderr
+
+
+def test_there_is_no_cookie_on_the_command_line(tmp_path: Path) -> None:
+    shown = erlconnect("-b", "fixed", "a@127.0.0.1", "--cookie", "text", home=tmp_path)
+    assert shown.returncode == 2
+
+
+@pytest.mark.parametrize("port", ["x", "0", "65536"])
+def test_a_bad_local_epmd_port(port: str, tmp_path: Path) -> None:
+    shown = erlconnect(
+        "-b", "fixed", "a@127.0.0.1", home=tmp_path, environment={"ERL_EPMD_PORT": port}
+    )
+    assert shown.returncode == 78
+    assert "ERL_EPMD_PORT" in shown.stderr
+
+
+def test_nothing_listens_there(tmp_path: Path) -> None:
+    shown = erlconnect("-b", "fixed", "a@127.0.0.1", "-o", "dist-port=1", home=tmp_path)
+    assert shown.returncode == 69
+    assert "127.0.0.1" in shown.stderr
+
+
+def test_colour_is_left_out_of_a_pipe(tmp_path: Path) -> None:
+    shown = erlconnect("-b", "fixed", "a@127.0.0.1", "-o", "dist-port=1", home=tmp_path)
+    assert "\x1b" not in shown.stderr + shown.stdout
+
+
+def test_plugins_lists_what_is_installed(tmp_path: Path) -> None:
+    shown = erlconnect("plugins", "--json", home=tmp_path)
+    rows = {event["name"]: event for event in map(json.loads, shown.stdout.splitlines())}
+    assert {"fixed", "dns", "env", "file", "command", "prompt", "direct"} <= set(rows)
+    assert rows["dns"]["offers"][0]["kind"] == "backend"
+    assert rows["dns"]["built_in"]
+
+
+def test_plugins_shows_the_settings_of_one(tmp_path: Path) -> None:
+    shown = erlconnect("plugins", "direct", home=tmp_path)
+    assert "-o transport.family=" in shown.stdout
+
+
+def imported_by(statement: str) -> set[str]:
+    script = f"{statement}\nimport sys\nprint('\\n'.join(sys.modules))"
+    shown = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=30
+    )
+    return set(shown.stdout.split())
+
+
+def test_the_command_line_imports_nothing_heavy() -> None:
+    assert imported_by("import erlconnect.command_line.app").isdisjoint(HEAVY)
+
+
+def test_a_session_imports_no_library_of_a_backend_that_it_does_not_use() -> None:
+    modules = imported_by("import erlconnect.command_line.serving")
+    assert modules.isdisjoint(["kubernetes", "consul", "dns"])
