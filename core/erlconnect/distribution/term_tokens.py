@@ -31,6 +31,7 @@ FIXED_SIZES: Final = {
     116: 5,  # MAP_EXT
     113: 1,  # EXPORT_EXT: module, function and arity follow as terms
     117: 5,  # FUN_EXT, before OTP R9: terms follow
+    67: 6,  # RECORD_EXT, a native record of OTP 29: names, fields and values follow as terms
     NEW_FUN_EXT: 30,  # module, old index, old uniq, pid and free variables follow as terms
 }
 
@@ -97,6 +98,7 @@ def token_run(patterns: Iterable[bytes]) -> re.Pattern[bytes]:
         b"[ws]" + no_name + short,
         rb"XR.{13}",
         rb"[jq\x83]",
+        rb"C.{5}",
         rb"F.{8}",
         rb"k\x00" + short,
         b"n" + _counted(range(1, 17), extra=1),
@@ -114,7 +116,7 @@ def token_run(patterns: Iterable[bytes]) -> re.Pattern[bytes]:
 def fun_head() -> re.Pattern[bytes]:
     """Compile a search for what may be the head of a NEW_FUN_EXT and the tag after it.
 
-    Index below 65,536, fewer than 256 free variables, and an atom follows: what every OTP sends.
+    Fewer than 256 free variables, and an atom follows: what every OTP sends.
     """
     return re.compile(rb"p.{25}\x00\x00\x00.[Rwvsd]", re.DOTALL)
 
