@@ -20,11 +20,14 @@ def permutation(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
     Chains are closed: ``a -> b, b -> c`` gets ``c -> a``. Pairs of equal names stay out of the
     result, they need no rewriting. ``ValueError`` where two pairs share a side.
     """
-    forward = dict(pairs)
-    backward = {remote: local for local, remote in forward.items()}
-    if len(forward) != len(backward):
+    unique = list(dict.fromkeys(pairs))
+    forward = dict(unique)
+    backward = {remote: local for local, remote in unique}
+    if len(backward) < len(unique):
         raise ValueError("two local names stand for one remote name")
-    for end in set(backward) - set(forward):
+    if len(forward) < len(unique):
+        raise ValueError("one local name stands for two remote names")
+    for end in [remote for remote in backward if remote not in forward]:
         start = end
         while start in backward:
             start = backward[start]
