@@ -7,7 +7,6 @@ whether the walk stands inside a binary by then.
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from erlconnect.distribution.edits import apply_edits, term_edits
@@ -23,6 +22,12 @@ MAX_INTERLEAVED: Final = 65536
 # A message that is one large binary shows itself this early.
 _PROBE: Final = 1024
 
+# A first fragment below this size is walked whole. OTP sends none; in one from elsewhere even a
+# long control term may reach to its end.
+_SHORT: Final = 16384
+
+# Small pieces are kept together, so that each costs no more than its bytes.
+_PIECE: Final = 4096
 
 Data = bytes | bytearray
 
@@ -37,13 +42,14 @@ class Stage(NamedTuple):
 class FragmentedMessage:
     """One message under way: where its walk stands, and what was forwarded but not walked yet."""
 
-    __slots__ = ("_table", "_walk", "carry", "undecided", "undecided_size")
+    __slots__ = ("_table", "_undecided", "_walk", "carry", "undecided_size")
 
     def __init__(self, table: RewriteTable) -> None:
         self._table = table
         self._walk = TermWalk(table.token_run, table.replacements)
-        self.undecided: list[bytes] = []
+        self._undecided: list[bytearray] = []
         self.undecided_size = 0
+        """How many bytes were forwarded, and kept, but not walked yet."""
         self.carry = b""
         """The cut end of the fragment before, to be sent with the next one."""
 
@@ -52,15 +58,18 @@ class FragmentedMessage:
         """Whether the walk met a tag that it does not know."""
         return self._walk.lost
 
-    def opaque_bytes(self) -> int:
-        """Give how many of the next bytes are known to hold no name: they are inside a binary."""
-        if self.undecided or self.carry:
-            return 0
-        return sys.maxsize if self._walk.lost else self._walk.skip
+    def pass_over(self, size: int) -> bool:
+        """Tell whether the next ``size`` bytes may go as they are; if so, count them as gone.
 
-    def pass_over(self, size: int) -> None:
-        """Note that ``size`` opaque bytes were forwarded."""
-        self._walk.skip = max(0, self._walk.skip - size)
+        They may where nothing was cut off before them and they are inside a binary.
+        """
+        passes = not self.carry and self._opaque(size)
+        if passes:
+            self._walk.skip = max(0, self._walk.skip - size)
+        return passes
+
+    def _opaque(self, size: int) -> bool:
+        return not self._undecided and self._walk.opaque >= size
 
     def rewrite(self, data: Data, start: int, end: int, stage: Stage) -> tuple[bytes | None, int]:
         """Rewrite the terms of a fragment, ``data[start:end]``.
@@ -69,44 +78,52 @@ class FragmentedMessage:
         names rewritten. The end that is cut goes to ``carry``, never to the result.
         """
         table = self._table
-        cut = 0 if stage.last else table.cut_length(data, start, end)
-        walked = start
         findings = Findings()
-        if stage.first:
-            walked = min(start + _PROBE, end - cut)
-            self._walk.advance(data, start, walked, findings)
-            if self._walk.skip >= end - walked:
-                cut = 0
-        sent = end - cut
-        if self._decided_by_now(data, walked, sent, last=stage.last):
+        walked = self._probe(data, start, end, findings) if stage.first else start
+        sent = end
+        if self._decided_by_now(data, walked, end, last=stage.last):
             self.walk_undecided()
-            self._walk.advance(data, walked, sent, findings)
+            self._walk.advance(data, walked, end, findings)
+            sent -= 0 if stage.last else self._walk.give_back(end - walked)
         elif not stage.last:
-            self._keep(data, walked, sent)
+            sent -= table.cut_length(data, walked, end)
+            self._keep(memoryview(data)[walked:sent])
         self.carry = bytes(data[sent:end])
         shrinks = table.may_shrink and not stage.last
         edits = term_edits(data, sent, findings, table.replacements, may_shrink=shrinks)
-        if not edits and not cut:
+        if not edits and sent == end:
             return None, 0
         return apply_edits(data, start, sent, edits), len(findings.names)
 
+    def _probe(self, data: Data, start: int, end: int, findings: Findings) -> int:
+        """Walk the beginning of a message, token by whole token; give where that ended.
+
+        Nothing before it is cut: the control term has to stay whole in its fragment.
+        """
+        probed = end if end - start < _SHORT else start + _PROBE
+        self._walk.advance(data, start, probed, findings)
+        return probed - self._walk.give_back(probed - start)
+
     def _decided_by_now(self, data: Data, start: int, end: int, *, last: bool) -> bool:
-        """Tell whether the rest has to be walked, or need not be kept because it is opaque."""
-        if not self.undecided and self._walk.skip >= end - start:
+        """Tell whether to walk on, because something was found or nothing is left to walk."""
+        if self._opaque(end - start):
             return True
         if self._table.occurs_as_atom(data, start, end):
             return True
         return not last and self._table.shrinkable_fun_occurs(data, start, end)
 
-    def _keep(self, data: Data, start: int, end: int) -> None:
-        self.undecided.append(bytes(data[start:end]))
-        self.undecided_size += end - start
+    def _keep(self, piece: memoryview) -> None:
+        if self._undecided and len(self._undecided[-1]) < _PIECE:
+            self._undecided[-1] += piece
+        else:
+            self._undecided.append(bytearray(piece))
+        self.undecided_size += len(piece)
 
     def walk_undecided(self) -> None:
         """Catch up with what was forwarded without a walk, and forget it."""
-        for piece in self.undecided:
+        for piece in self._undecided:
             self._walk.advance(piece, 0, len(piece))
-        self.undecided = []
+        self._undecided = []
         self.undecided_size = 0
 
 

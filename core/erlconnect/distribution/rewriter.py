@@ -163,7 +163,7 @@ class Rewriter:
             return position
         sequence, number = _sequence_and_number(buffer, position + 6)
         stage = Stage(first=buffer[position + 5] == _FIRST_FRAGMENT & 255, last=number == 1)
-        if not stage.first and self._passes(sequence, after - terms):
+        if not stage.first and self._messages.find(sequence).pass_over(after - terms):
             self._pass = max(0, after - end)
         elif after > end:
             return position
@@ -173,13 +173,6 @@ class Rewriter:
         if stage.last:
             self._messages.end(sequence)
         return min(after, end)
-
-    def _passes(self, sequence: int, size: int) -> bool:
-        message = self._messages.find(sequence)
-        opaque = message.opaque_bytes() >= size
-        if opaque:
-            message.pass_over(size)
-        return opaque
 
     def _rewrite_fragment(
         self, buffer: bytearray, position: int, end: int, sequence: int, stage: Stage

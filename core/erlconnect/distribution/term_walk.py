@@ -6,6 +6,7 @@ Size counts the bytes of what they enclose. It builds no terms and keeps no stac
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
@@ -60,6 +61,21 @@ class TermWalk:
     def between_terms(self) -> bool:
         """Whether a message may end here."""
         return not (self.skip or self._partial or self._after_atom)
+
+    @property
+    def opaque(self) -> int:
+        """How many of the next bytes are known to hold no name that could be found."""
+        return sys.maxsize if self.lost else self.skip
+
+    def give_back(self, limit: int) -> int:
+        """Forget the last bytes, at most ``limit``, if they begin a token that is not all there.
+
+        Gives how many were forgotten; the next ``advance`` has to begin with them.
+        """
+        kept = max(0, len(self._partial) - limit)
+        size = len(self._partial) - kept
+        self._partial = self._partial[:kept]
+        return size
 
     def advance(
         self, data: bytes | bytearray, start: int, end: int, findings: Findings | None = None
