@@ -129,15 +129,17 @@ class Cookie:
     """A magic cookie that does not show itself: not by ``repr``, ``str``, ``pickle`` or ``vars``.
 
     ``text`` holds characters U+0000 to U+00FF, because the digest is over the Latin-1 bytes of the
-    cookie's characters. ``origin`` says where it came from, in words that may be shown.
+    cookie's characters. ``origin`` says where it came from, in words that may be shown, and
+    ``note`` what the user should know of how it was read.
     """
 
-    __slots__ = ("__text", "origin")
+    __slots__ = ("__text", "note", "origin")
 
-    def __init__(self, text: str, *, origin: str) -> None:
+    def __init__(self, text: str, *, origin: str, note: str = "") -> None:
         remember(text)
         self.__text = text
         self.origin = origin
+        self.note = note
 
     def reveal(self) -> str:
         """Give the cookie's characters, for a digest or a private file and nothing else."""

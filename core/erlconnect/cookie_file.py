@@ -99,7 +99,8 @@ def _check_attributes(path: Path, status: os.stat_result) -> None:
             f" (its mode is {stat.S_IMODE(status.st_mode):04o})",
             remedy=f"Run: chmod 400 {shlex.quote(str(path))}",
         )
-    if status.st_uid != os.geteuid():
+    # Root reads the cookies of daemons, such as RabbitMQ's.
+    if os.geteuid() not in (0, status.st_uid):
         raise ConfigurationError(
             f"The cookie file {path} belongs to another user (uid {status.st_uid})",
             remedy="Run erlconnect as that user, or copy the cookie to a file of your own.",

@@ -50,7 +50,7 @@ async def test_a_newline_at_the_end_is_removed_and_the_origin_says_so(
     cookie = await fetch(target)
 
     assert cookie.reveal() == "monster"
-    assert cookie.origin == "variable APP_COOKIE (trailing newline removed)"
+    assert cookie.note == "a newline at the end of the variable APP_COOKIE was left out"
 
 
 async def test_an_unset_variable_is_said_to_be_unset(

@@ -47,6 +47,7 @@ def connect(
         transport=transport,
         caller_name=caller_name,
         visible=visible,
+        no_input=no_input,
         as_name=as_name,
         local_cookie_file=local_cookie_file,
     )

@@ -25,3 +25,4 @@ class Choices:
     caller_name: str | None = None
     local_cookie_file: Path | None = None
     visible: bool = False
+    no_input: bool = False

@@ -11,12 +11,14 @@ from erlconnect.errors import CookieNotFoundError
 from erlconnect.plugin_catalogue.kinds import Kind
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from erlconnect.api import Target
     from erlconnect.session.offers import Offers
 
 PASSTHROUGH: Final = "passthrough"
+PROMPT: Final = "prompt"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,15 +29,27 @@ class RemoteCookie:
     cookie: Cookie | None
 
 
-async def remote_cookie(offers: Offers, target: Target) -> RemoteCookie:
-    """Ask the cookie sources of ``target``, best first, until one has it."""
+async def remote_cookie(
+    offers: Offers, target: Target, *, ask: bool, warn: Callable[[str], None]
+) -> RemoteCookie:
+    """Ask the cookie sources of ``target``, best first, until one has it.
+
+    Without ``ask`` nobody is asked anything (``--no-input``).
+    """
     asked = []
     for name, source in offers.cookie_sources(target):
         if name == PASSTHROUGH:
             return RemoteCookie(source=name, cookie=None)
+        if name == PROMPT and not ask:
+            raise CookieNotFoundError(
+                "the cookie would have to be typed, and --no-input forbids to ask for it",
+                remedy="Name another source with `--cookie-from`, or leave out --no-input.",
+            )
         with offers.catalogue.blaming(Kind.COOKIE_SOURCE, name, "fetch()"):
             cookie = await source.fetch(target)
         if cookie is not None:
+            if cookie.note:
+                warn(cookie.note)
             return RemoteCookie(source=name, cookie=cookie)
         asked.append(name)
     raise CookieNotFoundError(

@@ -67,7 +67,9 @@ class Session:
         self._reporter.progress(f"looking for {self._choices.service}")
         approached = await discovery.first_that_answers()
         self._reporter.progress(f"fetching the cookie of {approached.target.node}")
-        remote = await remote_cookie(self._offers, approached.target)
+        remote = await remote_cookie(
+            self._offers, approached.target, ask=not self._choices.no_input, warn=self._warn
+        )
         cookies = self._cookies(remote)
         epmd = LocalEpmd(
             port=callers.epmd_port,

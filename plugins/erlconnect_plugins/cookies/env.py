@@ -36,7 +36,7 @@ class EnvCookieSource:
         self._name = settings.name
 
     async def fetch(self, target: Target) -> Cookie:
-        """Give the variable's value without newlines at its end; the origin says if there were any.
+        """Give the variable's value without newlines at its end; the note says if there were any.
 
         Raises ``CookieNotFoundError`` where it is unset or empty.
         """
@@ -55,8 +55,8 @@ class EnvCookieSource:
                 f"The environment variable {self._name} is empty",
                 remedy=f"Set {self._name} to the cookie, or name another with --cookie-from.",
             )
-        note = "" if stripped == text else " (trailing newline removed)"
-        return Cookie(stripped, origin=place + note)
+        note = "" if stripped == text else f"a newline at the end of the {place} was left out"
+        return Cookie(stripped, origin=place, note=note)
 
 
 @hookimpl
