@@ -1,0 +1,1 @@
+"""The Erlang port mapper daemon (EPMD): its messages, a client, a server, and a session's names."""

@@ -1,0 +1,148 @@
+"""Asking an EPMD, local or remote, over whatever connected socket a dial gives.
+
+Knows one exchange per connection, its deadline and its limits; does not know how an EPMD is
+reached nor what a session does when there is none.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import socket
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Final
+
+from erlconnect.distribution.errors import RemoteProtocolError
+from erlconnect.epmd.conversation import Conversation
+from erlconnect.epmd.replies import Alive2Response, NamesResponse, Port2Response
+from erlconnect.epmd.requests import NamesRequest, PortPlease2Request
+from erlconnect.errors import EpmdError, TimedOutError
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from erlconnect.epmd.conversation import Dial
+    from erlconnect.epmd.requests import Alive2Request
+
+SECONDS: Final = 5.0
+_REMEDY: Final = (
+    "See whether an epmd runs there and is the one meant; a node without epmd needs its "
+    "distribution port: -o dist-port=PORT."
+)
+
+
+class NoEpmdError(EpmdError):
+    """Nobody listens there, or the connection went away before the answer."""
+
+
+async def names(dial: Dial, *, where: str, seconds: float = SECONDS) -> NamesResponse:
+    """Ask for all names; ``where`` is the EPMD for people ("the epmd of 10.1.2.3").
+
+    Raises ``NoEpmdError``, ``EpmdError`` where something else answers, ``TimedOutError`` after
+    ``seconds``, and what ``dial`` raises. Cancelled, it leaves no connection.
+    """
+    async with _explained(where, seconds), _conversation(dial) as conversation:
+        await conversation.send(NamesRequest())
+        return NamesResponse.parse(await conversation.until_end())
+
+
+async def port_please(
+    dial: Dial, name: str, *, where: str, seconds: float = SECONDS
+) -> Port2Response | None:
+    """Ask what the node ``name`` (the part before the ``@``) registered; ``None``: nothing.
+
+    Raises and leaves behind what ``names`` does.
+    """
+    async with _explained(where, seconds), _conversation(dial) as conversation:
+        await conversation.send(PortPlease2Request(node_name=name))
+        reply = await conversation.receive(Port2Response.parse)
+        return None if reply.result else reply
+
+
+async def register(
+    dial: Dial, request: Alive2Request, *, where: str, seconds: float = SECONDS
+) -> Registration | None:
+    """Register a node; ``None`` where the EPMD refuses, which nearly always means a taken name.
+
+    Raises and leaves behind what ``names`` does. The caller closes the registration.
+    """
+    async with _explained(where, seconds):
+        conversation = await Conversation.begin(dial)
+        try:
+            await conversation.send(request)
+            reply = await conversation.receive(Alive2Response.parse)
+        except BaseException:
+            conversation.abort()
+            raise
+        if not reply.result:
+            return Registration(request.node_name, reply.creation, conversation)
+        await conversation.end()
+        return None
+
+
+class Registration:
+    """A name that is registered for as long as its connection lives."""
+
+    def __init__(self, name: str, creation: int, conversation: Conversation) -> None:
+        """Use :func:`register`."""
+        self.name = name
+        self.creation = creation
+        self._conversation = conversation
+
+    async def lost(self) -> None:
+        """Wait until the EPMD is gone, or has dropped the name; for one waiter at a time."""
+        await self._conversation.silence()
+
+    async def close(self) -> None:
+        """Give the name back and wait, at most a second, until the EPMD has seen it.
+
+        Cancelled, the connection is closed all the same.
+        """
+        await self._conversation.end()
+
+
+@asynccontextmanager
+async def _conversation(dial: Dial) -> AsyncIterator[Conversation]:
+    conversation = await Conversation.begin(dial)
+    try:
+        yield conversation
+    finally:
+        conversation.abort()
+
+
+@asynccontextmanager
+async def _explained(where: str, seconds: float) -> AsyncIterator[None]:
+    try:
+        async with asyncio.timeout(seconds):
+            yield
+    except TimeoutError as error:
+        message = f"{where} did not answer within {seconds:.1f} s"
+        raise TimedOutError(message, remedy=_REMEDY) from error
+    except OSError as error:
+        raise NoEpmdError(f"{where}: {error}", remedy=_REMEDY) from error
+    except RemoteProtocolError as error:
+        message = f"{where} does not answer as an epmd does: {error}"
+        raise EpmdError(message, remedy=_REMEDY) from error
+
+
+def loopback(port: int) -> Dial:
+    """Give a dial for this machine's own EPMD."""
+
+    async def dial() -> socket.socket:
+        connecting = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        try:
+            connecting.setblocking(False)
+            await asyncio.get_running_loop().sock_connect(connecting, ("127.0.0.1", port))
+            _refuse_itself(connecting)
+        except BaseException:
+            connecting.close()
+            raise
+        return connecting
+
+    return dial
+
+
+def _refuse_itself(connected: socket.socket) -> None:
+    """Notice that the connection goes to itself, as outgoing ports allow while nobody listens."""
+    if connected.getsockname() == connected.getpeername():
+        raise ConnectionRefusedError(errno.ECONNREFUSED, "nobody listens")
