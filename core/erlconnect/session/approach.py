@@ -127,7 +127,7 @@ class Approach:
             # A directory's port may be a web server's, which waits for more instead of refusing.
             knocked = await self._knock(target, dialer, target.dist_port, KNOCK_SECONDS / 2)
         except (NotDistributionError, UnreachableError, TimedOutError) as error:
-            with contextlib.suppress(EpmdError):
+            with contextlib.suppress(EpmdError, TimedOutError):
                 return await self._ask_and_knock(target, dialer)
             raise error from None
         return target.dist_port, knocked
@@ -135,16 +135,16 @@ class Approach:
     async def _ask_and_knock(self, target: Target, dialer: Dialer) -> tuple[int, Knocked]:
         where = f"{target.address}:{target.epmd_port}"
         try:
-            reply = await epmd_names(lambda: dialer.dial(target.epmd_port))
-        except ErlconnectError as error:
+            reply = await epmd_names(lambda: dialer.dial(target.epmd_port), where=where)
+        except UnreachableError as error:
             raise EpmdError(
                 f"the epmd at {where} could not be asked: {error.message}",
                 remedy="Name the node's port with `-o dist-port=`, or epmd's with "
                 "`-o epmd-port=`, if they differ from the usual ones.",
             ) from error
-        name = choose_name(reply.nodes, wanted=self._node, expected=target.node.name, where=where)
-        port = reply.nodes[name]
-        return port, await self._knock(target, dialer, port)
+        ports = dict(reply.nodes)
+        name = choose_name(ports, wanted=self._node, expected=target.node.name, where=where)
+        return ports[name], await self._knock(target, dialer, ports[name])
 
     async def _knock(
         self, target: Target, dialer: Dialer, port: int, deadline: float = KNOCK_SECONDS

@@ -9,7 +9,8 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-from erlconnect.epmd.registration import LocalEpmd, local_epmd_addresses, local_epmd_port
+from erlconnect.epmd.environment import EpmdEnvironment
+from erlconnect.epmd.registration import LocalEpmd
 from erlconnect.hookspecs import LinkEvent
 from erlconnect.proxy.handshake import Cookies
 from erlconnect.proxy.listener import Listener
@@ -58,8 +59,9 @@ class Session:
                 raise _first(errors) from None
 
     async def _open_and_serve(self, group: asyncio.TaskGroup, slot: int) -> None:
+        local = EpmdEnvironment.read(self._environment)
         callers = CallerNames(
-            epmd_port=local_epmd_port(self._environment),
+            epmd_port=local.port,
             slot=slot,
             fixed=self._choices.caller_name,
         )
@@ -71,11 +73,7 @@ class Session:
             self._offers, approached.target, ask=not self._choices.no_input, warn=self._warn
         )
         cookies = self._cookies(remote)
-        epmd = LocalEpmd(
-            port=callers.epmd_port,
-            addresses=local_epmd_addresses(self._environment),
-            warn=self._warn,
-        )
+        epmd = LocalEpmd(port=local.port, addresses=local.addresses, warn=self._warn)
         listener = Listener()
         try:
             async with epmd:
