@@ -1,0 +1,150 @@
+"""A remote node, a session of the installed command and a local node, each as users run them.
+
+Every part has its own epmd port and its own cookie, so that whatever works, works because of the
+session between them.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from world.epmd import RealEpmd
+from world.erlang import ErlangNode
+from world.ports import free_port
+from world.session import ErlconnectSession
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+REMOTE_COOKIE = "remote-cookie-8f3a"
+LOCAL_COOKIE = "local-cookie-51c7"
+REMOTE_NAME = "app@remote-pod-0.app.default.svc.cluster.local"
+LOCAL_NAME = "dev@127.0.0.1"
+_VARIABLE = "TEST_REMOTE_COOKIE"
+
+
+@dataclass(slots=True, kw_only=True)
+class Connected:
+    """All that stands; ``alias`` is in the form that ``local`` dials, quoted for Erlang."""
+
+    remote: ErlangNode
+    session: ErlconnectSession
+    local: ErlangNode
+    ready: dict[str, Any]
+    local_epmd_port: int
+    home: Path
+
+    @property
+    def alias(self) -> str:
+        return f"'{self.ready['aliases'][0][_form(self.local.name)]}'"
+
+    def call(self, expressions: str, timeout: float = 60) -> str:
+        """Evaluate at the local node; ``Alias`` is bound to the alias."""
+        return self.local.evaluate(f"Alias = {self.alias}, {expressions}", timeout)
+
+
+def _form(local_name: str) -> str:
+    host = local_name.partition("@")[2]
+    if ":" in host:
+        return "ipv6_alias"
+    return "alias" if "." in host else "short_alias"
+
+
+@contextmanager
+def remote_node(
+    name: str = REMOTE_NAME, *, release: str = "25", flags: Sequence[str] = (), short: bool = False
+) -> Iterator[ErlangNode]:
+    """Run a remote node with an epmd of its own."""
+    with (
+        RealEpmd(free_port()) as epmd,
+        ErlangNode.start(
+            name,
+            epmd_port=epmd.port,
+            cookie=REMOTE_COOKIE,
+            release=release,
+            flags=flags,
+            short=short,
+        ) as node,
+    ):
+        yield node
+
+
+@contextmanager
+def session_to(
+    remote: ErlangNode,
+    *options: str,
+    home: Path,
+    epmd_port: int,
+    environment: Mapping[str, str] | None = None,
+    cookie: str = REMOTE_COOKIE,
+) -> Iterator[ErlconnectSession]:
+    """Run ``erlconnect -b fixed`` to ``remote``, with the cookie in a variable."""
+    host = remote.name.partition("@")[2]
+    address = host if host.startswith("127.") else "127.0.0.1"
+    with ErlconnectSession.start(
+        *("-b", "fixed", remote.name, "-o", f"address={address}"),
+        *("-o", f"dist-port={remote.dist_port}", "--cookie-from", f"env:{_VARIABLE}"),
+        *options,
+        epmd_port=epmd_port,
+        home=home,
+        environment={_VARIABLE: cookie, **(environment or {})},
+    ) as session:
+        yield session
+
+
+def home_with_cookie(folder: Path, cookie: str = LOCAL_COOKIE) -> Path:
+    """Give ``folder`` the cookie file of a user."""
+    file = folder / ".erlang.cookie"
+    file.write_text(cookie)
+    file.chmod(0o400)
+    return folder
+
+
+@contextmanager
+def connected(
+    *options: str,
+    remote_name: str = REMOTE_NAME,
+    remote_release: str = "25",
+    remote_flags: Sequence[str] = (),
+    local_name: str = LOCAL_NAME,
+    local_release: str = "25",
+    local_flags: Sequence[str] = (),
+    local_short: bool = False,
+) -> Iterator[Connected]:
+    """Run all three, and a real epmd for the local side; the local node has not dialled yet."""
+    with ExitStack() as stack:
+        home = home_with_cookie(Path(stack.enter_context(tempfile.TemporaryDirectory())))
+        epmd_port = free_port()
+        stack.enter_context(RealEpmd(epmd_port))
+        remote = stack.enter_context(
+            remote_node(
+                remote_name,
+                release=remote_release,
+                flags=remote_flags,
+                short="." not in remote_name.partition("@")[2],
+            )
+        )
+        session = stack.enter_context(session_to(remote, *options, home=home, epmd_port=epmd_port))
+        ready = session.ready()
+        local = stack.enter_context(
+            ErlangNode.start(
+                local_name,
+                epmd_port=epmd_port,
+                cookie=LOCAL_COOKIE,
+                release=local_release,
+                flags=local_flags,
+                short=local_short,
+            )
+        )
+        yield Connected(
+            remote=remote,
+            session=session,
+            local=local,
+            ready=ready,
+            local_epmd_port=epmd_port,
+            home=home,
+        )
