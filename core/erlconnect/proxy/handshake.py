@@ -6,12 +6,13 @@ reaches the remote node; the remote node's ack is checked before the local node 
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from erlconnect.distribution.challenge_messages import ChallengeAck, ChallengeReply
 from erlconnect.distribution.digest import digests_equal, gen_challenge, gen_digest
-from erlconnect.distribution.flags import DistributionFlag, hidden
+from erlconnect.distribution.flags import DistributionFlag, flag_names, hidden
 from erlconnect.distribution.handshake import Acceptor, Initiator
 from erlconnect.distribution.handshake_messages import SendName, StatusKind
 from erlconnect.proxy.frame_stream import PeerClosedError
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
     from erlconnect.distribution.challenge_messages import Challenge, Complement
     from erlconnect.distribution.handshake_messages import Status
     from erlconnect.proxy.frame_stream import FrameStream
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,6 +92,7 @@ class TwoHandshakes:
         status = await self._relay_status(remote, caller_name, introduction.where)
         challenge = await remote.recv("challenge", self._initiator.recv_challenge)
         alias = introduction.alias_for(self.name.name)
+        _log_flags(self.name, challenge)
         flags = introduction.flags(challenge.flags)
         posed = replace(challenge, name=alias, flags=flags)
         if introduction.cookies:
@@ -166,3 +170,9 @@ class TwoHandshakes:
     async def _accept(self, digest: bytes) -> None:
         ack = self._acceptor.send_challenge_ack(ChallengeAck(digest=digest))
         await self._local.send("challenge_ack", ack)
+
+
+def _log_flags(name: SendName, challenge: Challenge) -> None:
+    """Say what each node claims, because a missing flag explains many a strange refusal."""
+    for node, flags in ((name.name, name.flags), (challenge.name, challenge.flags)):
+        _log.debug("%s has the flags %#x: %s", node, flags, ", ".join(flag_names(flags)))

@@ -29,7 +29,6 @@ class Knocked:
     """What a node says of itself. ``node`` is ``None`` where ``alive`` hid its name."""
 
     node: NodeName | None
-    flags: int
     creation: int
 
 
@@ -48,9 +47,9 @@ async def knock(sock: socket.socket, *, caller_name: str, where: str, deadline: 
     except TimeoutError as error:
         raise no_answer(where, stream.waiting_for, deadline) from error
     if challenge is None:
-        return Knocked(node=None, flags=0, creation=0)
+        return Knocked(node=None, creation=0)
     node = _parse_name(challenge.name, where)
-    return Knocked(node=node, flags=challenge.flags, creation=challenge.creation)
+    return Knocked(node=node, creation=challenge.creation)
 
 
 async def _challenge_of(stream: FrameStream, caller_name: str, where: str) -> Challenge | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
     from erlconnect.proxy.knock import Knocked
     from erlconnect.session.local_names import CallerNames
     from erlconnect.session.offers import Offers
+
+_log = logging.getLogger(__name__)
 
 # A dead target that is listed first costs this and no more.
 KNOCK_SECONDS: Final = 3.0
@@ -152,4 +155,6 @@ class Approach:
         caller = self._callers.of_knock(long=target.node.long)
         where = f"{target.address}:{port}"
         with await dialer.dial(port) as sock:
-            return await knock(sock, caller_name=caller, where=where, deadline=deadline)
+            knocked = await knock(sock, caller_name=caller, where=where, deadline=deadline)
+        _log.debug("%s answered the knock: %s, creation %d", where, knocked.node, knocked.creation)
+        return knocked
