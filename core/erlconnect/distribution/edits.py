@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
+from itertools import accumulate
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
@@ -41,10 +43,19 @@ def term_edits(
     bound; where they only grow the sender's number already is one.
     """
     names = [edit for at in findings.names if (edit := name_edit(data, at, table))]
+    if not findings.funs:
+        return names
+    return sorted(names + _size_edits(names, end, findings.funs, may_shrink=may_shrink))
+
+
+def _size_edits(
+    names: list[Edit], end: int, funs: list[tuple[int, int]], *, may_shrink: bool
+) -> list[Edit]:
+    starts = [edit.start for edit in names]
+    grown = [0, *accumulate(len(edit.text) - (edit.end - edit.start) for edit in names)]
     sizes = []
-    for start, fun_end in findings.funs:
-        inside = [edit for edit in names if start < edit.start < fun_end]
-        growth = sum(len(edit.text) - (edit.end - edit.start) for edit in inside)
+    for start, fun_end in funs:
+        growth = grown[bisect_left(starts, fun_end)] - grown[bisect_left(starts, start)]
         if fun_end <= end:
             size = fun_end - start - 1 + growth
         elif may_shrink:
@@ -52,13 +63,9 @@ def term_edits(
         else:
             continue
         if size != fun_end - start - 1:
-            sizes.append(Edit(start + 1, start + 5, size.to_bytes(4)))
-    return sorted(names + sizes)
-
-
-def growth_of(edits: list[Edit]) -> int:
-    """Give by how many bytes the edits make the data longer."""
-    return sum(len(edit.text) - (edit.end - edit.start) for edit in edits)
+            # A Size that lies may end inside a name; it must not become negative.
+            sizes.append(Edit(start + 1, start + 5, max(0, size).to_bytes(4)))
+    return sizes
 
 
 def apply_edits(data: bytes | bytearray, start: int, end: int, edits: list[Edit]) -> bytes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
@@ -9,8 +10,7 @@ from erlconnect.distribution.name_table import atom_pattern
 from erlconnect.distribution.term_tokens import cut_at_end, fun_head, token_run
 
 if TYPE_CHECKING:
-    import re
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
 # The longest suffix that may go on as a name's pattern or as a fun's head.
 _LONGEST_CUT: Final = 256
@@ -20,39 +20,57 @@ _ATOM_LENGTHS_OF_TWO_BYTES: Final = (118, 100)
 
 
 class RewriteTable:
-    """The patterns of a permutation of names; built once when a link's handshake ends."""
+    """The patterns of a permutation of names; built once when a link's handshake ends.
+
+    Names are searched for by their ``@``: a byte that is rare in most data, so that one fast look
+    tells that a stretch holds no name at all.
+    """
 
     def __init__(self, names: Mapping[str, str]) -> None:
         self.replacements: Final = {
             atom_pattern(old): atom_pattern(new) for old, new in names.items()
         }
-        self.patterns: Final = tuple(self.replacements)
         self.may_shrink: Final = any(len(new) < len(old) for old, new in self.replacements.items())
+        self._anchors: Final = [(pattern, _anchor(pattern)) for pattern in self.replacements]
+        self._in_all: Final = b"@" if all(b"@" in pattern for pattern in self.replacements) else b""
+        self._names: Final = _name_search(self._anchors)
 
     @cached_property
     def token_run(self) -> re.Pattern[bytes]:
         """Matches runs of tokens that are no names; see ``term_tokens``."""
-        return token_run(self.patterns)
+        return token_run(self.replacements)
 
     @cached_property
     def _cut(self) -> re.Pattern[bytes]:
-        return cut_at_end(self.patterns)
+        return cut_at_end(self.replacements)
 
     @cached_property
     def _fun_head(self) -> re.Pattern[bytes]:
         return fun_head()
+
+    def first_place(self, data: bytes | bytearray, start: int, end: int) -> int:
+        """Give the first place of a name's ``@`` in a stretch, or its end; it runs for every byte.
+
+        What is before ``start`` counts as part of the name.
+        """
+        at = data.find(self._in_all, start, end)
+        match = self._names.search(data, at, end) if at >= 0 else None
+        return match.start() if match else end
 
     def occurs_as_atom(self, data: bytes | bytearray, start: int, end: int) -> bool:
         """Tell whether a name stands there behind what may be an atom's tag.
 
         At the very start the tag may belong to the bytes before, so it counts as one.
         """
-        for pattern in self.patterns:
-            at = data.find(pattern, start, end)
-            while at >= 0:
-                if at < start + 2 or _may_be_atom(data, at):
+        at = self.first_place(data, start, end)
+        while at < end:
+            for pattern, anchor in self._anchors:
+                begin = at - anchor
+                if begin < start or not data.startswith(pattern, begin, end):
+                    continue
+                if begin < start + 2 or _may_be_atom(data, begin):
                     return True
-                at = data.find(pattern, at + 1, end)
+            at = self.first_place(data, at + 1, end)
         return False
 
     def shrinkable_fun_occurs(self, data: bytes | bytearray, start: int, end: int) -> bool:
@@ -65,30 +83,19 @@ class RewriteTable:
         return end - match.start() if match else 0
 
 
-class Occurrences:
-    """Where names stand in a stretch of a buffer, asked for from front to back.
+def _anchor(pattern: bytes) -> int:
+    """Give the place in a pattern to search by: the ``@``, or the last byte if there is none."""
+    return pattern.rfind(b"@") % len(pattern)
 
-    Each pattern remembers its next place, so that a name which is nowhere is searched only once.
-    """
 
-    __slots__ = ("_data", "_end", "_places")
-
-    def __init__(self, table: RewriteTable, data: bytes | bytearray, start: int, end: int) -> None:
-        self._data = data
-        self._end = end
-        self._places = [(self._find(pattern, start), pattern) for pattern in table.patterns]
-
-    def first_from(self, start: int) -> int:
-        """Give the first place at or after ``start``, or the end of the stretch."""
-        self._places = [
-            (at if at >= start else self._find(pattern, start), pattern)
-            for at, pattern in self._places
-        ]
-        return min((at for at, _ in self._places), default=self._end)
-
-    def _find(self, pattern: bytes, start: int) -> int:
-        at = self._data.find(pattern, start, self._end)
-        return self._end if at < 0 else at
+def _name_search(anchors: Sequence[tuple[bytes, int]]) -> re.Pattern[bytes]:
+    """Compile a search for any of the patterns that begins to match at its anchor."""
+    begins = b"".join({re.escape(pattern[at : at + 1]) for pattern, at in anchors})
+    ways = [
+        b"(?<=%b)%b" % (re.escape(pattern[: at + 1]), re.escape(pattern[at + 1 :]))
+        for pattern, at in anchors
+    ]
+    return re.compile(b"[%b](?:%b)" % (begins, b"|".join(ways)) if ways else b"(?!)", re.DOTALL)
 
 
 def _may_be_atom(data: bytes | bytearray, at: int) -> bool:

@@ -2,15 +2,7 @@
 
 ``process`` is a plain function over a buffer, because it runs for every byte: it walks the length
 prefixes, searches each run of whole frames once, and touches only frames in which a name stands.
-All else is given back as the bytes that came. Frames, with a 4-byte length before each:
-
-    (empty)   a tick
-    131 68    a whole message: distribution header, control term, payload
-    131 69    the first fragment: sequence, fragment number, then as 68
-    131 70    a later fragment: sequence, fragment number, a piece of the payload
-    112       a whole message without a distribution header ("pass through")
-
-Source: "Protocol between Connected Nodes" and "Distribution Header".
+All else is given back as the bytes that came. What frames there are stands in ``frame_kinds``.
 """
 
 from __future__ import annotations
@@ -22,7 +14,15 @@ from erlconnect.distribution.atom_references import read_atom_references
 from erlconnect.distribution.edits import Edit, apply_edits, name_edit, term_edits
 from erlconnect.distribution.errors import RemoteProtocolError
 from erlconnect.distribution.fragments import MessagesUnderWay, Stage
-from erlconnect.distribution.rewrite_table import Occurrences
+from erlconnect.distribution.frame_kinds import (
+    FIRST_FRAGMENT,
+    FRAGMENT,
+    FRAGMENT_HEAD_SIZE,
+    LENGTH_SIZE,
+    PASS_THROUGH,
+    WHOLE,
+    check_frame,
+)
 from erlconnect.distribution.term_walk import Findings, TermWalk
 
 if TYPE_CHECKING:
@@ -30,11 +30,6 @@ if TYPE_CHECKING:
 
 DEFAULT_MAX_FRAME: Final = 256 * 1024 * 1024
 
-_PASS_THROUGH: Final = 112
-_WHOLE: Final = 0x8344
-_FIRST_FRAGMENT: Final = 0x8345
-_FRAGMENT: Final = 0x8346
-_FRAGMENT_HEAD: Final = 4 + 2 + 8 + 8
 _length_and_kind = struct.Struct(">IH").unpack_from
 _length = struct.Struct(">I").unpack_from
 _sequence_and_number = struct.Struct(">QQ").unpack_from
@@ -80,57 +75,49 @@ class Rewriter:
 
     def _frames_of(self, buffer: bytearray, position: int, end: int) -> int:
         run = position
-        while end - position >= 6:  # noqa: PLR2004 - a length and a kind
+        frames = 0
+        last_head = end - 6
+        while position <= last_head:
             length, kind = _length_and_kind(buffer, position)
-            after = position + 4 + length
-            if (kind == _WHOLE and after <= end) or not length:
-                self.frames += 1
+            after = position + LENGTH_SIZE + length
+            if (kind == WHOLE and after <= end) or not length:
+                frames += 1
                 position = after
-            elif kind in (_FIRST_FRAGMENT, _FRAGMENT) and length <= self._max_frame:
+            elif kind in (FIRST_FRAGMENT, FRAGMENT) and length <= self._max_frame:
                 self._rewrite_run(buffer, run, position)
                 position = run = self._fragment(buffer, position, after, end)
                 if after > end:
-                    return position
+                    break
             else:
-                self._check_frame(length, kind)
+                check_frame(length, kind, self._max_frame)
                 if after > end:
                     break
-                self.frames += 1
+                frames += 1
                 position = after
         if end - position in (4, 5) and not _length(buffer, position)[0]:
-            self.frames += 1
-            position += 4
+            frames += 1
+            position += LENGTH_SIZE
+        self.frames += frames
         self._rewrite_run(buffer, run, position)
         return position
 
-    def _check_frame(self, length: int, kind: int) -> None:
-        if length > self._max_frame:
-            raise RemoteProtocolError(
-                f"frame: {length} bytes, more than max-frame allows ({self._max_frame})"
-            )
-        if kind >> 8 != _PASS_THROUGH and (kind != _WHOLE or length == 1):
-            raise RemoteProtocolError(f"frame: kind {kind >> 8} {kind & 255} is not known")
-
     def _rewrite_run(self, buffer: bytearray, position: int, end: int) -> None:
         """Rewrite the whole frames of a run, nearly all of which hold no name."""
-        if position == end:
-            return
-        occurrences = Occurrences(self._table, buffer, position, end)
-        nearest = occurrences.first_from(position)
+        nearest = self._table.first_place(buffer, position, end)
         while nearest < end:
-            after = position + 4 + _length(buffer, position)[0]
+            after = position + LENGTH_SIZE + _length(buffer, position)[0]
             if nearest < after:
                 self._rewrite_whole(buffer, position, after)
-                nearest = occurrences.first_from(after)
+                nearest = self._table.first_place(buffer, after, end)
             position = after
 
     def _rewrite_whole(self, buffer: bytearray, position: int, end: int) -> None:
-        body = position + 4
+        body = position + LENGTH_SIZE
         edits: list[Edit] = []
         if body == end:
             return
         terms = body + 1
-        if buffer[body] != _PASS_THROUGH:
+        if buffer[body] != PASS_THROUGH:
             terms, edits = self._header_edits(buffer, body + 2, end)
         self.rewritten += len(edits)
         if self._table.occurs_as_atom(buffer, terms, end):
@@ -156,13 +143,13 @@ class Rewriter:
 
     def _fragment(self, buffer: bytearray, position: int, after: int, end: int) -> int:
         """Handle one fragment, or the part of it that is there; give where the rest begins."""
-        terms = position + _FRAGMENT_HEAD
+        terms = position + FRAGMENT_HEAD_SIZE
         if terms > after:
             raise RemoteProtocolError("fragment: it ends inside its head")
         if terms > end:
             return position
         sequence, number = _sequence_and_number(buffer, position + 6)
-        stage = Stage(first=buffer[position + 5] == _FIRST_FRAGMENT & 255, last=number == 1)
+        stage = Stage(first=buffer[position + 5] == FIRST_FRAGMENT & 255, last=number == 1)
         if not stage.first and self._messages.find(sequence).pass_over(after - terms):
             self._pass = max(0, after - end)
         elif after > end:
@@ -177,7 +164,7 @@ class Rewriter:
     def _rewrite_fragment(
         self, buffer: bytearray, position: int, end: int, sequence: int, stage: Stage
     ) -> None:
-        terms = position + _FRAGMENT_HEAD
+        terms = position + FRAGMENT_HEAD_SIZE
         edits: list[Edit] = []
         if stage.first:
             terms, edits = self._header_edits(buffer, terms, end)
@@ -192,14 +179,14 @@ class Rewriter:
         if text is None and carry:
             text = bytes(data)
         if edits or text is not None:
-            head = apply_edits(buffer, position + 4, terms, edits)
+            head = apply_edits(buffer, position + LENGTH_SIZE, terms, edits)
             self._replace(
                 buffer, position, end, head + (buffer[terms:end] if text is None else text)
             )
 
     def _replace(self, buffer: bytearray, position: int, end: int, body: bytes) -> None:
         self._emit_clean(buffer, position)
-        self._segments.append(len(body).to_bytes(4) + body)
+        self._segments.append(len(body).to_bytes(LENGTH_SIZE) + body)
         self._clean_from = end
 
     def _emit_clean(self, buffer: bytearray, end: int) -> None:

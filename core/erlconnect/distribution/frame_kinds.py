@@ -1,0 +1,41 @@
+"""The kinds of frames between connected nodes, told apart by their first two bytes.
+
+    (empty)   a tick
+    131 68    a whole message: distribution header, control term, payload
+    131 69    the first fragment: sequence, fragment number, then as 68
+    131 70    a later fragment: sequence, fragment number, a piece of the payload
+    112       a whole message without a distribution header ("pass through")
+
+Source: "Protocol between Connected Nodes" and "Distribution Header".
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from erlconnect.distribution.errors import RemoteProtocolError
+
+PASS_THROUGH: Final = 112
+WHOLE: Final = 0x8344
+FIRST_FRAGMENT: Final = 0x8345
+FRAGMENT: Final = 0x8346
+
+_WITH_HEADER: Final = (WHOLE, FIRST_FRAGMENT, FRAGMENT)
+
+LENGTH_SIZE: Final = 4
+FRAGMENT_HEAD_SIZE: Final = LENGTH_SIZE + 2 + 8 + 8
+"""Length, kind, sequence and number of a fragment."""
+
+
+def check_frame(length: int, kind: int, max_frame: int) -> None:
+    """Raise ``RemoteProtocolError`` for a frame that is too long or of no known kind.
+
+    ``kind`` is the two bytes behind the length; the second is another frame's if ``length`` is 1.
+    """
+    if length > max_frame:
+        raise RemoteProtocolError(
+            f"frame: {length} bytes, more than max-frame allows ({max_frame})"
+        )
+    known = kind >> 8 == PASS_THROUGH or (kind in _WITH_HEADER and length > 1)
+    if not known:
+        raise RemoteProtocolError(f"frame: kind {kind >> 8} {kind & 255} is not known")
