@@ -109,6 +109,12 @@ class NotDistributionError(ErlconnectError):
     cause = "not-distribution"
 
 
+class LocalNodeError(NotDistributionError):
+    """What connected to the alias is no node, or gave up in the middle of the handshake."""
+
+    cause = "local-node"
+
+
 class RefusedError(ErlconnectError):
     """The peer understood and said no."""
 
@@ -126,6 +132,12 @@ class NameInUseError(RefusedError):
     """The remote node answered ``nok`` or ``alive``: a connection under this name exists."""
 
     cause = "name-in-use"
+
+
+class AnotherNodeError(RefusedError):
+    """At the target's address a node of another name answers now; nothing was sent to it."""
+
+    cause = "another-node"
 
 
 class RemoteCookieError(RefusedError):

@@ -111,6 +111,7 @@ class RemoteSide:
             caller_name_for=lambda _: CALLER,
             cookies=self._cookies,
             visible=self._visible,
+            name="app",
             where=f"{REAL} at 10.3.2.1:4370",
         )
 

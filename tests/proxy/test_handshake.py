@@ -34,8 +34,10 @@ from erlconnect.distribution.digest import gen_digest
 from erlconnect.distribution.flags import DistributionFlag
 from erlconnect.distribution.handshake_messages import SendName, Status, StatusKind
 from erlconnect.errors import (
+    AnotherNodeError,
     ErlconnectError,
     LocalCookieError,
+    LocalNodeError,
     NameInUseError,
     NotAllowedError,
     NotDistributionError,
@@ -312,8 +314,7 @@ async def test_a_local_side_that_is_no_node_never_makes_us_dial() -> None:
     async with under_way() as (local, _, handshake, running):
         await local.send(b"GET / HTTP/1.1\r\n\r\n")
         error = await handshake.outcome(running)
-        assert isinstance(error, NotDistributionError)
-        assert "local node" in error.message
+        assert isinstance(error, LocalNodeError)
         assert handshake.side.dialled == 0
 
 
@@ -339,3 +340,16 @@ async def test_a_side_that_says_nothing_is_timed_out(
         assert f"its {phase} did not come" in error.message
         assert ("local node" in error.message) is (phase == "send_name")
         assert await local.hear() == b""
+
+
+async def test_a_node_of_another_name_gets_no_digest() -> None:
+    async with under_way() as (local, remote, handshake, running):
+        await local.say(send_name())
+        await remote.hear()
+        await remote.say(status(StatusKind.OK))
+        await local.hear()
+        await remote.say(Challenge(name="billing@10.3.2.1", flags=FLAGS, challenge=1).encode())
+        error = await handshake.outcome(running)
+        assert isinstance(error, AnotherNodeError)
+        assert "billing@10.3.2.1" in error.message
+        assert await remote.hear() == b""

@@ -17,6 +17,7 @@ from erlconnect.distribution.handshake import Acceptor, Initiator
 from erlconnect.distribution.handshake_messages import SendName, StatusKind
 from erlconnect.proxy.frame_stream import PeerClosedError
 from erlconnect.proxy.refusals import (
+    another_node,
     local_cookie_wrong,
     remote_cookie_rejected,
     status_refused,
@@ -43,12 +44,17 @@ class Cookies:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Introduction:
-    """What one handshake follows. ``cookies`` is ``None`` to pass challenge and digests through."""
+    """What one handshake follows.
+
+    ``cookies`` is ``None`` to pass challenge and digests through. ``name`` is the name part that
+    the remote node must have, ``where`` names it in messages.
+    """
 
     alias_for: Callable[[str], str]
     caller_name_for: Callable[[str], str]
     cookies: Cookies | None
     visible: bool
+    name: str
     where: str
 
     def flags(self, flags: int) -> int:
@@ -91,6 +97,8 @@ class TwoHandshakes:
         await remote.send("send_name", self._initiator.send_name(shown))
         status = await self._relay_status(remote, caller_name, introduction.where)
         challenge = await remote.recv("challenge", self._initiator.recv_challenge)
+        if challenge.name.partition("@")[0] != introduction.name:
+            raise another_node(introduction.where, challenge.name)
         alias = introduction.alias_for(self.name.name)
         _log_flags(self.name, challenge)
         flags = introduction.flags(challenge.flags)

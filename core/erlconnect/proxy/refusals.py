@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from erlconnect.distribution.handshake_messages import StatusKind
 from erlconnect.errors import (
+    AnotherNodeError,
     LocalCookieError,
+    LocalNodeError,
     NameInUseError,
     NotAllowedError,
     NotDistributionError,
@@ -24,7 +26,7 @@ def peer_error(error: PeerError, where: str) -> NotDistributionError:
             "that ends TLS; erlconnect speaks the plain distribution.",
         )
     if error.peer == "local":
-        return NotDistributionError(
+        return LocalNodeError(
             f"the local node broke off the handshake: {error}",
             remedy="Check what connects to the alias: only Erlang nodes can.",
         )
@@ -57,6 +59,14 @@ def status_refused(kind: StatusKind, caller_name: str, where: str) -> RefusedErr
         f"{where} already has a connection under the name {caller_name} (status {kind})",
         remedy="Try again in a minute, or end the other connection; `--caller-name` gives "
         "another name.",
+    )
+
+
+def another_node(where: str, found: str) -> AnotherNodeError:
+    """Explain that a node of another name has taken the address and port of the target."""
+    return AnotherNodeError(
+        f"{where} was expected, but {found} answers there now",
+        remedy="Connect again: the target is looked for anew. If it is gone for good, restart.",
     )
 
 

@@ -7,9 +7,17 @@ that waits, or the next one, reaches what replaced it.
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-from erlconnect.errors import ErlconnectError
+from erlconnect.api import NodeName
+from erlconnect.errors import (
+    AnotherNodeError,
+    ErlconnectError,
+    LocalNodeError,
+    NotDistributionError,
+    TimedOutError,
+)
 from erlconnect.proxy.handshake import Introduction
 from erlconnect.proxy.link import Link
 from erlconnect.session.events import Failed, TargetLost, TargetReplaced, Warned
@@ -29,6 +37,9 @@ if TYPE_CHECKING:
 
 # Of the 6 s that a link has, the rest is for finding what replaced the target.
 _DIAL_SECONDS: Final = 4.0
+
+# After these, whatever listens at the target's address may not be the target any more.
+_DOUBTFUL: Final = (AnotherNodeError, NotDistributionError, TimedOutError)
 
 
 class AliasedTarget:
@@ -58,6 +69,7 @@ class AliasedTarget:
         self._group = group
         self._search: asyncio.Task[ErlconnectError | None] | None = None
         self._lost = False
+        self._doubt = ""
 
     @property
     def alias(self) -> str:
@@ -75,12 +87,17 @@ class AliasedTarget:
             self._tell_refused(link, unexpected(error))
 
     def _tell_refused(self, link: Link, error: ErlconnectError) -> None:
+        if isinstance(error, _DOUBTFUL) and not isinstance(error, LocalNodeError):
+            self._doubt = error.message
         alias = alias_for(self.name, link.local_node or self.alias)
         self._report(Failed(error=error, alias=alias, local_node=link.local_node))
 
     async def dial(self) -> socket.socket:
         """Dial the target; where that fails, look for what replaced it and dial that."""
         tried = self.approached
+        if self._doubt:
+            await self._replace(tried, self._doubt)
+            tried = self.approached
         try:
             async with asyncio.timeout(_DIAL_SECONDS):
                 return await tried.dialer.dial(tried.port)
@@ -98,11 +115,16 @@ class AliasedTarget:
             caller_name_for=lambda local_node: self._callers.of(local_node, long=long),
             cookies=self._cookies,
             visible=self._visible,
+            name=self.approached.target.node.name,
             where=self.approached.where,
         )
 
     def link_up(self, event: LinkEvent) -> None:
-        """Report it."""
+        """Report it; a node that has changed its host, as a restarted container does, too."""
+        approached = self.approached
+        if event.node != str(approached.target.node):
+            target = replace(approached.target, node=NodeName.parse(event.node))
+            self._adopt(replace(approached, target=target))
         self._report(event)
 
     def link_down(self, event: LinkEvent) -> None:
@@ -132,19 +154,25 @@ class AliasedTarget:
         except ErlconnectError as error:
             self._tell_lost(f"{failure}; looking for it again: {error.message}")
             return error
-        self.approached = found
+        self._adopt(found)
         tried.close()
-        self._lost = False
-        self._report(
-            TargetReplaced(
-                alias=self.alias,
-                old_node=str(tried.target.node),
-                node=str(found.target.node),
-                address=found.target.address,
-                dist_port=found.port,
-            )
-        )
         return None
+
+    def _adopt(self, found: Approached) -> None:
+        """Let the alias stand for ``found``, and say so if it is not what it was."""
+        before, self.approached = self.approached, found
+        self._lost = False
+        self._doubt = ""
+        if before.where != found.where:
+            self._report(
+                TargetReplaced(
+                    alias=self.alias,
+                    old_node=str(before.target.node),
+                    node=str(found.target.node),
+                    address=found.target.address,
+                    dist_port=found.port,
+                )
+            )
 
     def _tell_lost(self, message: str) -> None:
         """Say once that the target is gone, however often somebody dials it meanwhile."""

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from erlconnect.api import NodeName, Query
 from erlconnect.errors import (
     ErlconnectError,
+    LookupTimeoutError,
     NoNodeFoundError,
     SeveralNodesError,
     UnreachableError,
@@ -24,6 +26,8 @@ if TYPE_CHECKING:
     from erlconnect.session.approach import Approach, Approached
     from erlconnect.session.choices import Choices
     from erlconnect.session.offers import Offers
+
+_DISCOVER_SECONDS: Final = 30.0
 
 
 class Discovery:
@@ -57,7 +61,7 @@ class Discovery:
         query = Query(service=self._choices.service)
         backend = self._choices.backend
         with self._offers.catalogue.blaming(Kind.BACKEND, backend, "discover()"):
-            found = await self._backend.discover(query, self)
+            found = await self._discover_in_time(query)
         if not found:
             raise NoNodeFoundError(
                 f"{backend} found no node for {query.service}",
@@ -66,6 +70,17 @@ class Discovery:
         applied = [self._with_settings(target, query) for target in found]
         self.known_names = frozenset(str(target.node) for target in applied)
         return choose_targets(applied, self._choices.node)
+
+    async def _discover_in_time(self, query: Query) -> Sequence[Target]:
+        try:
+            async with asyncio.timeout(_DISCOVER_SECONDS):
+                return await self._backend.discover(query, self)
+        except TimeoutError as error:
+            raise LookupTimeoutError(
+                f"{self._choices.backend} was still looking for {query.service} after "
+                f"{_DISCOVER_SECONDS:g} s",
+                remedy="Try again; if it stays so, look at what the backend asks.",
+            ) from error
 
     async def first_that_answers(self) -> Approached:
         """Give the first target that answers a knock; the others are told in a warning."""
