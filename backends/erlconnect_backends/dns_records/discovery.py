@@ -1,0 +1,67 @@
+"""Backend ``dns``: its settings and its registration.
+
+Refuses to import dnspython: whoever only lists the plugins does not pay for it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from pydantic import AfterValidator, Field
+
+from erlconnect.api import Offer, Settings, hookimpl
+from erlconnect_backends.dns_records.servers import host_and_port
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from erlconnect.api import Backend
+
+
+def _host_and_port(text: str) -> str:
+    host_and_port(text)
+    return text
+
+
+class DnsSettings(Settings):
+    """Settings of ``dns``."""
+
+    server: Annotated[str, AfterValidator(_host_and_port)] | None = Field(
+        default=None,
+        description="The name server to ask, HOST[:PORT] with IPv6 in brackets;"
+        " without it those of /etc/resolv.conf.",
+    )
+    record: Literal["auto", "srv", "a", "aaaa"] = Field(
+        default="auto",
+        description="The kind of record: auto asks for SRV and then for A and AAAA.",
+    )
+    basename: str = Field(
+        default="",
+        pattern=r"^[0-9A-Za-z_\-]*$",
+        description="The part of the node's name before the '@';"
+        " without it the node or its epmd is asked.",
+    )
+    tcp: bool = Field(default=False, description="Ask over TCP at once.")
+
+
+def _create(settings: DnsSettings) -> Backend:
+    from erlconnect_backends.dns_records.backend import (  # noqa: PLC0415 - imports dnspython
+        DnsBackend,
+    )
+
+    return DnsBackend(settings)
+
+
+@hookimpl
+def erlconnect_backends() -> Sequence[Offer]:
+    """Offer ``dns``."""
+    return [
+        Offer(
+            name="dns",
+            summary="Nodes behind SRV, A and AAAA records",
+            settings=DnsSettings,
+            create=_create,
+            needs=("dns",),
+            install="pip install 'erlconnect[dns]'",
+        )
+    ]
