@@ -22,8 +22,12 @@ _PERSONAL = ("XDG_", "ERLCONNECT_")
 
 @pytest.fixture(scope="session", autouse=True)
 def nothing_left_behind() -> Iterator[None]:
-    """Fail the run's last test if processes or network namespaces outlive the run."""
+    """Fail the run's last test if processes or network namespaces outlive the run.
+
+    Erlang nodes that crash leave no dump either.
+    """
     leftovers.mark()
+    os.environ["ERL_CRASH_DUMP_BYTES"] = "0"
     yield
     left = leftovers.end_leftovers()
     assert not left, "the tests left behind:\n" + "\n".join(left)

@@ -96,10 +96,11 @@ def available() -> bool:
     if os.geteuid() != 0 or shutil.which("ip") is None:
         return False
     probe = f"{_NAME_START}probe-{os.getpid()}"
-    added = subprocess.run(["ip", "netns", "add", probe], check=False, capture_output=True)
-    if added.returncode == 0:
-        _ip("netns", "delete", probe)
-    return added.returncode == 0
+    if not _works(["ip", "netns", "add", probe]):
+        return False
+    usable = _works([*prefix(probe), "true"])
+    _ip("netns", "delete", probe)
+    return usable
 
 
 def prefix(namespace: str) -> list[str]:
@@ -121,9 +122,13 @@ def _free_link() -> tuple[int, str]:
     for number in random.sample(_NUMBERS, len(_NUMBERS)):
         link = f"erlconnect{number}"
         words = ["ip", "link", "add", link, "type", "veth", "peer", "name", f"{link}p"]
-        if subprocess.run(words, check=False, capture_output=True).returncode == 0:
+        if _works(words):
             return number, link
     raise AssertionError(f"all {len(_NUMBERS)} network namespaces of the tests are taken")
+
+
+def _works(command: list[str]) -> bool:
+    return subprocess.run(command, check=False, capture_output=True).returncode == 0
 
 
 def _ip(*words: str) -> None:

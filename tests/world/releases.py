@@ -39,6 +39,7 @@ def build(release: str) -> None:
             return
         shutil.rmtree(unfinished, ignore_errors=True)
         _bootstrap(_SUITES[release], unfinished)
+        _check_release(release, unfinished)
         shutil.copy("/etc/hosts", unfinished / "etc" / "hosts")
         (unfinished / "tmp").mkdir(exist_ok=True)
         unfinished.rename(tree)
@@ -57,6 +58,12 @@ def _bootstrap(suite: str, tree: Path) -> None:
     subprocess.run(
         words, check=True, timeout=_BUILD_SECONDS, stdin=subprocess.DEVNULL, capture_output=True
     )
+
+
+def _check_release(release: str, tree: Path) -> None:
+    found = sorted(path.name for path in tree.glob("usr/lib/erlang/releases/[0-9]*"))
+    if found != [release]:
+        raise LookupError(f"Debian's {_SUITES[release]} now has OTP {' and '.join(found)}")
 
 
 def main() -> int:

@@ -1,0 +1,115 @@
+# Sourced by ./run in the project's folder: the steps that put everything in place.
+# Each step does nothing when its result is there, says in one line what it does, and stops the
+# run with one sentence when it cannot.
+
+export PATH="$PWD/.world/bin:$PATH"
+
+say() { echo "run: $*"; }
+
+stop() {
+    echo "run: $*" >&2
+    exit 1
+}
+
+as_root() {
+    if [ "$(id -u)" = 0 ]; then
+        "$@"
+    elif command -v sudo >/dev/null; then
+        sudo --preserve-env=DEBIAN_FRONTEND "$@"
+    else
+        stop "this needs root, and there is no sudo: $*"
+    fi
+}
+
+# Install the named Debian packages that are not installed.
+packages() {
+    local package missing=()
+    if ! command -v apt-get >/dev/null; then
+        say "this machine has no apt-get; using what is there instead of Debian's: $*"
+        return
+    fi
+    for package in "$@"; do
+        dpkg-query --show --showformat='${db:Status-Status}' "$package" 2>/dev/null |
+            grep -qx installed || missing+=("$package")
+    done
+    [ ${#missing[@]} = 0 ] && return
+    say "apt-get install ${missing[*]}"
+    package_lists
+    DEBIAN_FRONTEND=noninteractive as_root apt-get install --quiet=2 --yes \
+        --no-install-recommends -o Dpkg::Use-Pty=0 "${missing[@]}" </dev/null >/dev/null ||
+        stop "apt-get could not install ${missing[*]}; its messages are above"
+}
+
+# Fetch apt's package lists, once in a run.
+package_lists() {
+    [ -n "${lists_are_new:-}" ] && return
+    as_root apt-get update --quiet=2 </dev/null ||
+        stop "apt-get update failed; its messages are above"
+    lists_are_new=yes
+}
+
+# Make .venv with the project (in place, all extras) and the named dependency groups.
+virtual_environment() {
+    local group wanted state=.venv/installed
+    wanted=$(sha256sum pyproject.toml | cut -c -16)
+    .venv/bin/python -c '' 2>/dev/null || {
+        say "python3 -m venv .venv"
+        python3 -m venv --clear .venv || stop "python3 cannot make a virtual environment"
+    }
+    [ "$(head -n 1 "$state" 2>/dev/null)" = "$wanted" ] || rm -f "$state"
+    local groups=()
+    for group in "$@"; do
+        grep -qsx "$group" "$state" || groups+=("$group")
+    done
+    [ -f "$state" ] && [ ${#groups[@]} = 0 ] && return
+    say "pip install -e '.[all]'${groups[*]/#/ --group=}"
+    .venv/bin/python -m pip install --quiet 'pip>=25.1' &&
+        .venv/bin/python -m pip install --quiet -e '.[all]' "${groups[@]/#/--group=}" ||
+        stop "pip could not install the project and its libraries; its messages are above"
+    [ -f "$state" ] || echo "$wanted" >"$state"
+    for group in "${groups[@]}"; do echo "$group" >>"$state"; done
+}
+
+# Put a knotd on PATH without installing it: as a package it would serve port 53 of this machine.
+private_knot() {
+    local tree=$PWD/.world/knot program=$PWD/.world/bin/knotd installed libraries
+    knotd --version >/dev/null 2>&1 && return
+    mkdir -p .world/bin
+    rm -f "$program"
+    installed=$(PATH="$PATH:/usr/sbin" command -v knotd || true)
+    if [ -n "$installed" ]; then
+        ln -sf "$installed" "$program"
+        return
+    fi
+    command -v apt-get >/dev/null || stop "knotd is not on PATH; install Knot DNS"
+    say "unpacking Knot DNS into .world/knot"
+    rm -rf "$tree"
+    mkdir -p "$tree/packages/partial"
+    download_knot "$tree/packages" || { package_lists && download_knot "$tree/packages"; } ||
+        stop "apt-get could not download Knot DNS; its messages are above"
+    find "$tree/packages" -name '*.deb' -exec dpkg -x {} "$tree" \;
+    libraries=$(dirname "$(find "$tree/usr/lib" -name 'libknot.so.*' -print -quit)")
+    cat >"$program" <<TEXT
+#!/bin/sh
+LD_LIBRARY_PATH=$libraries:$tree${libraries#"$tree/usr"} exec $tree/usr/sbin/knotd "\$@"
+TEXT
+    chmod +x "$program"
+    "$program" --version >/dev/null || stop "the unpacked $program does not start"
+}
+
+# With it come those of its libraries that are not installed.
+download_knot() {
+    apt-get install --quiet=2 --yes --no-install-recommends --download-only \
+        -o Debug::NoLocking=true -o APT::Sandbox::User=root -o Dir::Cache::archives="$1" \
+        knot </dev/null
+}
+
+# Other Erlang releases; the tests that need one which is not there are skipped by name.
+other_releases() {
+    if [ "$(id -u)" != 0 ] || ! command -v mmdebstrap >/dev/null; then
+        say "other Erlang releases need root and mmdebstrap; tests that need them will be skipped"
+        return
+    fi
+    PYTHONPATH=tests .venv/bin/python -m world.releases ||
+        say "not every Erlang release could be built; tests that need the others will be skipped"
+}
