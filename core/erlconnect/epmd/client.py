@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import os
 import socket
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Final
@@ -119,7 +120,8 @@ async def _explained(where: str, seconds: float) -> AsyncIterator[None]:
         message = f"{where} did not answer within {seconds:.1f} s"
         raise TimedOutError(message, remedy=_REMEDY) from error
     except OSError as error:
-        raise NoEpmdError(f"{where}: {error}", remedy=_REMEDY) from error
+        said = os.strerror(error.errno) if error.errno else error
+        raise NoEpmdError(f"{where}: {said}", remedy=_REMEDY) from error
     except RemoteProtocolError as error:
         message = f"{where} does not answer as an epmd does: {error}"
         raise EpmdError(message, remedy=_REMEDY) from error

@@ -23,7 +23,6 @@ from erlconnect.epmd.requests import (
     NamesRequest,
     PortPlease2Request,
     Request,
-    StopRequest,
 )
 
 _MAX_NAME: Final = 255
@@ -66,7 +65,8 @@ class Directory:
                 return Answer(reply=DumpResponse(epmd_port_no=self._port, nodes=known).encode())
             case KillRequest():
                 return Answer(reply=KILL_REFUSED)
-            case StopRequest():
+            case _:
+                # STOP_REQ: epmd closes the connection without a word.
                 return Answer(reply=b"")
 
     def forget(self, owner: int) -> None:

@@ -3,8 +3,8 @@
 Knows the session's names; which EPMD they are in is the business of ``place``. A name comes back
 with an EPMD that returns within a second, otherwise with an embedded one.
 
-The loss of an EPMD cuts real nodes off as well. Those of OTP 25 try every 2 seconds to register
-again (measured); those of OTP 23 never do (their erl_epmd only forgets the connection).
+The loss of an EPMD cuts real nodes off as well. Measured: those of OTP 25, 27 and 29 try again
+every 2 seconds and are back with whatever then listens; those of OTP 23 never try.
 """
 
 from __future__ import annotations

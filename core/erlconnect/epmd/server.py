@@ -2,9 +2,6 @@
 
 Knows sockets, deadlines and limits; what is answered stands in ``directory``. Listens on
 127.0.0.1, on ::1 and on no address that is not loopback. It cannot be ended by a request.
-
-Measured with OTP 25: when this server ends, a node that was registered with it tries to register
-again every 2 seconds with whatever then listens on the port; OTP 23 does not try (erl_epmd.erl).
 """
 
 from __future__ import annotations
