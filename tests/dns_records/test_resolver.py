@@ -95,6 +95,21 @@ async def test_one_kind_of_address_does_not_wait_for_the_other_in_vain() -> None
     assert "AAAA shop.example" in session.warnings[0]
 
 
+async def test_a_host_is_used_with_half_of_its_addresses_and_this_is_said() -> None:
+    def no_version_6(query: dns.message.Message) -> bytes | None:
+        kind = query.question[0].rdtype
+        if kind == dns.rdatatype.AAAA:
+            return saying(SERVFAIL, query)
+        return answering(TWO[0] if kind == dns.rdatatype.SRV else TWO[1])(query)
+
+    session = Listener()
+    async with responder(no_version_6) as server:
+        (found,) = await search("shop.example", server=server, session=session)
+    assert found.address == "10.0.0.1"
+    (warning,) = session.warnings
+    assert "AAAA a.example" in warning
+
+
 @pytest.mark.parametrize("record", ["srv", "a"])
 async def test_records_of_another_name(record: str) -> None:
     error = await failure_of(answering("bank.example. A 10.6.6.6"), record=record)

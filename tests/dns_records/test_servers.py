@@ -5,10 +5,16 @@ from typing import TYPE_CHECKING
 
 import pytest
 from dns_records.searching import search, settings_of
+from world.missing import require
 
-from erlconnect.api import ConfigurationError, LookupFailedError
+from erlconnect.api import ConfigurationError, LookupFailedError, LookupTimeoutError
 from erlconnect.errors import UnknownSettingError
-from erlconnect_backends.dns_records.servers import host_and_port, system_name_servers
+from erlconnect_backends.dns_records.servers import (
+    SYSTEM_FILE,
+    host_and_port,
+    name_servers,
+    system_name_servers,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -56,6 +62,17 @@ async def test_a_server_whose_name_is_unknown_is_a_failed_lookup() -> None:
     with pytest.raises(LookupFailedError, match=r"name server .{70}\.invalid") as failed:
         await search("shop.example", server=f"{'x' * 70}.invalid")
     assert "address" in failed.value.remedy
+
+
+async def test_a_server_whose_name_is_not_found_in_time_is_a_timeout() -> None:
+    with pytest.raises(LookupTimeoutError, match="localhost"):
+        await name_servers("localhost", until=0.0)
+
+
+async def test_without_the_setting_the_system_is_asked() -> None:
+    text = SYSTEM_FILE.read_text() if SYSTEM_FILE.exists() else ""
+    require("a name server in resolv.conf", "\nnameserver " in f"\n{text}")
+    assert await name_servers(None, until=0.0) == system_name_servers()
 
 
 def test_the_system_names_its_servers_in_resolv_conf(tmp_path: Path) -> None:

@@ -79,6 +79,18 @@ async def test_a_closed_port_is_no_timeout(tcp: str) -> None:
     assert not isinstance(failed.value, LookupTimeoutError)
 
 
+async def test_a_server_that_hangs_up_over_tcp_is_no_timeout() -> None:
+    async def hang_up(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readexactly(int.from_bytes(await reader.readexactly(2), "big"))
+        writer.close()
+        await writer.wait_closed()
+
+    async with await asyncio.start_server(hang_up, "127.0.0.1", 0) as listener:
+        server = f"127.0.0.1:{listener.sockets[0].getsockname()[1]}"
+        with pytest.raises(LookupFailedError, match="hung up without an answer"):
+            await search("shop.example", server=server, tcp="true")
+
+
 async def test_a_lost_question_is_asked_again() -> None:
     asked: list[dns.message.Message] = []
     answer = answering("plain.staging.svc.cluster.local. A 10.3.3.2")
