@@ -116,9 +116,10 @@ def token_run(patterns: Iterable[bytes]) -> re.Pattern[bytes]:
 def fun_head() -> re.Pattern[bytes]:
     """Compile a search for what may be the head of a NEW_FUN_EXT and the tag after it.
 
-    Fewer than 256 free variables, and an atom follows: what every OTP sends.
+    Below 512 MB, fewer than 2^24 funs in its module, fewer than 256 free variables, and an atom
+    follows. Every fun has that, and floats, whose bytes end in zeros, do not.
     """
-    return re.compile(rb"p.{25}\x00\x00\x00.[Rwvsd]", re.DOTALL)
+    return re.compile(rb"p[\x00-\x1f].{20}\x00.{3}\x00\x00\x00.[Rwvsd]", re.DOTALL)
 
 
 def cut_at_end(patterns: Iterable[bytes]) -> re.Pattern[bytes]:
