@@ -1,0 +1,93 @@
+"""The installed command as a person runs it: at a terminal, with keys to press."""
+
+from __future__ import annotations
+
+import os
+import pty
+import select
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Self
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from types import TracebackType
+
+_COMMAND = Path(sys.executable).with_name("erlconnect")
+_ENOUGH_SECONDS = 30.0
+
+
+class AtTerminal:
+    """One run whose three streams are a terminal of 100 columns; a context manager that ends it.
+
+    ``screen`` is all that was shown so far, control characters and all.
+    """
+
+    def __init__(self, *arguments: str, environment: Mapping[str, str]) -> None:
+        self._keyboard, terminal = pty.openpty()
+        self.screen = ""
+        variables = {**os.environ, "TERM": "xterm", "COLUMNS": "100", **environment}
+        self._child = subprocess.Popen(
+            [_COMMAND, *arguments],
+            env=variables,
+            stdin=terminal,
+            stdout=terminal,
+            stderr=terminal,
+            # Its own session, and then the terminal's: as at a shell, Ctrl-C is for the child.
+            start_new_session=True,
+            preexec_fn=lambda: os.close(os.open(os.ttyname(0), os.O_RDWR)),  # noqa: PLW1509 - runs no Python of ours beside open
+        )
+        os.close(terminal)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._child.kill()
+        self._child.wait(_ENOUGH_SECONDS)
+        if self._keyboard >= 0:
+            os.close(self._keyboard)
+
+    @property
+    def pid(self) -> int:
+        return self._child.pid
+
+    def type(self, text: str) -> None:
+        """Press keys; ``\\x03`` is Ctrl-C."""
+        os.write(self._keyboard, text.encode())
+
+    def wait_for(self, text: str, timeout: float = _ENOUGH_SECONDS) -> None:
+        """Wait until ``text`` is on the screen."""
+        until = time.monotonic() + timeout
+        while text not in self.screen:
+            shown = self._read(until - time.monotonic())
+            assert shown, f"{text!r} is not on the screen:\n{self.screen}"
+
+    def hang_up(self) -> None:
+        """Close the terminal, as closing its window does; nothing can be read any more."""
+        os.close(self._keyboard)
+        self._keyboard = -1
+
+    def wait(self, timeout: float = _ENOUGH_SECONDS) -> int:
+        """The exit code; everything shown is in ``screen`` then."""
+        until = time.monotonic() + timeout
+        while self._keyboard >= 0 and self._read(until - time.monotonic()):
+            pass
+        return self._child.wait(max(1, until - time.monotonic()))
+
+    def _read(self, seconds: float) -> bool:
+        readable, _, _ = select.select([self._keyboard], [], [], max(0, seconds))
+        try:
+            data = os.read(self._keyboard, 65536) if readable else b""
+        except OSError:
+            # Linux's way to say that nobody has the terminal open any more.
+            data = b""
+        self.screen += data.decode("utf-8", "replace")
+        return bool(data)
