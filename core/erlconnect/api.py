@@ -43,6 +43,7 @@ __all__ = [
     "CookieSource",
     "Dialer",
     "ErlconnectError",
+    "ExplainsEnd",
     "ListsServices",
     "LookupFailedError",
     "LookupTimeoutError",
@@ -188,6 +189,17 @@ class Dialer(Protocol):
 
         The caller owns the socket. Raises ``UnreachableError``, ``TimedOutError`` or
         ``RefusedError``. Cancelled, it leaves no socket behind.
+        """
+
+
+@runtime_checkable
+class ExplainsEnd(Protocol):
+    """A dialer that knows more than an end of file when a stream ends."""
+
+    async def why_ended(self, stream: socket.socket) -> str:
+        """Say in words why ``stream``, which ``dial`` gave, ended; empty where unknown.
+
+        Takes a second at most.
         """
 
 

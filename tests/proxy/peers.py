@@ -93,6 +93,7 @@ class RemoteSide:
         self._cookies = None if passthrough else cookies()
         self._visible = visible
         self.dialled = 0
+        self.transport_words = ""
         self.ups: list[LinkEvent] = []
         self.downs: list[LinkEvent] = []
         self.warnings: list[str] = []
@@ -120,6 +121,10 @@ class RemoteSide:
 
     def link_down(self, event: LinkEvent) -> None:
         self.downs.append(event)
+
+    async def why_ended(self, stream: socket.socket) -> str:
+        del stream
+        return self.transport_words
 
     def warn(self, message: str) -> None:
         self.warnings.append(message)

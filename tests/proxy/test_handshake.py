@@ -43,6 +43,7 @@ from erlconnect.errors import (
     NotDistributionError,
     RemoteCookieError,
     TimedOutError,
+    UnreachableError,
 )
 from erlconnect.proxy import link as link_module
 from erlconnect.proxy.link import Link
@@ -353,3 +354,14 @@ async def test_a_node_of_another_name_gets_no_digest() -> None:
         assert isinstance(error, AnotherNodeError)
         assert "billing@10.3.2.1" in error.message
         assert await remote.hear() == b""
+
+
+async def test_what_the_transport_knows_of_the_end_is_the_message() -> None:
+    async with under_way() as (local, remote, handshake, running):
+        handshake.side.transport_words = "ssh ended with exit code 255: permission denied"
+        await local.say(send_name())
+        await remote.hear()
+        remote.close()
+        error = await handshake.outcome(running)
+        assert isinstance(error, UnreachableError)
+        assert "permission denied" in error.message

@@ -21,6 +21,7 @@ def connect(
     node: options.Node = None,
     cookie_from: options.CookieFrom = None,
     transport: options.Transport = None,
+    via: options.Via = None,
     caller_name: options.CallerName = None,
     visible: options.Visible = False,
     as_name: options.AsName = None,
@@ -41,10 +42,12 @@ def connect(
     choices = Choices(
         service=target,
         backend=_named(backend),
-        options=parse_options(option or [], environment=os.environ),
+        options=parse_options(
+            [*(option or []), *_command_option(via, transport)], environment=os.environ
+        ),
         node=node,
         cookie_from=cookie_from,
-        transport=transport,
+        transport="command" if via else transport,
         caller_name=caller_name,
         visible=visible,
         no_input=no_input,
@@ -61,6 +64,18 @@ def _named(backend: str | None) -> str:
             remedy="Name one with `-b`; `erlconnect plugins` lists them.",
         )
     return backend
+
+
+def _command_option(via: str | None, transport: str | None) -> list[str]:
+    """Give ``--via`` as the setting that it is short for."""
+    if via is None:
+        return []
+    if transport not in (None, "command"):
+        raise UsageError(
+            f"--via is short for the transport command, and --transport names {transport}",
+            remedy="Leave one of them out.",
+        )
+    return [f"transport.command={via}"]
 
 
 def _confirm_visible(*, no_input: bool) -> None:

@@ -59,6 +59,16 @@ Transport = Annotated[
         rich_help_panel=_HOW,
     ),
 ]
+Via = Annotated[
+    str | None,
+    typer.Option(
+        "--via",
+        metavar="COMMAND",
+        help="Reach the node through a program's stdin and stdout, e.g. "
+        "'ssh -W %h:%p bastion'. Short for the transport command.",
+        rich_help_panel=_HOW,
+    ),
+]
 CallerName = Annotated[
     str | None,
     typer.Option(

@@ -20,6 +20,7 @@ from erlconnect.proxy.refusals import no_answer, peer_error, status_refused
 
 if TYPE_CHECKING:
     import socket
+    from collections.abc import Awaitable, Callable
 
     from erlconnect.distribution.challenge_messages import Challenge
 
@@ -32,24 +33,32 @@ class Knocked:
     creation: int
 
 
-async def knock(sock: socket.socket, *, caller_name: str, where: str, deadline: float) -> Knocked:
+async def knock(
+    sock: socket.socket,
+    *,
+    caller_name: str,
+    where: str,
+    deadline: float,
+    transport_words: Callable[[], Awaitable[str]] | None = None,
+) -> Knocked:
     """Knock over a connected socket, which stays the caller's; ``where`` is for messages.
 
     Raises ``NotDistributionError``, ``NotAllowedError``, ``NameInUseError`` or, after
-    ``deadline`` seconds, ``TimedOutError``.
+    ``deadline`` seconds, ``TimedOutError``. ``transport_words`` is asked when the node's side
+    fails; where it gives words, they are the message of an ``UnreachableError``.
     """
     stream = FrameStream(sock, "remote")
     try:
         async with asyncio.timeout(deadline):
             challenge = await _challenge_of(stream, caller_name, where)
     except PeerError as error:
-        raise peer_error(error, where) from error
+        words = await transport_words() if transport_words else ""
+        raise peer_error(error, where, words) from error
     except TimeoutError as error:
         raise no_answer(where, stream.waiting_for, deadline) from error
     if challenge is None:
         return Knocked(node=None, creation=0)
-    node = _parse_name(challenge.name, where)
-    return Knocked(node=node, creation=challenge.creation)
+    return Knocked(node=_parse_name(challenge.name, where), creation=challenge.creation)
 
 
 async def _challenge_of(stream: FrameStream, caller_name: str, where: str) -> Challenge | None:

@@ -5,22 +5,21 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
-from dataclasses import replace
-from typing import TYPE_CHECKING, Final, Literal, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
-from erlconnect.distribution.name_table import inverse, permutation
+from erlconnect.distribution.name_table import inverse
 from erlconnect.distribution.rewrite_table import RewriteTable
 from erlconnect.distribution.rewriter import Rewriter
-from erlconnect.errors import NameInUseError
-from erlconnect.hookspecs import LinkEvent
 from erlconnect.proxy.frame_stream import FrameStream, PeerError
 from erlconnect.proxy.handshake import TwoHandshakes
+from erlconnect.proxy.link_report import came_up, names_of, went_down
 from erlconnect.proxy.refusals import no_answer, peer_error
 from erlconnect.proxy.relay import Pump
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from erlconnect.hookspecs import LinkEvent
     from erlconnect.proxy.frame_stream import Peer
     from erlconnect.proxy.handshake import Introduced, Introduction
 
@@ -44,6 +43,9 @@ class RemoteSide(Protocol):
 
     def link_down(self, event: LinkEvent) -> None:
         """Learn that a link went down."""
+
+    async def why_ended(self, stream: socket.socket) -> str:
+        """Say what the transport knows of the end of ``stream``; empty where it knows nothing."""
 
     def warn(self, message: str) -> None:
         """Tell the user something that does not end the link."""
@@ -75,7 +77,8 @@ class Link:
             async with asyncio.timeout(HANDSHAKE_SECONDS):
                 return await self._introduce()
         except PeerError as error:
-            raise peer_error(error, where) from error
+            words = await self._transport_words(error.peer)
+            raise peer_error(error, where, words) from error
         except TimeoutError as error:
             remote_waits = self._remote is not None and self._remote.waiting_for
             silent = where if remote_waits or not self._local.waiting_for else "the local node"
@@ -91,33 +94,37 @@ class Link:
 
     async def _relay(self, introduced: Introduced) -> None:
         outward, inward, ends = self._pumps(introduced)
-        self._side.link_up(_event("link-up", introduced))
+        self._side.link_up(came_up(introduced))
         reason = "the session ended"
         try:
             outward.start()
             inward.start()
-            reason = await ends.get()
+            peer, reason = await ends.get()
+            self._shut_down()
+            words = await self._transport_words(peer)
+            reason = f"{reason} ({words})" if words else reason
         finally:
             self._shut_down()
             await asyncio.to_thread(_join, outward, inward)
-            self._side.link_down(_ended(introduced, reason, outward, inward))
+            self._side.link_down(went_down(introduced, reason, outward, inward))
             self._warn_of_unknown_terms(introduced, outward, inward)
 
-    def _pumps(self, introduced: Introduced) -> tuple[Pump, Pump, asyncio.Queue[str]]:
+    def _pumps(self, introduced: Introduced) -> tuple[Pump, Pump, asyncio.Queue[tuple[Peer, str]]]:
         """Give the pump to the remote node, the one from it, and where the first end is told."""
         assert self._remote  # noqa: S101 - the handshake is over
         loop = asyncio.get_running_loop()
-        ends: asyncio.Queue[str] = asyncio.Queue()
-        names = _names_of(introduced)
+        ends: asyncio.Queue[tuple[Peer, str]] = asyncio.Queue()
+        names = names_of(introduced)
         local, remote = self._local.socket, self._remote.socket
         local.setblocking(True)
         remote.setblocking(True)
 
-        def tell(reason: str) -> None:
-            loop.call_soon_threadsafe(ends.put_nowait, reason)
-
         def pump(peer: Peer, table: Mapping[str, str]) -> Pump:
             source, sink = (local, remote) if peer == "local" else (remote, local)
+
+            def tell(reason: str) -> None:
+                loop.call_soon_threadsafe(ends.put_nowait, (peer, reason))
+
             rewriter = Rewriter(RewriteTable(table), max_frame=self._side.max_frame)
             return Pump(
                 peer,
@@ -128,6 +135,12 @@ class Link:
             )
 
         return pump("local", names), pump("remote", inverse(names)), ends
+
+    async def _transport_words(self, peer: Peer) -> str:
+        """Give what the transport knows of the remote side's end."""
+        if peer == "local" or self._remote is None:
+            return ""
+        return await self._side.why_ended(self._remote.socket)
 
     def _shut_down(self) -> None:
         """End both connections; it wakes the pumps, whatever they wait for."""
@@ -150,41 +163,3 @@ def _join(*pumps: Pump) -> None:
     for pump in pumps:
         if pump.ident:
             pump.join()
-
-
-def _names_of(introduced: Introduced) -> dict[str, str]:
-    """Give what the local node's names become on the way to the remote one."""
-    try:
-        return permutation(
-            [
-                (introduced.alias, introduced.node),
-                (introduced.local_node, introduced.caller_name),
-            ]
-        )
-    except ValueError as error:
-        raise NameInUseError(
-            f"{introduced.local_node} and {introduced.alias} would have the same name: {error}",
-            remedy="Give the alias another name with `--as`, or restart the local node under one.",
-        ) from error
-
-
-def _event(kind: Literal["link-up", "link-down"], introduced: Introduced) -> LinkEvent:
-    return LinkEvent(
-        kind=kind,
-        alias=introduced.alias,
-        node=introduced.node,
-        local_node=introduced.local_node,
-        caller_name=introduced.caller_name,
-    )
-
-
-def _ended(introduced: Introduced, reason: str, outward: Pump, inward: Pump) -> LinkEvent:
-    return replace(
-        _event("link-down", introduced),
-        reason=reason,
-        bytes_in=inward.bytes_read,
-        bytes_out=outward.bytes_read,
-        frames_in=inward.rewriter.frames,
-        frames_out=outward.rewriter.frames,
-        rewritten=inward.rewriter.rewritten + outward.rewriter.rewritten,
-    )

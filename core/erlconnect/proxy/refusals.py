@@ -5,6 +5,7 @@ from __future__ import annotations
 from erlconnect.distribution.handshake_messages import StatusKind
 from erlconnect.errors import (
     AnotherNodeError,
+    ErlconnectError,
     LocalCookieError,
     LocalNodeError,
     NameInUseError,
@@ -13,12 +14,21 @@ from erlconnect.errors import (
     RefusedError,
     RemoteCookieError,
     TimedOutError,
+    UnreachableError,
 )
 from erlconnect.proxy.frame_stream import PeerError, TlsAlertError
 
 
-def peer_error(error: PeerError, where: str) -> NotDistributionError:
-    """Explain that one side sent no handshake, or closed in the middle of it."""
+def peer_error(error: PeerError, where: str, transport_words: str = "") -> ErlconnectError:
+    """Explain that one side sent no handshake, or closed in the middle of it.
+
+    ``transport_words`` are what the transport knows of the end, and say more than we can.
+    """
+    if transport_words:
+        return UnreachableError(
+            f"{where} is out of reach: {transport_words}",
+            remedy="This is what the transport says; correct that first.",
+        )
     if isinstance(error, TlsAlertError):
         return NotDistributionError(
             f"{where} answered send_name with a TLS alert: it speaks the distribution over TLS",

@@ -20,6 +20,7 @@ from erlconnect.errors import (
 )
 from erlconnect.proxy.handshake import Introduction
 from erlconnect.proxy.link import Link
+from erlconnect.session.endings import why_ended
 from erlconnect.session.events import Failed, TargetLost, TargetReplaced, Warned
 from erlconnect.session.local_names import alias_for, alias_forms
 from erlconnect.session.unexpected import unexpected
@@ -130,6 +131,10 @@ class AliasedTarget:
     def link_down(self, event: LinkEvent) -> None:
         """Report it."""
         self._report(event)
+
+    async def why_ended(self, stream: socket.socket) -> str:
+        """Ask the transport."""
+        return await why_ended(self.approached.dialer, stream)
 
     def warn(self, message: str) -> None:
         """Report it."""

@@ -19,6 +19,7 @@ from erlconnect.errors import (
 )
 from erlconnect.plugin_catalogue.kinds import Kind
 from erlconnect.proxy.knock import knock
+from erlconnect.session.endings import why_ended
 from erlconnect.session.keeping import keep
 from erlconnect.session.node_choice import choose_name
 
@@ -155,6 +156,12 @@ class Approach:
         caller = self._callers.of_knock(long=target.node.long)
         where = f"{target.address}:{port}"
         with await dialer.dial(port) as sock:
-            knocked = await knock(sock, caller_name=caller, where=where, deadline=deadline)
+            knocked = await knock(
+                sock,
+                caller_name=caller,
+                where=where,
+                deadline=deadline,
+                transport_words=lambda: why_ended(dialer, sock),
+            )
         _log.debug("%s answered the knock: %s, creation %d", where, knocked.node, knocked.creation)
         return knocked

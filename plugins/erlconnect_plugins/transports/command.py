@@ -1,0 +1,163 @@
+"""Transport ``command``: a program whose standard input and output are the stream.
+
+One child for each stream, e.g. ``ssh -W %h:%p bastion``. Knows how such a program is named,
+started and what its end means; ``stdio_child`` keeps it. The child holds one end of a socketpair
+as its stdin and stdout, so that no byte passes through this process on its way.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import shlex
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, ClassVar, Final
+
+from pydantic import Field
+
+from erlconnect.api import (
+    ConfigurationError,
+    Offer,
+    Settings,
+    UnreachableError,
+    UsageError,
+    hookimpl,
+)
+from erlconnect_plugins.transports.stdio_child import StdioChild
+
+if TYPE_CHECKING:
+    import socket
+    from collections.abc import AsyncIterator, Mapping, Sequence
+
+    from erlconnect.api import Target
+
+# A program that cannot reach its goal at all mostly says so at once.
+_FAILS_AT_ONCE_SECONDS: Final = 0.25
+_PLACEHOLDER: Final = re.compile(r"%(.)")
+
+
+class CommandTransportSettings(Settings):
+    """Settings of ``command``."""
+
+    argument: ClassVar[str | None] = "command"
+
+    command: str = Field(
+        min_length=1,
+        description="The program with its arguments; %h is the target's address, %p the port,"
+        " %n the node's name, %% a percent sign.",
+    )
+    shell: bool = Field(
+        default=False, description="Let /bin/sh run it, for pipes and variables in it."
+    )
+
+
+class CommandTransport:
+    """Starts one program for each stream."""
+
+    def __init__(self, settings: CommandTransportSettings) -> None:
+        self._settings = settings
+
+    @asynccontextmanager
+    async def open(self, target: Target) -> AsyncIterator[CommandDialer]:
+        """Give a dialer; leaving ends every program that it started."""
+        async with asyncio.TaskGroup() as keepers:
+            dialer = CommandDialer(self._settings, target, keepers)
+            try:
+                yield dialer
+            finally:
+                dialer.end_all()
+
+
+class CommandDialer:
+    """Starts the program anew for every dial, and remembers how each one ended."""
+
+    def __init__(
+        self, settings: CommandTransportSettings, target: Target, keepers: asyncio.TaskGroup
+    ) -> None:
+        self._settings = settings
+        self._target = target
+        self._keepers = keepers
+        self._children: list[StdioChild] = []
+
+    async def dial(self, port: int) -> socket.socket:
+        """Give our end of a socketpair whose other end is a new program's stdin and stdout.
+
+        Raises ``UsageError`` or ``ConfigurationError`` where the program cannot be run, and
+        ``UnreachableError`` where it ends at once. Cancelled, it leaves no program behind.
+        """
+        arguments = self._arguments(port)
+        try:
+            child = await StdioChild.start(arguments, self._keepers)
+        except OSError as error:
+            raise ConfigurationError(
+                f"the program {arguments[0]} could not be started: {error.strerror}",
+                remedy="Check its name and the PATH; without `shell=true` no shell runs it.",
+            ) from error
+        self._children = [one for one in self._children if not one.over] + [child]
+        try:
+            ended = await child.ended_within(_FAILS_AT_ONCE_SECONDS)
+        except BaseException:
+            child.end()
+            raise
+        if ended:
+            child.end()
+            raise UnreachableError(child.words, remedy="Run the command by hand to see why.")
+        return child.stream
+
+    async def why_ended(self, stream: socket.socket) -> str:
+        """Say how the program behind ``stream`` ended; empty where it is still running."""
+        for child in self._children:
+            if child.stream is stream and await child.ended_within(1.0):
+                return child.words
+        return ""
+
+    def end_all(self) -> None:
+        """End every program; those that do not go are killed."""
+        for child in self._children:
+            child.end()
+
+    def _arguments(self, port: int) -> list[str]:
+        values = {
+            "h": self._target.address,
+            "p": str(port),
+            "n": str(self._target.node),
+            "%": "%",
+        }
+        if self._settings.shell:
+            quoted = {key: shlex.quote(value) for key, value in values.items()}
+            return ["/bin/sh", "-c", _expand(self._settings.command, quoted | {"%": "%"})]
+        try:
+            words = shlex.split(self._settings.command)
+        except ValueError as error:
+            raise UsageError(
+                f"the command cannot be split into words: {error}",
+                remedy="Close its quotes as for a shell.",
+            ) from None
+        if not words:
+            raise UsageError("the command is blank", remedy="Name a program and its arguments.")
+        return [_expand(word, values) for word in words]
+
+
+def _expand(text: str, values: Mapping[str, str]) -> str:
+    def value(match: re.Match[str]) -> str:
+        if match[1] not in values:
+            raise UsageError(
+                f"the command holds %{match[1]}, which stands for nothing",
+                remedy="Known are %h (address), %p (port), %n (node) and %% (a percent sign).",
+            )
+        return values[match[1]]
+
+    return _PLACEHOLDER.sub(value, text)
+
+
+@hookimpl
+def erlconnect_transports() -> Sequence[Offer]:
+    """Offer ``command``."""
+    return [
+        Offer(
+            name="command",
+            summary="A program whose stdin and stdout are the stream, such as ssh -W",
+            settings=CommandTransportSettings,
+            create=CommandTransport,
+        )
+    ]
