@@ -108,7 +108,7 @@ async def test_a_program_ends_with_its_stream(tmp_path: Path) -> None:
 
 async def test_leaving_the_transport_ends_its_programs(tmp_path: Path) -> None:
     pid_file = tmp_path / "pid"
-    async with transport(f"sh -c 'echo $$ > {pid_file}; sleep 60'").open(TARGET) as dialer:
+    async with transport(f"sh -c 'echo $$ > {pid_file}; exec sleep 60'").open(TARGET) as dialer:
         stream = await dialer.dial(4370)
         await asyncio.to_thread(wait_until, pid_file.exists, "the program started")
     assert stream.fileno() < 0
@@ -121,6 +121,16 @@ def _alive(pid: int) -> bool:
     except ProcessLookupError:
         return False
     return True
+
+
+async def test_what_a_shell_has_started_ends_with_it(tmp_path: Path) -> None:
+    pid_file = tmp_path / "pid"
+    command = f"sleep 60 & echo $! > {pid_file}; wait"
+    async with transport(command, shell=True).open(TARGET) as dialer:
+        await dialer.dial(4370)
+        await asyncio.to_thread(wait_until, pid_file.exists, "the program started")
+    pid = int(pid_file.read_text())
+    await asyncio.to_thread(wait_until, lambda: not _alive(pid), "the sleep ended")
 
 
 async def test_a_program_that_is_not_there() -> None:

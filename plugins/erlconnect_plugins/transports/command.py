@@ -87,7 +87,7 @@ class CommandDialer:
         """
         arguments = self._arguments(port)
         try:
-            child = await StdioChild.start(arguments, self._keepers)
+            child = await StdioChild.start(arguments, self._keepers, group=self._settings.shell)
         except OSError as error:
             raise ConfigurationError(
                 f"the program {arguments[0]} could not be started: {error.strerror}",

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
 import socket
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final
@@ -17,103 +19,123 @@ _GRACE_SECONDS: Final = 2.0
 _KEPT_BYTES: Final = 2000
 
 
+class _Watcher(asyncio.SubprocessProtocol):
+    """Keeps the end of what the program says on stderr, and notices when it exits."""
+
+    def __init__(self) -> None:
+        self.said = b""
+        self.exited = asyncio.Event()
+        self.finished = asyncio.Event()
+
+    def pipe_data_received(self, fd: int, data: bytes) -> None:
+        del fd  # stderr is the only pipe
+        self.said = (self.said + data)[-_KEPT_BYTES:]
+
+    def process_exited(self) -> None:
+        self.exited.set()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        del exc
+        self.finished.set()
+
+
 class StdioChild:
     """A running program. ``stream`` is our end of the socketpair; whoever dials owns it."""
 
     def __init__(
-        self, program: str, process: asyncio.subprocess.Process, stream: socket.socket
+        self,
+        program: str,
+        transport: asyncio.SubprocessTransport,
+        watcher: _Watcher,
+        stream: socket.socket,
     ) -> None:
         """Use :meth:`start`."""
         self.stream = stream
         self._program = program
-        self._process = process
-        self._said = b""
-        self._ended = asyncio.Event()
-        self._unwanted = asyncio.Event()
+        self._transport = transport
+        self._watcher = watcher
+        self._unwanted = False
+        self._group = 0
 
     @classmethod
-    async def start(cls, arguments: Sequence[str], keepers: asyncio.TaskGroup) -> StdioChild:
-        """Start the program; a task in ``keepers`` reaps it. Raises ``OSError``."""
+    async def start(
+        cls, arguments: Sequence[str], keepers: asyncio.TaskGroup, *, group: bool
+    ) -> StdioChild:
+        """Start the program; a task in ``keepers`` reaps it. Raises ``OSError``.
+
+        With ``group``, what the program starts is ended with it, at the price that none of it can
+        ask for a password at the terminal.
+        """
+        loop = asyncio.get_running_loop()
         ours, theirs = socket.socketpair()
         try:
             with theirs:
-                process = await asyncio.create_subprocess_exec(
+                transport, watcher = await loop.subprocess_exec(
+                    _Watcher,
                     *arguments,
                     stdin=theirs.fileno(),
                     stdout=theirs.fileno(),
-                    stderr=asyncio.subprocess.PIPE,
+                    process_group=0 if group else None,
                 )
         except BaseException:
             ours.close()
             raise
         ours.setblocking(False)
-        child = cls(arguments[0], process, ours)
+        child = cls(arguments[0], transport, watcher, ours)
+        child._group = transport.get_pid() if group else 0
         keepers.create_task(child._keep())
         return child
 
     @property
     def over(self) -> bool:
-        """Whether the program was reaped and nobody holds its stream."""
-        return self._ended.is_set() and self.stream.fileno() < 0
+        """Whether the program has ended and nobody holds its stream."""
+        return self._watcher.finished.is_set() and self.stream.fileno() < 0
 
     @property
     def words(self) -> str:
         """How it ended and what it said on stderr, without secrets."""
-        code = self._process.returncode
+        code = self._transport.get_returncode()
         how = f"signal {-code}" if code is not None and code < 0 else f"exit code {code}"
-        said = redact(self._said.decode(errors="replace").strip())
+        said = redact(self._watcher.said.decode(errors="replace").strip())
         return f"{self._program} ended with {how}" + (f": {said}" if said else "")
 
     async def ended_within(self, seconds: float) -> bool:
         """Wait for its end, at most so long."""
-        with suppress(TimeoutError):
-            async with asyncio.timeout(seconds):
-                await self._ended.wait()
-        return self._ended.is_set()
+        await _wait(self._watcher.finished, seconds)
+        return self._watcher.finished.is_set()
 
     def end(self) -> None:
         """Close the stream and have the program ended."""
-        self._unwanted.set()
+        self._unwanted = True
         # The relay's threads wait in calls that a close alone would not end.
         with suppress(OSError):
             self.stream.shutdown(socket.SHUT_RDWR)
         self.stream.close()
 
     async def _keep(self) -> None:
-        """Read its stderr, end it when its stream is closed, and reap it."""
+        """Wait until it exits, or until its stream is closed, and leave nothing of it."""
         try:
-            async with asyncio.TaskGroup() as tasks:
-                reading = tasks.create_task(self._read_stderr())
-                await self._until_unwanted()
-                await self._stop()
-                # A grandchild may hold stderr open for ever.
-                await asyncio.wait([reading], timeout=_LOOK_SECONDS)
-                reading.cancel()
-                self._ended.set()
+            while not (self._watcher.exited.is_set() or self._unwanted or self.stream.fileno() < 0):
+                await _wait(self._watcher.exited, _LOOK_SECONDS)
+            self._signal(signal.SIGTERM)
+            if not self._watcher.exited.is_set():
+                await _wait(self._watcher.exited, _GRACE_SECONDS)
+            # What it said last; a grandchild may hold stderr open for ever.
+            await _wait(self._watcher.finished, _LOOK_SECONDS)
         finally:
-            self._ended.set()
-            if self._process.returncode is None:
-                self._process.kill()
+            self._signal(signal.SIGKILL)
+            self._transport.close()
+            await self._watcher.finished.wait()
 
-    async def _until_unwanted(self) -> None:
-        async with asyncio.TaskGroup() as tasks:
-            exited = tasks.create_task(self._process.wait())
-            while not (exited.done() or self._unwanted.is_set() or self.stream.fileno() < 0):
-                await asyncio.wait([exited], timeout=_LOOK_SECONDS)
-            exited.cancel()
-
-    async def _stop(self) -> None:
-        with suppress(ProcessLookupError, TimeoutError):
-            if self._process.returncode is None:
-                self._process.terminate()
-            async with asyncio.timeout(_GRACE_SECONDS):
-                await self._process.wait()
+    def _signal(self, number: signal.Signals) -> None:
         with suppress(ProcessLookupError):
-            if self._process.returncode is None:
-                self._process.kill()
-            await self._process.wait()
+            if self._group:
+                os.killpg(self._group, number)
+            elif not self._watcher.exited.is_set():
+                self._transport.send_signal(number)
 
-    async def _read_stderr(self) -> None:
-        assert self._process.stderr  # noqa: S101 - it was asked for
-        while piece := await self._process.stderr.read(_KEPT_BYTES):
-            self._said = (self._said + piece)[-_KEPT_BYTES:]
+
+async def _wait(event: asyncio.Event, seconds: float) -> None:
+    with suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            await event.wait()
