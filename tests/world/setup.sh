@@ -104,6 +104,38 @@ download_knot() {
         knot </dev/null
 }
 
+# Put Consul on PATH. Debian 11 was the last with a package of it; its program needs only libc.
+private_consul() {
+    local tree=$PWD/.world/consul program=$PWD/.world/bin/consul
+    consul version >/dev/null 2>&1 && return
+    mkdir -p .world/bin
+    rm -f "$program"
+    if ! command -v apt-get >/dev/null; then
+        say "consul is not on PATH; tests that need it will be skipped"
+        return
+    fi
+    say "unpacking Consul into .world/consul"
+    rm -rf "$tree"
+    mkdir -p "$tree/lists/partial" "$tree/cache/archives/partial"
+    PYTHONPATH=tests python3 -m world.debian bullseye >"$tree/sources.list" &&
+        download_consul "$tree" || stop "apt-get could not download Consul; its messages are above"
+    dpkg -x "$tree"/cache/archives/consul_*.deb "$tree"
+    printf '#!/bin/sh\nexec "%s" "$@"\n' "$tree/usr/bin/consul" >"$program"
+    chmod +x "$program"
+    "$program" version >/dev/null || stop "the unpacked $program does not start"
+}
+
+# With package lists of its own, so that this machine's stay as they are.
+download_consul() {
+    local options=(
+        -o "Dir::Etc::SourceList=$1/sources.list" -o Dir::Etc::SourceParts=/dev/null
+        -o "Dir::State::Lists=$1/lists" -o "Dir::Cache=$1/cache"
+        -o Debug::NoLocking=true -o APT::Sandbox::User=root --quiet=2
+    )
+    apt-get "${options[@]}" update </dev/null &&
+        (cd "$1/cache/archives" && apt-get "${options[@]}" download consul </dev/null)
+}
+
 # Other Erlang releases; the tests that need one which is not there are skipped by name.
 other_releases() {
     if [ "$(id -u)" != 0 ] || ! command -v mmdebstrap >/dev/null; then
