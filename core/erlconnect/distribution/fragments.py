@@ -63,10 +63,10 @@ class FragmentedMessage:
 
         They may where nothing was cut off before them and they are inside a binary.
         """
-        passes = not self.carry and self._opaque(size)
-        if passes:
-            self._walk.skip = max(0, self._walk.skip - size)
-        return passes
+        if self.carry or self._undecided or self._walk.opaque < size:
+            return False
+        self._walk.skip = max(0, self._walk.skip - size)
+        return True
 
     def _opaque(self, size: int) -> bool:
         return not self._undecided and self._walk.opaque >= size

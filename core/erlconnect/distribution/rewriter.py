@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 DEFAULT_MAX_FRAME: Final = 256 * 1024 * 1024
 
+_FRAGMENTS: Final = (FIRST_FRAGMENT, FRAGMENT)
 _length_and_kind = struct.Struct(">IH").unpack_from
 _length = struct.Struct(">I").unpack_from
 _sequence_and_number = struct.Struct(">QQ").unpack_from
@@ -83,9 +84,10 @@ class Rewriter:
             if (kind == WHOLE and after <= end) or not length:
                 frames += 1
                 position = after
-            elif kind in (FIRST_FRAGMENT, FRAGMENT) and length <= self._max_frame:
-                self._rewrite_run(buffer, run, position)
-                position = run = self._fragment(buffer, position, after, end)
+            elif kind in _FRAGMENTS and length <= self._max_frame:
+                if run < position:
+                    self._rewrite_run(buffer, run, position)
+                position = run = self._fragment(buffer, kind, position, after, end)
                 if after > end:
                     break
             else:
@@ -141,7 +143,7 @@ class Rewriter:
         self.rewritten += len(findings.names)
         return term_edits(buffer, end, findings, self._table.replacements, may_shrink=True)
 
-    def _fragment(self, buffer: bytearray, position: int, after: int, end: int) -> int:
+    def _fragment(self, buffer: bytearray, kind: int, position: int, after: int, end: int) -> int:
         """Handle one fragment, or the part of it that is there; give where the rest begins."""
         terms = position + FRAGMENT_HEAD_SIZE
         if terms > after:
@@ -149,15 +151,16 @@ class Rewriter:
         if terms > end:
             return position
         sequence, number = _sequence_and_number(buffer, position + 6)
-        stage = Stage(first=buffer[position + 5] == FIRST_FRAGMENT & 255, last=number == 1)
-        if not stage.first and self._messages.find(sequence).pass_over(after - terms):
+        first = kind == FIRST_FRAGMENT
+        if not first and self._messages.find(sequence).pass_over(after - terms):
             self._pass = max(0, after - end)
         elif after > end:
             return position
         else:
+            stage = Stage(first=first, last=number == 1)
             self._rewrite_fragment(buffer, position, after, sequence, stage)
         self.frames += 1
-        if stage.last:
+        if number == 1:
             self._messages.end(sequence)
         return min(after, end)
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import socket
     from collections.abc import Callable
 
-    from erlconnect.distribution.rewriter import Rewriter, Segment
+    from erlconnect.distribution.rewriter import Rewriter
 
 # An idle link holds the small buffer, a busy one the usual; a larger frame needs a larger one.
 _SMALL: Final = 16 * 1024
@@ -62,22 +62,18 @@ class Pump(threading.Thread):
     def _pump(self) -> str:
         buffer = bytearray(_SMALL)
         start = end = 0
-        while True:
-            received = self._source.recv_into(memoryview(buffer)[end:])
-            if not received:
-                return f"the {self._from} node closed the connection"
+        while received := self._source.recv_into(memoryview(buffer)[end:] if end else buffer):
             self.bytes_read += received
             end += received
             start, segments = self.rewriter.process(buffer, start, end)
-            self._send(segments)
-            del segments
-            buffer, start, end = _make_room(buffer, start, end)
-
-    def _send(self, segments: list[Segment]) -> None:
-        if len(segments) == 1:
-            self._sink.sendall(segments[0])
-        elif segments:
-            self._sink.sendall(b"".join(segments))
+            if segments:
+                self._sink.sendall(segments[0] if len(segments) == 1 else b"".join(segments))
+            if start == end < len(buffer) <= _USUAL:
+                start = end = 0
+            else:
+                del segments
+                buffer, start, end = _make_room(buffer, start, end)
+        return f"the {self._from} node closed the connection"
 
 
 def _make_room(buffer: bytearray, start: int, end: int) -> tuple[bytearray, int, int]:
