@@ -20,8 +20,8 @@ from world.session import ErlconnectSession
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-_VARIABLE = "PRODUCTION_COOKIE"
-FROM_VARIABLE = ("--cookie-from", f"env:{_VARIABLE}")
+VARIABLE = "PRODUCTION_COOKIE"
+FROM_VARIABLE = ("--cookie-from", f"env:{VARIABLE}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,7 +50,7 @@ class Machine:
             "ERL_EPMD_PORT": str(self.epmd_port),
             "XDG_RUNTIME_DIR": str(self.runtime),
             "TMPDIR": str(self.runtime),
-            _VARIABLE: REMOTE_COOKIE,
+            VARIABLE: REMOTE_COOKIE,
         }
 
     def node(
@@ -71,14 +71,16 @@ class Machine:
 
 
 @contextmanager
-def machine(*, cookie: str = LOCAL_COOKIE, epmd: bool = True) -> Iterator[Machine]:
+def machine(*, cookie: str | None = LOCAL_COOKIE, epmd: bool = True) -> Iterator[Machine]:
     """A machine with a real epmd, or without any, for the session to serve one."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         for each in ("home", "runtime"):
             (folder / each).mkdir(mode=0o700)
+        if cookie is not None:
+            home_with_cookie(folder / "home", cookie)
         here = Machine(
-            home=home_with_cookie(folder / "home", cookie),
+            home=folder / "home",
             runtime=folder / "runtime",
             epmd_port=free_port(),
         )

@@ -19,6 +19,7 @@ from erlconnect.proxy.frame_stream import PeerClosedError
 from erlconnect.proxy.refusals import (
     another_node,
     local_cookie_wrong,
+    passed_cookie_rejected,
     remote_cookie_rejected,
     status_refused,
 )
@@ -154,8 +155,7 @@ class TwoHandshakes:
         try:
             ack = await self._answer(remote, complement, reply)
         except PeerClosedError as error:
-            seen = "it closed the connection after challenge_reply"
-            raise remote_cookie_rejected(where, "the local node's own", seen) from error
+            raise passed_cookie_rejected(where) from error
         await self._accept(ack.digest)
 
     async def _pose(self, challenge: Challenge) -> tuple[Complement | None, ChallengeReply]:

@@ -96,3 +96,13 @@ def remote_cookie_rejected(where: str, origin: str, seen: str) -> RemoteCookieEr
         f"{where} rejected the cookie ({origin}): {seen}",
         remedy="Name the source of the remote node's cookie with `--cookie-from`.",
     )
+
+
+def passed_cookie_rejected(where: str) -> RemoteCookieError:
+    """Explain that the remote node closed after the local node's own challenge_reply."""
+    return RemoteCookieError(
+        f"{where} rejected the cookie (the local node's own, by passthrough): it closed the "
+        "connection after challenge_reply",
+        remedy="With passthrough both nodes need the same cookie: start the local node with the "
+        "remote one's, or name the source of the latter with `--cookie-from`.",
+    )

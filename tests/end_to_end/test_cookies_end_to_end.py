@@ -1,0 +1,213 @@
+"""Who has to know which cookie, what happens where one is wrong, and that none is ever shown."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from typing import TYPE_CHECKING
+
+import pytest
+from end_to_end.evidence import (
+    WRONG_COOKIE,
+    assert_explained,
+    assert_no_secret,
+    assert_secret,
+    failure,
+)
+from end_to_end.machine import VARIABLE, alias_of, fixed, machine
+from end_to_end.terminal import AtTerminal
+from world.connected import LOCAL_COOKIE, LOCAL_NAME, REMOTE_COOKIE, remote_node
+from world.recording_relay import RecordingRelay
+
+if TYPE_CHECKING:
+    from world.erlang import ErlangNode
+    from world.recording_relay import RecordedConnection
+
+APP = "app@127.0.0.1"
+CONNECT = f"net_kernel:connect_node('{APP}')."
+
+
+def sent(connection: RecordedConnection) -> str:
+    """The tags of the handshake frames that went to the remote node."""
+    tags, rest = "", bytes(connection.from_client)
+    while len(rest) > 2 and (end := 2 + int.from_bytes(rest[:2], "big")) <= len(rest):
+        tags, rest = tags + chr(rest[2]), rest[end:]
+    return tags
+
+
+def through(relay: RecordingRelay, remote: ErlangNode) -> list[str]:
+    """The words that lead to ``remote`` by ``relay``."""
+    return [*fixed(remote), "-o", f"dist-port={relay.port}"]
+
+
+def test_a_wrong_local_cookie_never_reaches_the_remote_node() -> None:
+    with (
+        remote_node(APP) as remote,
+        RecordingRelay(remote.dist_port) as relay,
+        machine() as here,
+        here.session(*through(relay, remote), "-v") as session,
+    ):
+        session.ready()
+        with here.node("stranger@127.0.0.1", cookie=WRONG_COOKIE) as stranger:
+            assert stranger.evaluate(CONNECT) == "false"
+            error = session.wait_event("error")
+            assert_explained(
+                error,
+                code=77,
+                cause="local-cookie-wrong",
+                says=("stranger@127.0.0.1 does not know the local cookie", ".erlang.cookie"),
+                advises="--local-cookie-file",
+            )
+            assert (error["alias"], error["local_node"]) == (APP, "stranger@127.0.0.1")
+        assert [sent(connection) for connection in relay.connections] == ["N", "N"]
+        with here.node() as local:
+            assert local.evaluate(CONNECT) == "true"
+            assert sent(relay.wait_connection(3)).startswith("Nr")
+        assert_secret(session.process)
+        assert "Connection attempt" not in remote.process.output
+
+
+def test_a_wrong_remote_cookie_is_called_that_and_the_session_goes_on() -> None:
+    with (
+        remote_node(APP) as remote,
+        machine() as here,
+        here.session(*fixed(remote), "-v", environment={VARIABLE: WRONG_COOKIE}) as session,
+        here.node() as local,
+    ):
+        session.ready()
+        assert local.evaluate(CONNECT) == "false"
+        assert_explained(
+            session.wait_event("error"),
+            code=77,
+            cause="remote-cookie-rejected",
+            says=(
+                f"{APP} at 127.0.0.1:{remote.dist_port} rejected the cookie",
+                f"variable {VARIABLE}",
+                "closed the connection after challenge_reply",
+            ),
+            advises="--cookie-from",
+        )
+        remote.evaluate(f"erlang:set_cookie('{WRONG_COOKIE}').")
+        assert local.evaluate(CONNECT) == "true"
+        assert_secret(session.process)
+
+
+def test_with_passthrough_the_two_nodes_check_each_other() -> None:
+    with (
+        remote_node(APP) as remote,
+        machine() as here,
+        here.session(*fixed(remote), "-v", "--cookie-from", "passthrough") as session,
+    ):
+        assert session.ready()["cookie_source"] == "passthrough"
+        with here.node("stranger@127.0.0.1") as stranger:
+            assert stranger.evaluate(CONNECT) == "false"
+            assert_explained(
+                session.wait_event("error"),
+                code=77,
+                cause="remote-cookie-rejected",
+                says=(APP, "the local node's own", "after challenge_reply"),
+                advises="the same cookie",
+            )
+        with here.node(cookie=REMOTE_COOKIE) as local:
+            assert local.evaluate(CONNECT) == "true"
+            assert local.evaluate(f"erpc:call('{APP}', erlang, node, []).") == f"'{APP}'"
+        assert_secret(session.process)
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "cause", "says", "advises"),
+    [
+        (["env:NO_SUCH"], 77, "cookie-not-found", "NO_SUCH is not set", "Export NO_SUCH"),
+        (["file:/nowhere/x"], 77, "cookie-not-found", "/nowhere/x does not exist", "the path"),
+        (["prompt", "--no-input"], 77, "cookie-not-found", "have to be typed", "--cookie-from"),
+        (["prompt"], 77, "cookie-not-found", "no terminal", "env:NAME"),
+        (["vault"], 78, "unknown-plugin", "vault", "erlconnect plugins"),
+        (["command:false"], 77, "cookie-not-found", "false failed with exit status 1", "by hand"),
+    ],
+)
+def test_no_cookie_ends_the_session_before_anything_is_registered(
+    words: list[str], code: int, cause: str, says: str, advises: str
+) -> None:
+    with remote_node(APP) as remote, machine(epmd=False) as here:
+        error = failure(here.session(*fixed(remote), "--cookie-from", *words))
+    assert_explained(error, code=code, cause=cause, says=(says,), advises=advises)
+
+
+def test_letters_beyond_ascii_and_a_newline_from_a_secret() -> None:
+    with (
+        remote_node(APP) as remote,
+        machine() as here,
+        here.session(*fixed(remote), environment={VARIABLE: "clé-secrète\n"}) as session,
+        here.node() as local,
+    ):
+        assert "newline" in session.wait_event("warning")["message"]
+        session.ready()
+        remote.evaluate('erlang:set_cookie(list_to_atom("clé-secrète")).')
+        assert local.evaluate(CONNECT) == "true"
+        assert "secr" not in session.process.output
+
+
+def test_a_machine_without_a_cookie_gets_one_as_erlang_makes_it() -> None:
+    """So that ``erl -name dev@127.0.0.1`` needs no flag, whoever came first."""
+    with (
+        remote_node(APP) as remote,
+        machine(cookie=None) as here,
+        here.session(*fixed(remote)) as session,
+    ):
+        alias = alias_of(session.ready())
+        cookie = here.home / ".erlang.cookie"
+        assert cookie.stat().st_mode & 0o777 == 0o400
+        ping = f"io:put_chars(atom_to_list(net_adm:ping({alias}))), halt()."
+        shown = subprocess.run(
+            ["erl", "-noinput", "-name", LOCAL_NAME, "-start_epmd", "false", "-eval", ping],
+            env={**os.environ, **here.environment()},
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=30,
+        )
+        assert shown.stdout == "pong"
+        assert cookie.read_text() not in session.process.output
+
+
+def test_a_typed_cookie_is_not_on_the_screen() -> None:
+    with (
+        remote_node(APP) as remote,
+        machine() as here,
+        AtTerminal(
+            *fixed(remote), "--cookie-from", "prompt", environment=here.environment()
+        ) as terminal,
+    ):
+        terminal.wait_for(f"Cookie of {APP}: ")
+        terminal.type(f"{REMOTE_COOKIE}\n")
+        terminal.wait_for("--remsh")
+        with here.node() as local:
+            assert local.evaluate(CONNECT) == "true"
+        terminal.type("\x03")
+        assert terminal.wait() == 130
+        assert_no_secret(terminal.screen)
+
+
+def test_ctrl_c_instead_of_a_cookie() -> None:
+    with (
+        remote_node(APP) as remote,
+        machine() as here,
+        AtTerminal(
+            *fixed(remote), "--cookie-from", "prompt", environment=here.environment()
+        ) as terminal,
+    ):
+        terminal.wait_for(f"Cookie of {APP}: ")
+        terminal.type("secr\x03")
+        assert terminal.wait() == 130
+        assert here.left_over_files() == []
+
+
+@pytest.mark.parametrize("flag", ["--cookie", "--setcookie"])
+def test_there_is_no_way_to_write_a_cookie_where_ps_shows_it(flag: str) -> None:
+    with (
+        machine(epmd=False) as here,
+        here.session("-b", "fixed", APP, flag, LOCAL_COOKIE) as session,
+    ):
+        assert session.wait() == 2
+        assert flag in session.process.stderr
+        assert LOCAL_COOKIE not in session.process.output
