@@ -6,11 +6,12 @@ session between them.
 
 from __future__ import annotations
 
+import json
 import tempfile
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from world.epmd import RealEpmd
 from world.erlang import ErlangNode
@@ -18,13 +19,20 @@ from world.ports import free_port
 from world.session import ErlconnectSession
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from contextlib import AbstractContextManager
 
 REMOTE_COOKIE = "remote-cookie-8f3a"
 LOCAL_COOKIE = "local-cookie-51c7"
 REMOTE_NAME = "app@remote-pod-0.app.default.svc.cluster.local"
 LOCAL_NAME = "dev@127.0.0.1"
-_VARIABLE = "TEST_REMOTE_COOKIE"
+REMOTE_COOKIE_VARIABLE = "TEST_REMOTE_COOKIE"
+
+
+class Relay(Protocol):
+    """What stands between the session and the remote node."""
+
+    port: int
 
 
 @dataclass(slots=True, kw_only=True)
@@ -45,6 +53,32 @@ class Connected:
     def call(self, expressions: str, timeout: float = 60) -> str:
         """Evaluate at the local node; ``Alias`` is bound to the alias."""
         return self.local.evaluate(f"Alias = {self.alias}, {expressions}", timeout)
+
+    @property
+    def caller(self) -> str:
+        """The local node's name on the remote side, quoted for Erlang; waits for its link."""
+
+        def is_up(line: str) -> bool:
+            event = json.loads(line)
+            return bool(event["event"] == "link-up" and event["local_node"] == self.local.name)
+
+        line = self.session.process.wait_for_line(is_up, stream="stdout")
+        return f"'{json.loads(line)['caller_name']}'"
+
+    @contextmanager
+    def joined_by(
+        self, name: str, *, release: str = "25", flags: Sequence[str] = (), short: bool = False
+    ) -> Iterator[Connected]:
+        """Run another local node at the same session; it is ``local`` of what this gives."""
+        with ErlangNode.start(
+            name,
+            epmd_port=self.local_epmd_port,
+            cookie=LOCAL_COOKIE,
+            release=release,
+            flags=flags,
+            short=short,
+        ) as node:
+            yield replace(self, local=node)
 
 
 def _form(local_name: str) -> str:
@@ -81,17 +115,22 @@ def session_to(
     epmd_port: int,
     environment: Mapping[str, str] | None = None,
     cookie: str = REMOTE_COOKIE,
+    dist_port: int | None = None,
 ) -> Iterator[ErlconnectSession]:
-    """Run ``erlconnect -b fixed`` to ``remote``, with the cookie in a variable."""
+    """Run ``erlconnect -b fixed`` to ``remote``, with the cookie in a variable.
+
+    ``dist_port`` is that of a relay before ``remote``.
+    """
     host = remote.name.partition("@")[2]
     address = host if host.startswith("127.") else "127.0.0.1"
+    port = dist_port or remote.dist_port
     with ErlconnectSession.start(
         *("-b", "fixed", remote.name, "-o", f"address={address}"),
-        *("-o", f"dist-port={remote.dist_port}", "--cookie-from", f"env:{_VARIABLE}"),
+        *("-o", f"dist-port={port}", "--cookie-from", f"env:{REMOTE_COOKIE_VARIABLE}"),
         *options,
         epmd_port=epmd_port,
         home=home,
-        environment={_VARIABLE: cookie, **(environment or {})},
+        environment={REMOTE_COOKIE_VARIABLE: cookie, **(environment or {})},
     ) as session:
         yield session
 
@@ -114,8 +153,13 @@ def connected(
     local_release: str = "25",
     local_flags: Sequence[str] = (),
     local_short: bool = False,
+    local_cookie: str = LOCAL_COOKIE,
+    relay: Callable[[int], AbstractContextManager[Relay]] | None = None,
 ) -> Iterator[Connected]:
-    """Run all three, and a real epmd for the local side; the local node has not dialled yet."""
+    """Run all three, and a real epmd for the local side; the local node has not dialled yet.
+
+    ``relay`` makes what the session dials instead of the remote node's port, which it is given.
+    """
     with ExitStack() as stack:
         home = home_with_cookie(Path(stack.enter_context(tempfile.TemporaryDirectory())))
         epmd_port = free_port()
@@ -128,13 +172,16 @@ def connected(
                 short="." not in remote_name.partition("@")[2],
             )
         )
-        session = stack.enter_context(session_to(remote, *options, home=home, epmd_port=epmd_port))
+        port = stack.enter_context(relay(remote.dist_port)).port if relay else None
+        session = stack.enter_context(
+            session_to(remote, *options, home=home, epmd_port=epmd_port, dist_port=port)
+        )
         ready = session.ready()
         local = stack.enter_context(
             ErlangNode.start(
                 local_name,
                 epmd_port=epmd_port,
-                cookie=LOCAL_COOKIE,
+                cookie=local_cookie,
                 release=local_release,
                 flags=local_flags,
                 short=local_short,
