@@ -13,6 +13,8 @@ from world.epmd import RealEpmd
 from world.missing import summary_lines
 from world.ports import free_port
 
+from erlconnect import redaction
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
@@ -31,6 +33,12 @@ def nothing_left_behind() -> Iterator[None]:
     yield
     left = leftovers.end_leftovers()
     assert not left, "the tests left behind:\n" + "\n".join(left)
+
+
+@pytest.fixture(autouse=True)
+def secrets_of_this_test_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Forget the secrets of other tests, which would be redacted out of this one's texts."""
+    monkeypatch.setattr(redaction, "_process_wide", redaction.Redactor())
 
 
 @pytest.fixture
