@@ -19,12 +19,6 @@ def test_unknown_kinds_are_named(kind: bytes) -> None:
         check_frame(2, int.from_bytes(kind, "big"), 100)
 
 
-def test_a_kind_of_two_bytes_does_not_fit_in_one() -> None:
-    check_frame(1, 0x7083, 100)
-    with pytest.raises(RemoteProtocolError):
-        check_frame(1, 0x8344, 100)
-
-
 def test_a_frame_may_be_as_long_as_the_limit() -> None:
     check_frame(100, 0x8344, 100)
     with pytest.raises(RemoteProtocolError, match=r"101 bytes.*\(100\)"):

@@ -28,14 +28,10 @@ FRAGMENT_HEAD_SIZE: Final = LENGTH_SIZE + 2 + 8 + 8
 
 
 def check_frame(length: int, kind: int, max_frame: int) -> None:
-    """Raise ``RemoteProtocolError`` for a frame that is too long or of no known kind.
-
-    ``kind`` is the two bytes behind the length; the second is another frame's if ``length`` is 1.
-    """
+    """Raise ``RemoteProtocolError`` for a frame that is too long or of no known kind."""
     if length > max_frame:
         raise RemoteProtocolError(
             f"frame: {length} bytes, more than max-frame allows ({max_frame})"
         )
-    known = kind >> 8 == PASS_THROUGH or (kind in _WITH_HEADER and length > 1)
-    if not known:
+    if kind not in _WITH_HEADER and kind >> 8 != PASS_THROUGH:
         raise RemoteProtocolError(f"frame: kind {kind >> 8} {kind & 255} is not known")

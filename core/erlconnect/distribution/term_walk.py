@@ -10,7 +10,6 @@ import sys
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
-from erlconnect.distribution.errors import RemoteProtocolError
 from erlconnect.distribution.term_tokens import (
     ATOM_CACHE_REF,
     ATOM_LENGTH_BYTES,
@@ -55,7 +54,7 @@ class TermWalk:
         self.skip = 0
         """Bytes still to come that belong to the inside of a token, e.g. of a binary."""
         self.lost = False
-        """Whether a tag came that this walk does not know: the rest of the message is opaque."""
+        """Whether a tag came that this walk does not know there: the rest is opaque."""
 
     @property
     def between_terms(self) -> bool:
@@ -115,7 +114,7 @@ class TermWalk:
         if tag in ATOM_LENGTH_BYTES:
             return self._atom(data, position, end, found, shift)
         if self._after_atom and tag != ATOM_CACHE_REF:
-            raise RemoteProtocolError(f"term: tag {tag} where the atom of a node was expected")
+            return self._lose(end)
         if tag in FIXED_SIZES:
             if tag == NEW_FUN_EXT:
                 return self._fun(data, position, end, found, shift)
@@ -163,5 +162,9 @@ class TermWalk:
             words = int.from_bytes(data[position + 1 : position + 3], "big")
             self._after_atom = REFERENCE_CREATIONS[tag] + 4 * words
             return position + 3
+        return self._lose(end)
+
+    def _lose(self, end: int) -> int:
+        """Give up at a tag that is unknown, or unknown where an atom has to be; judge nothing."""
         self.lost = True
         return end
