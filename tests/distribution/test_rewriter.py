@@ -1,0 +1,237 @@
+"""Whole frames: what is rewritten, what goes as it came, and what ends a conversation."""
+
+from __future__ import annotations
+
+import struct
+import tracemalloc
+
+import pytest
+from distribution import streams, terms
+from distribution.reference import Reader
+from distribution.streams import TICK, Receiver, Reference, bodies, frame, relayed
+
+from erlconnect.distribution.errors import RemoteProtocolError
+from erlconnect.distribution.name_table import permutation
+from erlconnect.distribution.rewrite_table import RewriteTable
+from erlconnect.distribution.rewriter import Rewriter
+
+APP, POD = "app@127.0.0.1", "app@pod-0.app.default.svc.cluster.local"
+TABLE = RewriteTable({APP: POD, POD: APP})
+NAME, RENAMED = terms.atom(APP.encode()), terms.atom(POD.encode())
+CONTROL = b"h\4a\6" + terms.pid(b"R\0") + b"w\0w\1x"
+NEW_ENTRY = streams.references([Reference(0, 7, APP.encode()), Reference(1, 3, b"lists")])
+OLD_ENTRY = streams.references([Reference(0, 7), Reference(1, 3)])
+PLAIN = streams.whole(OLD_ENTRY, CONTROL + b"h\2R\1a\1")
+
+
+def test_a_new_entry_of_the_header_is_rewritten() -> None:
+    rewriter = Rewriter(TABLE)
+
+    got = relayed(rewriter, streams.whole(NEW_ENTRY, CONTROL))
+
+    renamed = streams.references([Reference(0, 7, POD.encode()), Reference(1, 3, b"lists")])
+    assert got == streams.whole(renamed, CONTROL)
+    assert (rewriter.frames, rewriter.rewritten, rewriter.walked) == (1, 1, 0)
+
+
+def test_an_atom_in_the_terms_is_rewritten() -> None:
+    rewriter = Rewriter(TABLE)
+
+    got = relayed(rewriter, streams.whole(OLD_ENTRY, CONTROL + b"h\2" + NAME + terms.binary(NAME)))
+
+    assert got == streams.whole(OLD_ENTRY, CONTROL + b"h\2" + RENAMED + terms.binary(NAME))
+    assert (rewriter.frames, rewriter.rewritten, rewriter.walked) == (1, 1, 1)
+
+
+def test_header_and_terms_of_one_frame() -> None:
+    got = relayed(Rewriter(TABLE), streams.whole(NEW_ENTRY, CONTROL + NAME))
+
+    renamed = streams.references([Reference(0, 7, POD.encode()), Reference(1, 3, b"lists")])
+    assert got == streams.whole(renamed, CONTROL + RENAMED)
+
+
+def test_a_header_with_long_atoms_stays_one() -> None:
+    entries = [Reference(0, 7, APP.encode()), Reference(0, 8, b"x" * 300)]
+    got = relayed(Rewriter(TABLE), streams.whole(streams.references(entries), b"a\1"))
+
+    entries[0] = Reference(0, 7, POD.encode())
+    assert got == streams.whole(streams.references(entries), b"a\1")
+
+
+def test_without_a_header_terms_are_rewritten_too() -> None:
+    got = relayed(Rewriter(TABLE), streams.pass_through(CONTROL.replace(b"R\0", NAME), NAME))
+
+    assert got == streams.pass_through(CONTROL.replace(b"R\0", RENAMED), RENAMED)
+
+
+def test_unknown_control_operations_are_rewritten_like_any_term() -> None:
+    got = relayed(Rewriter(TABLE), streams.whole(b"\0", b"h\3a\xc8" + NAME + terms.pid(NAME)))
+
+    assert got == streams.whole(b"\0", b"h\3a\xc8" + RENAMED + terms.pid(RENAMED))
+
+
+@pytest.mark.parametrize("shape", ["atom", "header", "pid", "fun"])
+def test_names_of_every_length(shape: str) -> None:
+    lengths = [1, 2, 3, 4, 47, 48, 49, 127, 128, 191, 192, 254, 255]
+    for old in lengths:
+        for new in lengths:
+            names = permutation([("a" * (old - 1) + "@", "b" * (new - 1) + "+")])
+            pair = next(iter(names.items()))
+            sent, expected = (_message(shape, name.encode()) for name in pair)
+            assert relayed(Rewriter(RewriteTable(names)), sent) == expected
+
+
+def _message(shape: str, name: bytes) -> bytes:
+    if shape == "header":
+        return streams.whole(streams.references([Reference(0, 7, name)]), CONTROL)
+    said = {
+        "atom": terms.atom(name) + terms.atom(name, 100),
+        "pid": terms.pid(terms.atom(name, 118)),
+        "fun": terms.fun(b"w\3lib", terms.pid(terms.atom(name)), terms.atom(name, 115)),
+    }
+    return streams.whole(b"\0", CONTROL.replace(b"R\0", b"w\1n") + b"h\1" + said[shape])
+
+
+def test_funs_in_funs_keep_exact_sizes() -> None:
+    def message(name: bytes) -> bytes:
+        inner = terms.fun(b"w\3lib", terms.pid(name), name)
+        return streams.whole(b"\0", terms.fun(b"w\3lib", terms.pid(name), inner, b"a\1", inner))
+
+    assert relayed(Rewriter(TABLE), message(NAME)) == message(RENAMED)
+    assert relayed(Rewriter(TABLE), message(RENAMED)) == message(NAME)
+
+
+def test_what_holds_no_name_is_not_even_copied() -> None:
+    stream = bytearray(TICK + PLAIN * 100 + TICK * 3 + streams.pass_through(b"a\1") + TICK)
+    rewriter = Rewriter(TABLE)
+
+    consumed, segments = rewriter.process(stream, 0, len(stream))
+
+    assert consumed == len(stream)
+    assert [type(segment) for segment in segments] == [memoryview]
+    assert bytes(segments[0]) == stream
+    assert rewriter.frames == 106
+
+
+def test_frames_around_a_rewritten_one_are_not_copied() -> None:
+    stream = bytearray(PLAIN * 3 + streams.whole(NEW_ENTRY, CONTROL) + PLAIN)
+    _, segments = Rewriter(TABLE).process(stream, 0, len(stream))
+
+    assert [type(segment) for segment in segments] == [memoryview, bytes, memoryview]
+
+
+def test_a_tick_goes_at_once_and_waits_for_nothing() -> None:
+    for tail in range(7):
+        rewriter = Rewriter(TABLE)
+        stream = PLAIN + TICK + PLAIN[:tail]
+        consumed, segments = rewriter.process(bytearray(stream), 0, len(stream))
+        assert consumed == len(PLAIN) + 4
+        assert b"".join(segments) == PLAIN + TICK
+        assert rewriter.frames == 2
+
+
+@pytest.mark.parametrize("cut", range(1, 30))
+def test_a_frame_waits_until_it_is_whole(cut: int) -> None:
+    stream = PLAIN + streams.whole(NEW_ENTRY, CONTROL)
+    arrived = len(stream) - cut
+
+    consumed, segments = Rewriter(TABLE).process(bytearray(stream), 0, arrived)
+    assert consumed == len(PLAIN)
+    assert b"".join(segments) == PLAIN
+
+
+def test_byte_by_byte() -> None:
+    long = streams.fragments(9, NEW_ENTRY, CONTROL, terms.binary(NAME * 50) + NAME, [100, 700])
+    stream = b"".join([TICK, PLAIN, streams.whole(NEW_ENTRY, NAME), *long, TICK])
+
+    got = relayed(Rewriter(TABLE), stream, range(len(stream)))
+    assert got == relayed(Rewriter(TABLE), stream)
+    assert len(bodies(got)) == len(bodies(stream))
+
+
+def test_of_a_mixed_stream_hardly_a_frame_is_walked() -> None:
+    log = terms.binary(b"22:01 node " + APP.encode() + b" is up, mail app@127.0.0.1.example.org")
+    said = [b"h\2R\1" + log, b"t\0\0\0\1R\1" + terms.binary(APP.encode()), b"l\0\0\0\1R\0j", b"a\1"]
+    stream = streams.whole(NEW_ENTRY, CONTROL)
+    stream += b"".join(streams.whole(OLD_ENTRY, CONTROL + said[n % 4]) for n in range(5000))
+    stream += streams.whole(OLD_ENTRY, CONTROL + b"h\2a\1" + NAME)
+    rewriter = Rewriter(TABLE)
+
+    relayed(rewriter, stream, range(0, len(stream), 4000))
+    assert rewriter.rewritten == 2
+    assert rewriter.walked / rewriter.frames < 0.001
+
+
+def test_behind_an_unknown_tag_a_frame_is_left_as_it_came() -> None:
+    rewriter = Rewriter(TABLE)
+    got = relayed(rewriter, streams.whole(b"\0", b"h\3" + NAME + b"\1" + NAME) + PLAIN)
+
+    assert got == streams.whole(b"\0", b"h\3" + RENAMED + b"\1" + NAME) + PLAIN
+    assert (rewriter.lost, rewriter.rewritten) == (1, 1)
+
+
+@pytest.mark.parametrize(
+    ("stream", "reason"),
+    [
+        (b"\0\0\0\2\x83C", "kind 131 67"),
+        (b"\0\0\0\2\0\0", "kind 0 0"),
+        (b"HTTP/1.1 400", "bytes, more than max-frame"),
+        (b"\0\0\0\1\x83D\0\0\0\x83D", "more than max-frame"),
+        (b"\xff\xff\xff\xff\x83D", "more than max-frame"),
+        (b"\xff\xff\xff\xff\x83F", "more than max-frame"),
+        (b"\xff\xff\xff\xffp\x83", "more than max-frame"),
+        (frame(b"\x83E" + bytes(15)), "inside its head"),
+        (frame(b"\x83F" + bytes(15)), "inside its head"),
+        (frame(b"\x83E" + bytes(16)), "ends before it begins"),
+        (frame(b"\x83E" + bytes(16) + b"\3\x80"), "inside its flags"),
+        (frame(b"\x83E" + bytes(16) + b"\1\x08\1\5abc"), "inside its references"),
+        (frame(b"\x83D\2\x88\1" + NAME), "inside"),
+        (frame(b"\x83D") + b"\0\0\0\2" + terms.pattern(APP), "kind"),
+        (frame(b"\x83D\0w" + terms.pattern(APP) + b"m\0\0\0\5"), "beyond its frame"),
+        (frame(b"p\x83X" + NAME + bytes(11)), "beyond its frame"),
+        (frame(b"p\x83h\1" + NAME + b"w\x0dapp"), "beyond its frame"),
+    ],
+)
+def test_what_is_no_distribution_is_refused(stream: bytes, reason: str) -> None:
+    with pytest.raises(RemoteProtocolError, match=reason):
+        relayed(Rewriter(TABLE), stream)
+
+
+@pytest.mark.parametrize("kind", [b"\x83D", b"\x83E", b"p\x83"])
+def test_a_frame_may_be_as_long_as_the_limit(kind: bytes) -> None:
+    rewriter = Rewriter(TABLE, max_frame=1000)
+    head = struct.pack(">I", 1000) + kind + bytes(30)
+
+    assert rewriter.process(bytearray(head), 0, len(head)) == (0, [])
+    with pytest.raises(RemoteProtocolError, match=r"1001 bytes.*\(1000\)"):
+        relayed(rewriter, struct.pack(">I", 1001) + kind)
+
+
+def test_a_length_that_lies_costs_no_memory() -> None:
+    rewriter = Rewriter(TABLE)
+    buffer = bytearray(struct.pack(">I", 200_000_000) + b"\x83E" + bytes(1000))
+    tracemalloc.start()
+    rewriter.process(buffer, 0, len(buffer))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+
+    assert peak < 100_000
+
+
+def test_a_size_that_lies_in_a_rewritten_frame() -> None:
+    fun = terms.fun(NAME, terms.pid(NAME), NAME)
+    for size in (0, 3, 40, len(fun), 2**32 - 1):
+        lying = b"p" + struct.pack(">I", size) + fun[5:]
+        got = relayed(Rewriter(RewriteTable({APP: "a@b", "a@b": APP})), streams.whole(b"\0", lying))
+        (message,) = Receiver().receive(got)
+        assert message.funs[0].start + 1 + message.funs[0].size <= message.funs[0].end
+
+
+def test_the_walk_of_a_frame_full_of_funs_and_names_takes_linear_time() -> None:
+    one = terms.fun(b"w\3lib", terms.pid(NAME), NAME)
+    said = b"l" + struct.pack(">I", 20_000) + one * 20_000 + b"j"
+    rewriter = Rewriter(TABLE)
+
+    (body,) = bodies(relayed(rewriter, streams.whole(b"\0", said)))
+    assert rewriter.rewritten == 40_000
+    assert all(fun.exact for fun in Reader(body, 3).term().funs)
