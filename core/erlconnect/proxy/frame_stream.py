@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 # The longest message has a name of 255 characters; the rest is room for future fields.
 _MAX_BODY: Final = 4096
 _TLS_ALERT: Final = b"\x15\x03"
+_HTTP: Final = b"HT"
 
 Peer = Literal["local", "remote"]
 Message = TypeVar("Message")
@@ -81,6 +82,8 @@ class FrameStream:
         head = await self._exactly(2)
         if head == _TLS_ALERT:
             raise TlsAlertError(self.peer, f"{message}: a TLS alert came instead")
+        if head == _HTTP:
+            raise RemoteProtocolError(f"{message}: an HTTP answer came instead")
         length = int.from_bytes(head, "big")
         if not 0 < length <= _MAX_BODY:
             raise RemoteProtocolError(f"{message}: a frame of {length} bytes")

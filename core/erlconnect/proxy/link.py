@@ -13,12 +13,18 @@ from erlconnect.distribution.rewriter import Rewriter
 from erlconnect.proxy.frame_stream import FrameStream, PeerError
 from erlconnect.proxy.handshake import TwoHandshakes
 from erlconnect.proxy.link_report import came_up, names_of, went_down
-from erlconnect.proxy.refusals import no_answer, peer_error
+from erlconnect.proxy.refusals import (
+    local_node_silent,
+    no_answer,
+    no_connection,
+    peer_error,
+)
 from erlconnect.proxy.relay import Pump
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from erlconnect.errors import ErlconnectError
     from erlconnect.hookspecs import LinkEvent
     from erlconnect.proxy.frame_stream import Peer
     from erlconnect.proxy.handshake import Introduced, Introduction
@@ -80,10 +86,14 @@ class Link:
             words = await self._transport_words(error.peer)
             raise peer_error(error, where, words) from error
         except TimeoutError as error:
-            remote_waits = self._remote is not None and self._remote.waiting_for
-            silent = where if remote_waits or not self._local.waiting_for else "the local node"
-            awaited = remote_waits or self._local.waiting_for
-            raise no_answer(silent, awaited, HANDSHAKE_SECONDS) from error
+            raise self._too_late(where) from error
+
+    def _too_late(self, where: str) -> ErlconnectError:
+        if self._local.waiting_for:
+            return local_node_silent(self._local.waiting_for, HANDSHAKE_SECONDS)
+        if self._remote is None:
+            return no_connection(where, HANDSHAKE_SECONDS)
+        return no_answer(where, self._remote.waiting_for, HANDSHAKE_SECONDS)
 
     async def _introduce(self) -> Introduced:
         handshakes = TwoHandshakes(self._local)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from erlconnect.distribution.handshake_messages import StatusKind
 from erlconnect.errors import (
     AnotherNodeError,
@@ -17,6 +19,8 @@ from erlconnect.errors import (
     UnreachableError,
 )
 from erlconnect.proxy.frame_stream import PeerError, TlsAlertError
+
+_ONLY_NODES: Final = "Check what connects to the alias: only Erlang nodes can."
 
 
 def peer_error(error: PeerError, where: str, transport_words: str = "") -> ErlconnectError:
@@ -37,13 +41,28 @@ def peer_error(error: PeerError, where: str, transport_words: str = "") -> Erlco
         )
     if error.peer == "local":
         return LocalNodeError(
-            f"the local node broke off the handshake: {error}",
-            remedy="Check what connects to the alias: only Erlang nodes can.",
+            f"the local node broke off the handshake: {error}", remedy=_ONLY_NODES
         )
     return NotDistributionError(
         f"{where} does not speak the Erlang distribution: {error}",
         remedy="Check that the port is the distribution port, not epmd's or a web server's; "
         "without `-o dist-port=` the remote epmd is asked for it.",
+    )
+
+
+def local_node_silent(message: str, seconds: float) -> LocalNodeError:
+    """Explain that whoever connected to the alias did not go on."""
+    return LocalNodeError(
+        f"the local node did not send its {message} within {seconds:g} s", remedy=_ONLY_NODES
+    )
+
+
+def no_connection(where: str, seconds: float) -> TimedOutError:
+    """Explain that dialling took all the time that a local node waits."""
+    return TimedOutError(
+        f"{where} did not accept a connection within {seconds:g} s",
+        remedy="Check that the node runs and that this machine still has a way to its address "
+        "(a VPN?); every new connect looks for the node again.",
     )
 
 
