@@ -60,7 +60,7 @@ def local_node_silent(message: str, seconds: float) -> LocalNodeError:
 def no_connection(where: str, seconds: float) -> TimedOutError:
     """Explain that dialling took all the time that a local node waits."""
     return TimedOutError(
-        f"{where} did not accept a connection within {seconds:g} s",
+        f"{where} did not accept a connection within {round(seconds, 1):g} s",
         remedy="Check that the node runs and that this machine still has a way to its address "
         "(a VPN?); every new connect looks for the node again.",
     )
@@ -70,7 +70,7 @@ def no_answer(where: str, message: str, seconds: float) -> TimedOutError:
     """Explain that the peer accepted the connection and then kept silent."""
     return TimedOutError(
         f"{where} accepted the connection, but its {message or 'answer'} did not come within "
-        f"{seconds:g} s",
+        f"{round(seconds, 1):g} s",
         remedy="Try again; if it stays so, check that the port is the distribution port and "
         "that the node is not overloaded or suspended.",
     )

@@ -19,11 +19,13 @@ from erlconnect.errors import (
 )
 from erlconnect.plugin_catalogue.kinds import Kind
 from erlconnect.proxy.knock import knock
+from erlconnect.proxy.refusals import no_connection
 from erlconnect.session.endings import why_ended
 from erlconnect.session.keeping import keep
 from erlconnect.session.node_choice import choose_name
 
 if TYPE_CHECKING:
+    import socket
     from collections.abc import Callable
 
     from erlconnect.api import Dialer, Target, Transport
@@ -91,7 +93,7 @@ class Approach:
         dialer, close = await self._open(target, name, transport)
         try:
             with self._offers.catalogue.blaming(Kind.TRANSPORT, name, "dial()"):
-                port, knocked = await self._knock_in_time(target, dialer)
+                port, knocked = await self._find_and_knock(target, dialer)
         except BaseException:
             close()
             raise
@@ -112,56 +114,72 @@ class Approach:
                 remedy="Try again, or name another one with `--transport`.",
             ) from error
 
-    async def _knock_in_time(self, target: Target, dialer: Dialer) -> tuple[int, Knocked]:
-        try:
-            async with asyncio.timeout(KNOCK_SECONDS):
-                return await self._find_and_knock(target, dialer)
-        except TimeoutError as error:
-            raise TimedOutError(
-                f"{target.node} at {target.address} did not answer within {KNOCK_SECONDS:g} s",
-                remedy="Check that the node runs and that this machine has a way to its address.",
-            ) from error
-
     async def _find_and_knock(self, target: Target, dialer: Dialer) -> tuple[int, Knocked]:
+        began = asyncio.get_running_loop().time()
+        until = began + KNOCK_SECONDS
         if self._dist_port:
-            return self._dist_port, await self._knock(target, dialer, self._dist_port)
+            return self._dist_port, await self._knock(target, dialer, self._dist_port, until)
         if not target.dist_port:
-            return await self._ask_and_knock(target, dialer)
+            return await self._ask_and_knock(target, dialer, until)
         try:
             # A directory's port may be a web server's, which waits for more instead of refusing.
-            knocked = await self._knock(target, dialer, target.dist_port, KNOCK_SECONDS / 2)
+            halfway = began + KNOCK_SECONDS / 2
+            knocked = await self._knock(target, dialer, target.dist_port, halfway)
         except (NotDistributionError, UnreachableError, TimedOutError) as error:
             with contextlib.suppress(EpmdError, TimedOutError):
-                return await self._ask_and_knock(target, dialer)
+                return await self._ask_and_knock(target, dialer, until)
             raise error from None
         return target.dist_port, knocked
 
-    async def _ask_and_knock(self, target: Target, dialer: Dialer) -> tuple[int, Knocked]:
+    async def _ask_and_knock(
+        self, target: Target, dialer: Dialer, until: float
+    ) -> tuple[int, Knocked]:
         where = f"{target.address}:{target.epmd_port}"
-        try:
-            reply = await epmd_names(lambda: dialer.dial(target.epmd_port), where=where)
-        except UnreachableError as error:
-            raise EpmdError(
-                f"the epmd at {where} could not be asked: {error.message}",
-                remedy="Name the node's port with `-o dist-port=`, or epmd's with "
-                "`-o epmd-port=`, if they differ from the usual ones.",
-            ) from error
-        ports = dict(reply.nodes)
+        ports = await _registered(dialer, target.epmd_port, f"the epmd at {where}", until)
         name = choose_name(ports, wanted=self._node, expected=target.node.name, where=where)
-        return ports[name], await self._knock(target, dialer, ports[name])
+        return ports[name], await self._knock(target, dialer, ports[name], until)
 
-    async def _knock(
-        self, target: Target, dialer: Dialer, port: int, deadline: float = KNOCK_SECONDS
-    ) -> Knocked:
+    async def _knock(self, target: Target, dialer: Dialer, port: int, until: float) -> Knocked:
         caller = self._callers.of_knock(long=target.node.long)
         where = f"{target.address}:{port}"
-        with await dialer.dial(port) as sock:
+        with await _dialled(dialer, port, where, until) as sock:
             knocked = await knock(
                 sock,
                 caller_name=caller,
                 where=where,
-                deadline=deadline,
+                deadline=_seconds_until(until),
                 transport_words=lambda: why_ended(dialer, sock),
             )
         _log.debug("%s answered the knock: %s, creation %d", where, knocked.node, knocked.creation)
         return knocked
+
+
+async def _registered(dialer: Dialer, port: int, where: str, until: float) -> dict[str, int]:
+    """Ask a remote epmd for all its names and their ports."""
+    try:
+        reply = await epmd_names(
+            lambda: _dialled(dialer, port, where, until),
+            where=where,
+            seconds=_seconds_until(until),
+        )
+    except UnreachableError as error:
+        raise EpmdError(
+            f"{where} could not be asked: {error.message}",
+            remedy="Name the node's port with `-o dist-port=`, or epmd's with "
+            "`-o epmd-port=`, if they differ from the usual ones.",
+        ) from error
+    return dict(reply.nodes)
+
+
+async def _dialled(dialer: Dialer, port: int, where: str, until: float) -> socket.socket:
+    seconds = _seconds_until(until)
+    try:
+        async with asyncio.timeout(seconds):
+            return await dialer.dial(port)
+    except TimeoutError as error:
+        raise no_connection(where, seconds) from error
+
+
+def _seconds_until(until: float) -> float:
+    """Give what is left: each step has its own deadline, so that it can say what it waited for."""
+    return max(0.0, until - asyncio.get_running_loop().time())
