@@ -1,0 +1,333 @@
+"""The documentation names what the code has, no less and no more."""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+import tomllib
+from itertools import pairwise
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING, Any, get_args, get_type_hints
+
+import pluggy
+import pytest
+from pages import (
+    PROJECT,
+    blocks,
+    codes,
+    commands,
+    front_pages,
+    headings,
+    own_pages,
+    page,
+    pages,
+    rows,
+    section,
+    words_for_erlconnect,
+)
+from typer.main import get_command
+from typer.testing import CliRunner
+
+from erlconnect import errors, hookspecs
+from erlconnect.api import Query
+from erlconnect.command_line.app import app
+from erlconnect.command_line.copy_paste import ready_text
+from erlconnect.configuration.session_settings import SESSION_KEYS
+from erlconnect.configuration.settings import setting_fields, variable_name
+from erlconnect.errors import ErlconnectError, ExitCode
+from erlconnect.hookspecs import LinkEvent
+from erlconnect.plugin_catalogue import Catalogue, Kind
+from erlconnect.session.events import (
+    AliasEntry,
+    Event,
+    Failed,
+    Ready,
+    Stopped,
+    TargetLost,
+    TargetReplaced,
+    Warned,
+    payload,
+)
+from erlconnect.testing import check_backend, check_offer
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from erlconnect.api import Offer
+
+_COMMAND: Any = get_command(app)
+_COMMANDS = {
+    "erlconnect": _COMMAND,
+    **{f"erlconnect {name}": command for name, command in _COMMAND.commands.items()},
+}
+# Options of other programs that a page names by themselves.
+_OF_OTHERS = {"--name", "--sname", "--remsh", "--cookie"}
+
+
+def options_of(command: Any) -> set[str]:
+    options = [one for one in command.params if one.param_type_name == "option"]
+    return {"--help", "-h"} | {name for one in options for name in one.opts}
+
+
+_OPTIONS = {name for command in _COMMANDS.values() for name in options_of(command)}
+
+
+def built_in_offers() -> Iterator[tuple[Kind, Offer]]:
+    for report in Catalogue().inspect_all():
+        if report.entry.built_in:
+            yield from report.offers.items()
+
+
+def setting_keys() -> set[str]:
+    """Every key that may stand behind ``-o``."""
+    keys = {
+        f"{kind.option_prefix}{key}"
+        for kind, offer in built_in_offers()
+        for key in setting_fields(offer.settings)
+    }
+    return keys | set(SESSION_KEYS)
+
+
+def test_each_command_has_its_options_in_a_table() -> None:
+    text = page("reference/command-line.md")
+    assert headings(text) == [f"`{name}`" for name in _COMMANDS]
+    for name, command in _COMMANDS.items():
+        described = {
+            code
+            for row in rows(section(text, f"`{name}`"))
+            for code in codes(row[0])
+            if code.startswith("-")
+        }
+        assert described == options_of(command), name
+
+
+@pytest.mark.parametrize("path", own_pages(), ids=lambda path: path.name)
+def test_a_page_shows_no_option_and_no_setting_that_does_not_exist(path: Path) -> None:
+    keys = setting_keys()
+    for command in commands(path.read_text()):
+        words = words_for_erlconnect(command)
+        for word, following in pairwise([*words, ""]):
+            option = word.partition("=")[0]
+            if word.startswith("--") or len(option) == len("-o"):
+                assert not option.startswith("-") or option in _OPTIONS | _OF_OTHERS, command
+            if option in {"-o", "--option"} and "=" in following:
+                key = following.partition("=")[0]
+                assert key in keys or key.rpartition(".")[2] == "KEY", command
+
+
+def test_every_exit_code_is_described() -> None:
+    described = rows(section(page("reference/exit-codes.md"), "Exit codes"))
+    assert [(row[0], row[1]) for row in described] == [
+        (str(int(code)), f"`{code.name}`") for code in ExitCode
+    ]
+
+
+def causes() -> dict[str, type[ErlconnectError]]:
+    classes = [one for one in vars(errors).values() if isinstance(one, type)]
+    return {one.cause: one for one in classes if issubclass(one, ErlconnectError)}
+
+
+def test_every_cause_is_described() -> None:
+    described = rows(section(page("reference/exit-codes.md"), "Causes"))
+    assert {tuple(row[:3]) for row in described} == {
+        (f"`{cause}`", str(int(one.exit_code)), f"`{one.__name__}`")
+        for cause, one in causes().items()
+    }
+    assert all(row[3] for row in described)
+
+
+def test_every_cause_has_advice() -> None:
+    advice = [heading for heading in headings(page("troubleshooting.md")) if "`" in heading]
+    assert sorted(advice) == sorted(f"`{cause}`" for cause in causes())
+
+
+def test_every_setting_is_described_in_its_own_words() -> None:
+    text = page("reference/settings.md")
+    expected = {f"{kind.capitalize()} `{offer.name}`": offer for kind, offer in built_in_offers()}
+    assert sorted(headings(text)) == sorted(["The session's own", *expected])
+    for heading, offer in expected.items():
+        fields = setting_fields(offer.settings)
+        assert rows(section(text, heading)) == [
+            [
+                f"`{key}`",
+                f"`{variable_name(offer.name, key)}`",
+                "has to be given" if field.is_required() else shown(field.get_default()),
+                field.description,
+            ]
+            for key, field in fields.items()
+        ], heading
+        assert fields or "It has no settings." in section(text, heading)
+
+
+def shown(default: object) -> str:
+    if default is None or default == "":
+        return ""
+    return f"`{str(default).lower() if isinstance(default, bool) else default}`"
+
+
+def test_every_setting_of_the_session_is_described() -> None:
+    described = rows(section(page("reference/settings.md"), "The session's own"))
+    keys = [tuple(row[:2]) for row in described if len(row) == 4]
+    assert keys == [(f"`{key}`", f"`{variable_name('session', key)}`") for key in SESSION_KEYS]
+
+
+def variables_read(*roots: str) -> set[str]:
+    """The names with which the code asks an environment."""
+    names = set()
+    for source in [file for root in roots for file in (PROJECT / root).rglob("*.py")]:
+        for node in ast.walk(ast.parse(source.read_text())):
+            match node:
+                case (
+                    ast.Call(
+                        func=ast.Attribute(value=asked, attr="get"),
+                        args=[ast.Constant(value=str(name)), *_],
+                    )
+                    | ast.Subscript(value=asked, slice=ast.Constant(value=str(name)))
+                ):
+                    if ast.unparse(asked).endswith(("environ", "environment")):
+                        names.add(name)
+    return names
+
+
+def test_every_variable_is_described() -> None:
+    described = section(page("reference/environment.md"), "Variables")
+    named = {code for row in rows(described) for code in codes(row[0])}
+    assert "ERL_EPMD_PORT" in variables_read("core") <= named
+    anywhere = {code for path in pages() for code in codes(path.read_text())}
+    assert variables_read("backends", "plugins") <= anywhere
+
+
+@pytest.mark.parametrize("path", own_pages(), ids=lambda path: path.name)
+def test_a_page_names_no_variable_that_does_not_exist(path: Path) -> None:
+    known = {variable_name("session", key) for key in SESSION_KEYS} | variables_read("core")
+    for _, offer in built_in_offers():
+        known |= {variable_name(offer.name, key) for key in setting_fields(offer.settings)}
+    assert set(re.findall(r"\bERLCONNECT_[A-Z_]*[A-Z]\b", path.read_text())) <= known
+
+
+_ALIAS = AliasEntry(
+    alias="shop@127.0.0.1",
+    short_alias="shop@localhost",
+    ipv6_alias="shop@::1",
+    node="shop@shop-0.shop.internal",
+    address="10.3.2.1",
+    dist_port=33061,
+    local_port=49307,
+    facts={
+        "record": "SRV",
+        "service": "shop.internal",
+        "target": "shop-0.shop.internal",
+        "label": "shop-0",
+        "ports": "4369",
+        "priority": "0",
+        "weight": "0",
+    },
+)
+_READY = Ready(
+    backend="dns",
+    transport="direct",
+    cookie_source="file",
+    epmd_port=4369,
+    epmd_embedded=True,
+    aliases=[_ALIAS],
+)
+_LINK: dict[str, Any] = {"alias": "a", "node": "b", "local_node": "c", "caller_name": "d"}
+_EVENTS: list[Event | LinkEvent] = [
+    _READY,
+    LinkEvent(kind="link-up", **_LINK),
+    LinkEvent(kind="link-down", **_LINK),
+    TargetLost(alias="a", node="b", message="c"),
+    TargetReplaced(alias="a", old_node="b", node="c", address="d", dist_port=1),
+    Warned(message="a"),
+    Failed(error=ErlconnectError("a", remedy="b"), alias="c", local_node="d"),
+    Stopped(reason="a"),
+]
+
+
+def shape(value: Any, name: str = "") -> Any:
+    """The keys of an object with the types of their values; of a list, that of its elements."""
+    if name == "facts":
+        return "texts by name"
+    if isinstance(value, dict):
+        return {key: shape(one, key) for key, one in value.items()}
+    return [shape(value[0])] if isinstance(value, list) else type(value).__name__
+
+
+def field_names(fields: dict[str, Any], before: str = "") -> Iterator[str]:
+    for key, value in fields.items():
+        inner = value[0] if isinstance(value, list) and value else value
+        if isinstance(inner, dict) and key != "facts":
+            yield from field_names(inner, f"{before}{key}.")
+        yield before + key
+
+
+def test_every_event_is_described() -> None:
+    classes = {one.event for one in get_args(Event)}
+    kinds = set(get_args(get_type_hints(LinkEvent)["kind"]))
+    samples = [payload(event)["event"] for event in _EVENTS]
+    assert set(samples) == classes | kinds
+    described = headings(page("reference/events.md"))
+    assert described == [f"`{name}`" for name in [*samples, "plugin"]]
+
+
+@pytest.mark.parametrize("event", [payload(one) for one in _EVENTS], ids=lambda one: one["event"])
+def test_every_event_has_an_example_with_its_fields_explained(event: dict[str, Any]) -> None:
+    text = section(page("reference/events.md"), f"`{event['event']}`")
+    [example] = blocks(text, "json")
+    assert json.loads(example)["event"] == event["event"]
+    assert shape(json.loads(example)) == shape(event)
+    explained = {code for row in rows(text) for code in codes(row[0])}
+    if event["event"] == "link-down":
+        explained |= set(_LINK)
+    objects = {"epmd"}  # explained by their fields
+    assert explained == set(field_names(event)) - {"schema", "event"} - objects
+
+
+def test_the_example_of_a_plugin_is_what_is_printed(home: Path) -> None:
+    text = section(page("reference/events.md"), "`plugin`")
+    printed = json.loads(CliRunner().invoke(app, ["plugins", "env", "--json"]).stdout)
+    [example] = blocks(text, "json")
+    assert json.loads(example) == printed
+    explained = {code for row in rows(text) for code in codes(row[0])}
+    objects = {"offers", "offers.settings"}
+    assert explained == set(field_names(printed)) - {"schema", "event"} - objects
+
+
+def test_the_readme_shows_what_is_printed() -> None:
+    assert ready_text(_READY, "") in (PROJECT / "README.md").read_text()
+
+
+async def test_the_backend_of_the_readme_keeps_the_contract() -> None:
+    text = section((PROJECT / "README.md").read_text(), "Write a backend")
+    [code], [entry_point] = blocks(text, "python"), blocks(text, "toml")
+    module = ModuleType("erlconnect_rack")
+    exec(compile(code, "README.md", "exec", dont_inherit=True), vars(module))
+    manager = pluggy.PluginManager("erlconnect")
+    manager.add_hookspecs(hookspecs)
+    manager.register(module)
+    [[offer]] = manager.hook.erlconnect_backends()
+    check_offer(offer)
+    backend = offer.create(offer.settings())
+    await check_backend(backend, Query(service="shop"), missing=Query(service="attic"))
+    points = tomllib.loads(entry_point)["project"]["entry-points"]["erlconnect"]
+    assert points == {offer.name: module.__name__}
+    assert code.startswith(f"# {module.__name__}.py\n")
+
+
+@pytest.mark.parametrize("path", front_pages(), ids=lambda path: path.name)
+def test_links_lead_somewhere(path: Path) -> None:
+    links = re.findall(r"\]\(([^)#]+)[^)]*\)", path.read_text())
+    for link in links:
+        assert link.startswith("https://") or (path.parent / link).is_file(), link
+
+
+@pytest.mark.parametrize("path", pages(), ids=lambda path: path.name)
+def test_a_page_names_files_of_the_project_and_of_no_machine(path: Path) -> None:
+    text = path.read_text()
+    for folder in (PROJECT, Path.home()):
+        assert not re.search(rf"(?<![\w.]){re.escape(str(folder))}\b", text)
+    for code in codes(text):
+        if re.fullmatch(r"[\w/]+/\w+\.(py|md)", code):
+            assert list(PROJECT.glob(code)) or list((PROJECT / "core").glob(f"**/{code}")), code
