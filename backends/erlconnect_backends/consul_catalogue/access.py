@@ -1,0 +1,185 @@
+"""Which agent is asked, as whom, and how its certificate is checked.
+
+Knows the settings for that and the variables of the ``consul`` program. Refuses to connect.
+Variables: https://developer.hashicorp.com/consul/commands#environment-variables
+"""
+
+from __future__ import annotations
+
+import os
+import ssl
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Final
+
+from pydantic import AfterValidator, Field
+
+from erlconnect.api import ConfigurationError, Settings, remember
+from erlconnect_backends.consul_catalogue.address import DEFAULT, AgentAddress, agent_address
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_MAX_TOKEN_BYTES: Final = 4096
+_TRUE: Final = ("1", "t", "true")
+_FALSE: Final = ("0", "f", "false")
+
+
+def _address(text: str) -> str:
+    agent_address(text)
+    return text
+
+
+class AccessSettings(Settings):
+    """The settings that everything which asks an agent has."""
+
+    address: Annotated[str, AfterValidator(_address)] | None = Field(
+        default=None,
+        description="The agent, HOST:PORT, http://..., https://... or unix://PATH;"
+        f" without it CONSUL_HTTP_ADDR, or {DEFAULT}.",
+    )
+    token_file: Path | None = Field(
+        default=None,
+        description="The file that holds the ACL token;"
+        " without it CONSUL_HTTP_TOKEN_FILE or CONSUL_HTTP_TOKEN.",
+    )
+    datacenter: str = Field(default="", description="The datacenter; the agent's own if empty.")
+    namespace: str = Field(
+        default="",
+        description="The namespace (Consul Enterprise); CONSUL_NAMESPACE if empty.",
+    )
+    ca_file: Path | None = Field(
+        default=None,
+        description="The CA certificates to check the agent's by; without it CONSUL_CACERT,"
+        " CONSUL_CAPATH, or those of this machine.",
+    )
+    client_cert: Path | None = Field(
+        default=None, description="The certificate to show the agent; else CONSUL_CLIENT_CERT."
+    )
+    client_key: Path | None = Field(
+        default=None, description="The key of client-cert; else CONSUL_CLIENT_KEY."
+    )
+    tls_server_name: str = Field(
+        default="",
+        description="The name that the agent's certificate has to be for;"
+        " else CONSUL_TLS_SERVER_NAME, or the host of the address.",
+    )
+
+    def access_settings(self) -> dict[str, object]:
+        """Give those of the above that were set, for a ``Ref`` to an offer that has them too."""
+        keys = AccessSettings.model_fields
+        given = self.model_dump(include=set(keys), exclude_defaults=True)
+        return {name.replace("_", "-"): value for name, value in given.items()}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Access:
+    """One agent and the right to ask it; ``tls`` is ``None`` for plain HTTP."""
+
+    address: AgentAddress
+    token: str = field(default="", repr=False)
+    datacenter: str = ""
+    namespace: str = ""
+    tls: ssl.SSLContext | None = None
+    tls_server_name: str = ""
+
+
+def access_of(settings: AccessSettings, environment: Mapping[str, str] = os.environ) -> Access:
+    """Read the files and variables that ``settings`` leave things to; settings come first.
+
+    Raises ``ConfigurationError`` where one cannot be used. The token is remembered as a secret.
+    """
+    address = _agent_address(settings, environment)
+    return Access(
+        address=address,
+        token=_token(settings, environment),
+        datacenter=settings.datacenter,
+        namespace=settings.namespace or environment.get("CONSUL_NAMESPACE", ""),
+        tls=_tls(settings, environment) if address.scheme == "https" else None,
+        tls_server_name=settings.tls_server_name
+        or environment.get("CONSUL_TLS_SERVER_NAME")
+        or address.host,
+    )
+
+
+def _agent_address(settings: AccessSettings, environment: Mapping[str, str]) -> AgentAddress:
+    tls = environment.get("CONSUL_HTTP_SSL", "").lower() in _TRUE
+    text = settings.address or environment.get("CONSUL_HTTP_ADDR") or DEFAULT
+    try:
+        return agent_address(text, tls=tls)
+    except ValueError as error:
+        raise ConfigurationError(
+            f"The variable CONSUL_HTTP_ADDR={text} cannot be used: {error}",
+            remedy="Correct it, or name the agent with -o address=.",
+        ) from None
+
+
+def _token(settings: AccessSettings, environment: Mapping[str, str]) -> str:
+    # A file before a text, as the consul program does.
+    file = settings.token_file or environment.get("CONSUL_HTTP_TOKEN_FILE")
+    token = _token_in(Path(file)) if file else environment.get("CONSUL_HTTP_TOKEN", "").strip()
+    remember(token)
+    if token and not (token.isascii() and token.isprintable()):
+        raise ConfigurationError(
+            "The ACL token has characters that no token has",
+            remedy="Check that the token's file or variable holds the secret id and nothing else.",
+        )
+    return token
+
+
+def _token_in(path: Path) -> str:
+    try:
+        with path.expanduser().open("rb") as file:
+            token = file.read(_MAX_TOKEN_BYTES).decode("latin-1").strip()
+    except (OSError, RuntimeError) as error:
+        raise ConfigurationError(
+            f"The token file {path} could not be read: {_words(error)}",
+            remedy="Correct -o token-file= or CONSUL_HTTP_TOKEN_FILE, or let this user read it.",
+        ) from error
+    if not token:
+        raise ConfigurationError(
+            f"The token file {path} is empty",
+            remedy="Write the token's secret id into it, or leave the setting out to ask"
+            " without a token.",
+        )
+    return token
+
+
+def _tls(settings: AccessSettings, environment: Mapping[str, str]) -> ssl.SSLContext:
+    authority = settings.ca_file or environment.get("CONSUL_CACERT")
+    folder = environment.get("CONSUL_CAPATH") if not settings.ca_file else None
+    try:
+        context = ssl.create_default_context(cafile=authority or None, capath=folder or None)
+    except (OSError, ssl.SSLError) as error:
+        raise ConfigurationError(
+            f"The CA certificates in {authority or folder} could not be read: {_words(error)}",
+            remedy="Correct -o ca-file= or CONSUL_CACERT: a file of PEM certificates.",
+        ) from error
+    if environment.get("CONSUL_HTTP_SSL_VERIFY", "").lower() in _FALSE:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    _load_own(context, settings, environment)
+    return context
+
+
+def _load_own(
+    context: ssl.SSLContext, settings: AccessSettings, environment: Mapping[str, str]
+) -> None:
+    certificate = settings.client_cert or environment.get("CONSUL_CLIENT_CERT")
+    key = settings.client_key or environment.get("CONSUL_CLIENT_KEY")
+    if not certificate:
+        return
+    try:
+        # Without a password given, OpenSSL would ask the terminal for one.
+        context.load_cert_chain(certificate, key or None, password="")
+    except (OSError, ssl.SSLError) as error:
+        raise ConfigurationError(
+            f"The client certificate {certificate} could not be used: {_words(error)}",
+            remedy="Correct -o client-cert= and -o client-key=: PEM files, the key unencrypted.",
+        ) from error
+
+
+def _words(error: Exception) -> str:
+    if isinstance(error, ssl.SSLError):
+        return (error.reason or "not in PEM form").replace("_", " ").lower()
+    return getattr(error, "strerror", None) or str(error)

@@ -1,0 +1,164 @@
+"""Decides what to ask Consul for and which instances are targets.
+
+Refuses to know how an agent is asked; ``client`` does.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Final
+
+from erlconnect.api import (
+    ErlconnectError,
+    LookupTimeoutError,
+    NoNodeFoundError,
+    Ref,
+    UsageError,
+)
+from erlconnect_backends.consul_catalogue.absence import why_absent
+from erlconnect_backends.consul_catalogue.access import access_of
+from erlconnect_backends.consul_catalogue.client import SIDECAR, ConsulClient
+from erlconnect_backends.consul_catalogue.instances import Instance, target_of
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Sequence
+
+    from erlconnect.api import Query, SessionApi, Target
+    from erlconnect_backends.consul_catalogue.discovery import ConsulSettings
+
+_SECONDS: Final = 15.0  # of one discovery, all its questions together
+_WATCH_WAIT_SECONDS: Final = 60
+_FIRST_PAUSE_SECONDS: Final = 0.5
+_LONGEST_PAUSE_SECONDS: Final = 30.0
+
+
+class ConsulBackend:
+    """Finds the instances of a service that pass their checks."""
+
+    def __init__(self, settings: ConsulSettings) -> None:
+        self._settings = settings
+
+    async def discover(self, query: Query, session: SessionApi) -> Sequence[Target]:
+        """Give one target for each instance: with ``near`` in Consul's order, else by node and id.
+
+        Raises ``NameNotFoundError`` and ``NoNodeFoundError`` where there is no usable instance,
+        ``RefusedError`` where the token may not see any, ``LookupFailedError`` and
+        ``LookupTimeoutError`` where the agent could not answer. Cancelled, it leaves nothing
+        behind.
+        """
+        service = _checked(query.service)
+        client = await self._client()
+        try:
+            async with asyncio.timeout(_SECONDS):
+                _, instances = await self._instances(client, service)
+                if not instances:
+                    raise await why_absent(
+                        client,
+                        service,
+                        tag=self._settings.tag,
+                        filter_expression=self._settings.filter,
+                    )
+        except TimeoutError as error:
+            raise LookupTimeoutError(
+                f"Consul at {client.access.address} took longer than {_SECONDS:g} s to answer for"
+                f" {service}",
+                remedy="Try again, or ask another agent with -o address=.",
+            ) from error
+        return self._targets(instances, session)
+
+    async def watch(self, query: Query, session: SessionApi) -> AsyncIterator[Sequence[Target]]:
+        """Yield the targets at first and whenever they change, by blocking queries.
+
+        A failed lookup, and an answer without a usable instance, yield nothing: Consul is asked
+        again after a pause. Cancelled or closed, it leaves nothing behind.
+        """
+        service = _checked(query.service)
+        known: Sequence[Target] = ()
+        index, pause = 0, _FIRST_PAUSE_SECONDS
+        while True:
+            try:
+                client = await self._client()
+                newer, instances = await self._instances(client, service, index=index)
+            except ErlconnectError:
+                await asyncio.sleep(pause)
+                index, pause = 0, min(2 * pause, _LONGEST_PAUSE_SECONDS)
+                continue
+            # An index that falls is another cluster's, or a restarted one's: begin anew.
+            index, pause = (newer if newer >= index else 0), _FIRST_PAUSE_SECONDS
+            found = self._targets(instances, session) if instances else known
+            if found != known:
+                known = found
+                yield found
+
+    async def services(self, session: SessionApi) -> Sequence[str]:
+        """Give the services that the token may see, without the sidecars among them."""
+        del session  # nothing to warn of
+        names = await (await self._client()).services()
+        return sorted(
+            name
+            for name in names
+            if not (name.endswith(SIDECAR) and name.removesuffix(SIDECAR) in names)
+        )
+
+    async def _client(self) -> ConsulClient:
+        return ConsulClient(await asyncio.to_thread(access_of, self._settings))
+
+    async def _instances(
+        self, client: ConsulClient, service: str, *, index: int = 0
+    ) -> tuple[int, list[Instance]]:
+        settings = self._settings
+        newer, found = await client.instances(
+            service,
+            tag=settings.tag,
+            near=settings.near,
+            filter_expression=settings.filter,
+            index=index,
+            wait=_WATCH_WAIT_SECONDS,
+        )
+        nodes = [instance for instance in found if not instance.kind]
+        if not settings.near:
+            nodes.sort(key=lambda instance: (instance.node, instance.id))
+        return newer, nodes
+
+    def _targets(self, instances: Sequence[Instance], session: SessionApi) -> list[Target]:
+        settings = self._settings
+        targets: list[Target] = []
+        left_out: list[str] = []
+        for instance in instances:
+            try:
+                target = target_of(
+                    instance,
+                    basename=settings.basename,
+                    domain=settings.domain,
+                    tag=settings.tag,
+                    cookies=self._cookies(),
+                )
+            except ValueError as error:
+                left_out.append(f"{instance.id} ({error})")
+                continue
+            targets.append(target)
+        if not targets:
+            raise NoNodeFoundError(
+                f"No instance has an address that a node can have: {'; '.join(left_out)}",
+                remedy="Correct the service's Address in its registration.",
+            )
+        if left_out:
+            session.warn(f"Left out: {'; '.join(left_out)}")
+        return targets
+
+    def _cookies(self) -> tuple[Ref, ...]:
+        if not self._settings.cookie_key:
+            return ()
+        access = self._settings.access_settings()
+        return (Ref(name="consul-kv", settings={**access, "key": self._settings.cookie_key}),)
+
+
+def _checked(service: str) -> str:
+    """Give TARGET; ``UsageError`` where it cannot be the name of a service."""
+    if service.strip() and not set(service) & set("/?#@ "):
+        return service
+    raise UsageError(
+        f"TARGET {service!r} is no name of a service",
+        remedy="Give the service's name as `consul catalog services` lists it; a node whose name"
+        " and address you know is -b fixed name@address.",
+    )

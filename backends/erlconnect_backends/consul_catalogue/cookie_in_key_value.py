@@ -1,0 +1,91 @@
+"""Cookie source ``consul-kv``: the value of a key in Consul's key/value store.
+
+Knows what a key's value has to be. Refuses to know how an agent is asked; ``client`` does.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, ClassVar
+
+from pydantic import Field
+
+from erlconnect.api import Cookie, CookieNotFoundError, Offer, cookie_text, hookimpl
+from erlconnect_backends.consul_catalogue.access import AccessSettings, access_of
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from erlconnect.api import CookieSource, Target
+
+
+class KeyValueSettings(AccessSettings):
+    """Settings of ``consul-kv``."""
+
+    argument: ClassVar[str | None] = "key"
+
+    key: str = Field(
+        pattern=r"[^/]", description="The key that holds the cookie, e.g. erlang/cookie."
+    )
+
+
+class KeyValueCookieSource:
+    """Reads one key, always afresh."""
+
+    def __init__(self, settings: KeyValueSettings) -> None:
+        self._settings = settings
+        self._key = settings.key.lstrip("/")
+
+    async def fetch(self, target: Target) -> Cookie:
+        """Give the key's value without newlines at its end; the note says if there were any.
+
+        Raises ``CookieNotFoundError`` where there is no such key or its value is empty,
+        ``RefusedError`` where the token may not read it, ``ConfigurationError`` where the value
+        cannot be a cookie, ``LookupFailedError`` where Consul could not answer. Cancelled, it
+        leaves nothing behind.
+        """
+        del target  # one key for all of them
+        from erlconnect_backends.consul_catalogue.client import (  # noqa: PLC0415 - imports py-consul
+            ConsulClient,
+        )
+
+        client = ConsulClient(await asyncio.to_thread(access_of, self._settings))
+        value = await client.value(self._key)
+        place = f"The key {self._key} of Consul at {client.access.address}"
+        if value is None:
+            raise CookieNotFoundError(
+                f"{place} does not exist",
+                remedy=f"Store the cookie there (`consul kv put {self._key} -`), or correct the"
+                " key or -o cookie.datacenter=.",
+            )
+        stripped = value.rstrip(b"\r\n")
+        if not stripped:
+            raise CookieNotFoundError(
+                f"{place} exists, and its value is empty",
+                remedy=f"Store the cookie there: `consul kv put {self._key} -`.",
+            )
+        note = (
+            "" if stripped == value else f"a newline at the end of the key {self._key} was left out"
+        )
+        return Cookie(
+            cookie_text(stripped, place=place), origin=f"consul key {self._key}", note=note
+        )
+
+
+def _create(settings: KeyValueSettings) -> CookieSource:
+    return KeyValueCookieSource(settings)
+
+
+@hookimpl
+def erlconnect_cookie_sources() -> Sequence[Offer]:
+    """Offer ``consul-kv``."""
+    return [
+        Offer(
+            name="consul-kv",
+            summary="The value of a key in Consul's key/value store",
+            settings=KeyValueSettings,
+            create=_create,
+            needs=("consul",),
+            install="pip install 'erlconnect[consul]'",
+        )
+    ]

@@ -1,0 +1,152 @@
+"""The words for what can go wrong with an agent: what was asked, who was asked, what came back.
+
+Refuses to decide when; ``client`` and ``absence`` do.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import ssl
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Final
+
+from erlconnect.api import (
+    ErlconnectError,
+    LookupFailedError,
+    LookupTimeoutError,
+    RefusedError,
+    UsageError,
+    redact,
+)
+
+if TYPE_CHECKING:
+    from erlconnect_backends.consul_catalogue.access import Access
+    from erlconnect_backends.consul_catalogue.address import AgentAddress
+
+_MAX_SHOWN: Final = 200
+_NOT_PRINTABLE: Final = re.compile(r"[^\x21-\x7e\xa1-\U0010ffff]+")
+_CHECK_ADDRESS: Final = "Check -o address= or CONSUL_HTTP_ADDR"
+# Consul tells these apart by its words alone: most come with the status 500.
+_REMEDIES: Final = (
+    (
+        "no path to datacenter",
+        LookupFailedError,
+        "Correct -o datacenter=; `consul catalog datacenters` lists those that there are.",
+    ),
+    (
+        "leader",
+        LookupFailedError,
+        "Consul's servers have no leader now. Try again, or look at `consul operator raft`.",
+    ),
+    ("boolean expression", UsageError, "Correct -o filter=, e.g. 'Service.Meta.app == shop'."),
+    ("namespace", UsageError, "Leave out -o namespace= and CONSUL_NAMESPACE."),
+    ("https server", LookupFailedError, f"{_CHECK_ADDRESS}: write https:// before it."),
+)
+
+
+class StatusError(Exception):
+    """The agent answered with this HTTP status; ``said`` is its answer."""
+
+    def __init__(self, status: int, said: str) -> None:
+        super().__init__(f"HTTP status {status}")
+        self.status = status
+        self.said = said
+
+    @property
+    def shown(self) -> str:
+        """The status and the beginning of the answer, for people."""
+        return f"{self.status} ({shown(self.said)})" if self.said.strip() else str(self.status)
+
+
+def shown(text: str) -> str:
+    """Give the beginning of what came back on one line, without secrets."""
+    line = redact(_NOT_PRINTABLE.sub(" ", text).strip())
+    return line if len(line) <= _MAX_SHOWN else f"{line[:_MAX_SHOWN]}..."
+
+
+def unreachable(address: AgentAddress, error: OSError) -> LookupFailedError:
+    """Fail because there is no connection to the agent, or it broke."""
+    why = os.strerror(error.errno) if error.errno else (error.strerror or str(error))
+    return LookupFailedError(
+        f"Consul at {address} could not be asked: {why}",
+        remedy=f"Start an agent there (`consul agent`), or name another. {_CHECK_ADDRESS}.",
+    )
+
+
+def silence(address: AgentAddress, seconds: float) -> LookupTimeoutError:
+    """Fail because the agent did not answer in time."""
+    return LookupTimeoutError(
+        f"Consul at {address} did not answer within {seconds:g} s",
+        remedy=f"Check that the agent can be reached (a VPN? a firewall?). {_CHECK_ADDRESS}.",
+    )
+
+
+def tls_refused(address: AgentAddress, error: ssl.SSLError) -> LookupFailedError:
+    """Fail because of certificates, or because one side does not speak TLS."""
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return LookupFailedError(
+            f"Consul at {address} showed a certificate that is not trusted:"
+            f" {error.verify_message.rstrip('.')}",
+            remedy="Name the agent's CA with -o ca-file= or CONSUL_CACERT, and the name that its"
+            " certificate is for with -o tls-server-name= (often server.dc1.consul).",
+        )
+    reason = (error.reason or str(error)).replace("_", " ").lower()
+    if "wrong version" in reason:
+        remedy = f"The port seems to speak plain HTTP. {_CHECK_ADDRESS}: http:// or https://."
+    else:
+        remedy = (
+            "If the agent asks for a certificate, name one with -o client-cert= and -o client-key=."
+        )
+    return LookupFailedError(f"TLS with Consul at {address} failed: {reason}", remedy=remedy)
+
+
+def no_http(address: AgentAddress) -> LookupFailedError:
+    """Fail because what came back is no HTTP answer, or not a whole one."""
+    return LookupFailedError(
+        f"What answered at {address} does not speak HTTP, or stopped in the middle of its answer",
+        remedy=f"{_CHECK_ADDRESS}: it has to be the agent's HTTP port (8500), or its HTTPS port"
+        " with https:// before it.",
+    )
+
+
+def no_consul(address: AgentAddress) -> LookupFailedError:
+    """Fail because what came back is HTTP and not Consul's."""
+    return LookupFailedError(
+        f"What answered at {address} is no Consul agent: the answer is not in Consul's form",
+        remedy=f"{_CHECK_ADDRESS}.",
+    )
+
+
+def too_long(address: AgentAddress) -> LookupFailedError:
+    """Fail because the answer does not end."""
+    return LookupFailedError(
+        f"Consul at {address} gave a longer answer than can be meant for this",
+        remedy=f"{_CHECK_ADDRESS}, and narrow the search with -o filter= or -o tag=.",
+    )
+
+
+def answered(access: Access, what: str, error: StatusError, *, right: str) -> ErlconnectError:
+    """Give the error for an answer that is not the one that was asked for.
+
+    ``what`` was asked for, ``right`` is the ACL rule that it needs.
+    """
+    message = f"Asked for {what}: Consul at {access.address} answered {error.shown}"
+    said = error.said.lower()
+    if error.status == HTTPStatus.FORBIDDEN:
+        return RefusedError(message, remedy=_rights(access, right, said))
+    for words, kind, remedy in _REMEDIES:
+        if words in said:
+            return kind(message, remedy=remedy)
+    return LookupFailedError(message, remedy="Look into the agent's log: `consul monitor`.")
+
+
+def _rights(access: Access, right: str, said: str) -> str:
+    if "acl not found" in said and access.token:
+        return (
+            "This Consul does not know the token: it was deleted, has expired, or is another"
+            " cluster's. Check -o token-file=, CONSUL_HTTP_TOKEN_FILE and CONSUL_HTTP_TOKEN."
+        )
+    if access.token:
+        return f"The token lacks a right. It needs a policy with: {right}"
+    return f"Nothing gave a token. Name one with -o token-file=; it needs a policy with: {right}"
