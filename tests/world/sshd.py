@@ -1,4 +1,8 @@
-"""A real sshd on an own port of 127.0.0.1, with keys made for one test."""
+"""A real sshd on an own port of 127.0.0.1, with keys made for one test.
+
+As root it wants a user and a folder of the system's own; it gets both in a mount namespace, so that
+the package need not be installed and the machine stays as it is.
+"""
 
 from __future__ import annotations
 
@@ -16,6 +20,10 @@ from world.processes import Process
 if TYPE_CHECKING:
     from types import TracebackType
 
+_PRIVILEGE_SEPARATION = "sshd:x:65534:65534::/run/sshd:/usr/sbin/nologin\n"
+_OWN_SYSTEM = (
+    'mount -t tmpfs none /run && mkdir /run/sshd && mount --bind "$0" /etc/passwd && exec "$@"'
+)
 _SERVER = """\
 Port {port}
 ListenAddress 127.0.0.1
@@ -41,11 +49,9 @@ class SshServer:
             subprocess.run(
                 ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", folder / name], check=True
             )
-        if os.geteuid() == 0:
-            Path("/run/sshd").mkdir(mode=0o755, exist_ok=True)
         configuration = folder / "sshd_config"
         configuration.write_text(_SERVER.format(port=self.port, folder=folder))
-        self._process = Process([program, "-D", "-e", "-f", configuration])
+        self._process = Process([*self._own_system(), program, "-D", "-e", "-f", configuration])
         self._process.wait_for_line("Server listening", 20)
 
     def command(self, *more: str) -> list[str]:
@@ -66,3 +72,10 @@ class SshServer:
         trace: TracebackType | None,
     ) -> None:
         self._process.terminate()
+
+    def _own_system(self) -> list[str]:
+        if os.geteuid() != 0:
+            return []
+        users = self._folder / "passwd"
+        users.write_text(f"{Path('/etc/passwd').read_text()}{_PRIVILEGE_SEPARATION}")
+        return ["unshare", "--mount", "sh", "-c", _OWN_SYSTEM, str(users)]
