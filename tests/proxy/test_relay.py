@@ -155,3 +155,9 @@ def test_a_length_that_lies_costs_no_memory() -> None:
 def resident() -> int:
     pages = int(Path("/proc/self/statm").read_text().split()[1])
     return pages * 4096
+
+
+def test_a_sink_that_is_gone_is_named_as_the_one_that_went(direction: Direction) -> None:
+    direction.far.close()
+    direction.near.sendall(message(binary(10)))
+    assert direction.reasons.get(timeout=SECONDS) == "remote node: Broken pipe"

@@ -54,7 +54,7 @@ class Pump(threading.Thread):
         except RemoteProtocolError as error:
             reason = f"protocol error of the {self._from} node: {error}"
         except OSError as error:
-            reason = f"{self._from} node: {error.strerror or error}"
+            reason = _broken(self._from, error)
         except MemoryError:
             reason = f"{self._from} node: no memory for a frame"
         self._on_end(reason)
@@ -67,13 +67,22 @@ class Pump(threading.Thread):
             end += received
             start, segments = self.rewriter.process(buffer, start, end)
             if segments:
-                self._sink.sendall(segments[0] if len(segments) == 1 else b"".join(segments))
+                data = segments[0] if len(segments) == 1 else b"".join(segments)
+                try:
+                    self._sink.sendall(data)
+                except OSError as error:
+                    return _broken("local" if self._from == "remote" else "remote", error)
+                del data
             if start == end < len(buffer) <= _USUAL:
                 start = end = 0
             else:
                 del segments
                 buffer, start, end = _make_room(buffer, start, end)
         return f"the {self._from} node closed the connection"
+
+
+def _broken(peer: str, error: OSError) -> str:
+    return f"{peer} node: {error.strerror or error}"
 
 
 def _make_room(buffer: bytearray, start: int, end: int) -> tuple[bytearray, int, int]:

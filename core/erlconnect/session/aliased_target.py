@@ -126,6 +126,8 @@ class AliasedTarget:
         if event.node != str(approached.target.node):
             target = replace(approached.target, node=NodeName.parse(event.node))
             self._adopt(replace(approached, target=target))
+        # It may have come back where it was; its next loss is news again.
+        self._lost = False
         self._report(event)
 
     def link_down(self, event: LinkEvent) -> None:
