@@ -83,11 +83,7 @@ private_knot() {
     fi
     command -v apt-get >/dev/null || stop "knotd is not on PATH; install Knot DNS"
     say "unpacking Knot DNS into .world/knot"
-    rm -rf "$tree"
-    mkdir -p "$tree/packages/partial"
-    download_knot "$tree/packages" || { package_lists && download_knot "$tree/packages"; } ||
-        stop "apt-get could not download Knot DNS; its messages are above"
-    find "$tree/packages" -name '*.deb' -exec dpkg -x {} "$tree" \;
+    unpack knot "$tree" || stop "apt-get could not download Knot DNS; its messages are above"
     libraries=$(dirname "$(find "$tree/usr/lib" -name 'libknot.so.*' -print -quit)")
     cat >"$program" <<TEXT
 #!/bin/sh
@@ -97,11 +93,37 @@ TEXT
     "$program" --version >/dev/null || stop "the unpacked $program does not start"
 }
 
-# With it come those of its libraries that are not installed.
-download_knot() {
+# Unpack a Debian package into a folder, and with it what it depends on and is not installed.
+unpack() {
+    rm -rf "$2"
+    mkdir -p "$2/packages/partial"
+    download "$1" "$2/packages" || { package_lists && download "$1" "$2/packages"; } || return
+    find "$2/packages" -name '*.deb' -exec dpkg -x {} "$2" \;
+}
+
+download() {
     apt-get install --quiet=2 --yes --no-install-recommends --download-only \
-        -o Debug::NoLocking=true -o APT::Sandbox::User=root -o Dir::Cache::archives="$1" \
-        knot </dev/null
+        -o Debug::NoLocking=true -o APT::Sandbox::User=root -o Dir::Cache::archives="$2" \
+        "$1" </dev/null
+}
+
+# Put an sshd on PATH without installing it: as a package it would serve port 22 of this machine.
+private_sshd() {
+    local tree=$PWD/.world/sshd program=$PWD/.world/bin/sshd
+    [ -x /usr/sbin/sshd ] || [ -x "$program" ] && return
+    if ! command -v apt-get >/dev/null; then
+        say "sshd is not installed; tests that need it will be skipped"
+        return
+    fi
+    say "unpacking OpenSSH's server into .world/sshd"
+    mkdir -p .world/bin
+    unpack openssh-server "$tree" || stop "apt-get could not download sshd; its messages are above"
+    cat >"$program" <<TEXT
+#!/bin/sh
+export LD_LIBRARY_PATH=$(find "$tree" -name '*.so.*' -printf '%h\n' | sort -u | paste -sd :)
+exec $tree/usr/sbin/sshd "\$@"
+TEXT
+    chmod +x "$program"
 }
 
 # Put Consul on PATH. Debian 11 was the last with a package of it; its program needs only libc.
