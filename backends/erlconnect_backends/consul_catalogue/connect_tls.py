@@ -13,6 +13,8 @@ import tempfile
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, cast
 
+from erlconnect_backends.consul_catalogue.connect_sockets import readable_within
+
 if TYPE_CHECKING:
     import socket
     from collections.abc import Iterable
@@ -73,7 +75,7 @@ async def handshake(wire: socket.socket, context: ssl.SSLContext, *, identity: s
     if identity.casefold() not in (one.casefold() for one in found):
         raise WrongIdentityError(found)
     await _send_pending(wire, tls)
-    if await _readable_within(wire, _VERDICT_SECONDS):
+    if await readable_within(wire, _VERDICT_SECONDS):
         await _receive(wire, tls)
         tls.early = _first_piece(tls)
     return tls
@@ -107,20 +109,6 @@ async def _receive(wire: socket.socket, tls: Tls) -> None:
     if not data:
         raise ConnectionResetError(_CLOSED_AT_ONCE)
     tls.incoming.write(data)
-
-
-async def _readable_within(wire: socket.socket, seconds: float) -> bool:
-    """Say whether bytes or an end came; a ``recv`` that is cancelled could lose what came."""
-    loop = asyncio.get_running_loop()
-    readable = asyncio.Event()
-    loop.add_reader(wire, readable.set)
-    try:
-        async with asyncio.timeout(seconds):
-            return await readable.wait()
-    except TimeoutError:
-        return False
-    finally:
-        loop.remove_reader(wire)
 
 
 def _identities(tls: ssl.SSLObject) -> tuple[str, ...]:

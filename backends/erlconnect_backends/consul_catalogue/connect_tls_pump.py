@@ -31,12 +31,13 @@ class TlsPump(threading.Thread):
     It ends when both directions have, or when the caller has closed ``stream``, and owns ``wire``.
     A closed half of either side closes that half of the other. At most three quarters of a
     megabyte wait in it. ``failure`` says afterwards what ended the other side, if it was no
-    orderly end.
+    orderly end, and ``heard`` whether it ever said anything.
     """
 
     def __init__(self, wire: socket.socket, tls: Tls, *, name: str) -> None:
         super().__init__(name=f"erlconnect {name}", daemon=True)
         self.failure: Exception | None = None
+        self.heard = False
         self.ended = threading.Event()
         self._wire = wire
         self._tls = tls
@@ -146,6 +147,7 @@ class TlsPump(threading.Thread):
         except ssl.SSLError as error:
             self._end_inward(error)
         self._inward = self._decrypted[:filled]
+        self.heard = self.heard or filled > 0
 
     def _read_record(self, room: memoryview) -> int:
         return cast("int", self._tls.object.read(len(room), room))

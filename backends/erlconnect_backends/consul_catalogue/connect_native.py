@@ -1,0 +1,162 @@
+"""The native way: TLS straight to the sidecar of the target, with a leaf from the agent.
+
+Certificates and sidecars are asked for anew for every dial, because the agent renews them; while
+it is away, the last ones serve. Refuses to know how bytes are pumped.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from typing import TYPE_CHECKING, Final
+
+from erlconnect.api import LookupFailedError
+from erlconnect_backends.consul_catalogue import connect_failures as failures
+from erlconnect_backends.consul_catalogue.connect_sockets import connected
+from erlconnect_backends.consul_catalogue.connect_tls import (
+    Tls,
+    WrongIdentityError,
+    client_context,
+    handshake,
+)
+from erlconnect_backends.consul_catalogue.connect_tls_pump import TlsPump
+
+if TYPE_CHECKING:
+    import socket
+
+    from erlconnect_backends.consul_catalogue.connect_agent import (
+        Credentials,
+        MeshAgent,
+        Sidecar,
+    )
+
+_DIAL_SECONDS: Final = 3.0
+_AGENT_SECONDS: Final = 1.0
+
+
+class NativeWay:
+    """Dials the sidecar of one target. Streams outlive it: each ends when its caller closes it."""
+
+    name = "native"
+
+    def __init__(self, agent: MeshAgent, *, source: str, destination: str, address: str) -> None:
+        """``address`` is the target's, by which its sidecar is known among several."""
+        self._agent = agent
+        self._source = source
+        self._destination = destination
+        self._address = address
+        self._known: tuple[Credentials, list[Sidecar]] | None = None
+        self._pumps: list[TlsPump] = []
+
+    async def prepare(self) -> None:
+        """Ask the agent for all that a dial needs. Raises what it raises, and if nothing fits."""
+        self._known = await self._asked()
+
+    async def dial(self, port: int) -> socket.socket:
+        """Give our end of a stream to the service's port, which its sidecar has agreed to.
+
+        Raises ``RefusedError`` where an intention denies it or another service answers,
+        ``UnreachableError`` and ``TimedOutError``. Cancelled, it leaves nothing behind.
+        """
+        credentials, sidecars = await self._present()
+        sidecar = self._sidecar(sidecars, port)
+        where = _where(self._destination, sidecar)
+        try:
+            async with asyncio.timeout(_DIAL_SECONDS):
+                pump = await self._pump(credentials, sidecar, where)
+        except TimeoutError as error:
+            raise failures.silent(where, _DIAL_SECONDS) from error
+        self._pumps = [one for one in self._pumps if one.stream.fileno() >= 0] + [pump]
+        pump.start()
+        return pump.stream
+
+    async def why_ended(self, stream: socket.socket) -> str:
+        """Say what ended ``stream``; empty where it was an orderly end after some bytes."""
+        pump = next((one for one in self._pumps if one.stream is stream), None)
+        if pump is None or not await asyncio.to_thread(pump.ended.wait, _AGENT_SECONDS / 2):
+            return ""
+        if not pump.heard and await self._agent.denies(self._source, self._destination):
+            return failures.words_of_denial(self._source, self._destination)
+        if pump.failure:
+            return f"the sidecar of {self._destination}: {failures.words_of(pump.failure)}"
+        if pump.heard:
+            return ""
+        return (
+            f"the sidecar of {self._destination} took the connection and closed it:"
+            " its service does not listen behind it"
+        )
+
+    async def _asked(self) -> tuple[Credentials, list[Sidecar]]:
+        credentials = await self._agent.credentials(self._source)
+        sidecars = await self._agent.doors(self._destination)
+        if not sidecars:
+            raise failures.no_sidecar(self._destination, 0, [])
+        return credentials, sidecars
+
+    async def _present(self) -> tuple[Credentials, list[Sidecar]]:
+        try:
+            async with asyncio.timeout(_AGENT_SECONDS if self._known else None):
+                self._known = await self._asked()
+        except (TimeoutError, LookupFailedError):
+            if self._known is None:
+                raise
+        return self._known
+
+    def _sidecar(self, sidecars: list[Sidecar], port: int) -> Sidecar:
+        """Give the sidecar of the target's own instance."""
+        fitting = [one for one in sidecars if one.service_port in (0, port)]
+        if not fitting:
+            others = sorted({one.service_port for one in sidecars})
+            raise failures.no_sidecar(self._destination, port, others)
+        return max(fitting, key=lambda one: self._address in (one.address, one.node_address))
+
+    async def _pump(self, credentials: Credentials, sidecar: Sidecar, where: str) -> TlsPump:
+        try:
+            wire = await connected(sidecar.address, sidecar.port)
+        except OSError as error:
+            raise failures.unreachable(where, error, remedy=_FAR_AWAY) from error
+        try:
+            tls = await self._handshake(wire, credentials, sidecar, where)
+            return TlsPump(wire, tls, name=f"to {where}")
+        except BaseException:
+            wire.close()
+            raise
+
+    async def _handshake(
+        self, wire: socket.socket, credentials: Credentials, sidecar: Sidecar, where: str
+    ) -> Tls:
+        identity = (
+            f"spiffe://{credentials.trust_domain}/ns/{sidecar.namespace}"
+            f"/dc/{sidecar.datacenter}/svc/{self._destination}"
+        )
+        try:
+            context = client_context(
+                certificate=credentials.certificate,
+                private_key=credentials.private_key,
+                roots=credentials.roots,
+            )
+            return await handshake(wire, context, identity=identity)
+        except WrongIdentityError as error:
+            raise failures.wrong_identity(where, identity, error) from error
+        except ssl.SSLCertVerificationError as error:
+            raise failures.untrusted(where, error) from error
+        except OSError as error:
+            if await self._agent.denies(self._source, self._destination):
+                raise failures.denied(self._source, self._destination) from error
+            why = failures.words_of(error)
+            if "alert" in why:
+                raise failures.refused_certificate(
+                    where, self._source, self._destination, why
+                ) from error
+            raise failures.no_tls(where, error) from error
+
+
+_FAR_AWAY: Final = (
+    "Check that the sidecar runs and that this machine has a way to it (a VPN?), or go through a"
+    " proxy that has one, with -o transport.upstream=HOST:PORT."
+)
+
+
+def _where(destination: str, sidecar: Sidecar) -> str:
+    host = f"[{sidecar.address}]" if ":" in sidecar.address else sidecar.address
+    return f"The sidecar of {destination} at {host}:{sidecar.port}"
