@@ -143,28 +143,34 @@ def test_every_cause_has_advice() -> None:
     assert sorted(advice) == sorted(f"`{cause}`" for cause in causes())
 
 
-def test_every_setting_is_described_in_its_own_words() -> None:
-    text = page("reference/settings.md")
-    expected = {f"{kind.capitalize()} `{offer.name}`": offer for kind, offer in built_in_offers()}
-    assert sorted(headings(text)) == sorted(["The session's own", *expected])
-    for heading, offer in expected.items():
-        fields = setting_fields(offer.settings)
-        assert rows(section(text, heading)) == [
-            [
-                f"`{key}`",
-                f"`{variable_name(offer.name, key)}`",
-                "has to be given" if field.is_required() else shown(field.get_default()),
-                field.description,
-            ]
-            for key, field in fields.items()
-        ], heading
-        assert fields or "It has no settings." in section(text, heading)
+def setting_rows(offer: Offer) -> list[list[str]]:
+    return [
+        [
+            f"`{key}`",
+            f"`{variable_name(offer.name, key)}`",
+            "has to be given" if field.is_required() else shown(field.get_default()),
+            field.description or "",
+        ]
+        for key, field in setting_fields(offer.settings).items()
+    ]
 
 
 def shown(default: object) -> str:
     if default is None or default == "":
         return ""
     return f"`{str(default).lower() if isinstance(default, bool) else default}`"
+
+
+def test_every_setting_is_described_in_its_own_words() -> None:
+    text = page("reference/settings.md")
+    expected = {f"{kind.capitalize()} `{offer.name}`": offer for kind, offer in built_in_offers()}
+    assert sorted(headings(text)) == sorted(["The session's own", *expected])
+    for heading, offer in expected.items():
+        table = setting_rows(offer)
+        wanted = "\n".join(f"| {' | '.join(row)} |" for row in table) or "It has no settings."
+        found = rows(section(text, heading))
+        assert found == table, f"the rows below '## {heading}' have to be:\n{wanted}"
+        assert table or wanted in section(text, heading)
 
 
 def test_every_setting_of_the_session_is_described() -> None:
