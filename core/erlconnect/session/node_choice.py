@@ -37,7 +37,7 @@ def choose_name(
     ``wanted`` is what ``--node`` says, ``expected`` the name part that the backend expects, both
     may be empty. Raises ``NoNodeFoundError`` or ``SeveralNodesError``.
     """
-    names = [name for name in registered if not _HELPER.match(name)]
+    names = sorted(name for name in registered if not _HELPER.match(name))
     part = (wanted or "").partition("@")[0]
     if part and part in registered:
         return part
