@@ -57,26 +57,28 @@ def register(
     port: int,
     *,
     sidecar_port: int,
-    service_id: str = "",
+    address: str = "127.0.0.1",
     upstreams: Sequence[tuple[str, int]] = (),
 ) -> str:
     """Register ``service`` and its sidecar, which nobody runs yet; give the service's id."""
-    service_id = service_id or f"{service}-1"
+    service_id = f"{service}-{port}"
     sidecar = {
+        "Address": "127.0.0.1",
         "Port": sidecar_port,
         # The check that Consul would add is critical for its first ten seconds.
         "Check": {"AliasService": service_id},
         "Proxy": {
+            "LocalServiceAddress": "127.0.0.1",
             "Upstreams": [
                 {"DestinationName": name, "LocalBindPort": number} for name, number in upstreams
-            ]
+            ],
         },
     }
     agent.register(
         {
             "Name": service,
             "ID": service_id,
-            "Address": "127.0.0.1",
+            "Address": address,
             "Port": port,
             "Connect": {"SidecarService": sidecar},
         }
@@ -90,13 +92,13 @@ def sidecar(
     service: str,
     port: int,
     *,
-    service_id: str = "",
+    address: str = "127.0.0.1",
     upstreams: Sequence[tuple[str, int]] = (),
 ) -> Iterator[Process]:
     """Register ``service`` at ``port`` and run Consul's proxy as its sidecar until the end."""
     own_port = free_port()
     service_id = register(
-        agent, service, port, sidecar_port=own_port, service_id=service_id, upstreams=upstreams
+        agent, service, port, sidecar_port=own_port, address=address, upstreams=upstreams
     )
     with Process(
         [str(PROGRAM), "connect", "proxy", "-sidecar-for", service_id],
