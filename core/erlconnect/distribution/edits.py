@@ -38,9 +38,9 @@ def term_edits(
     """Give the edits of one stretch of terms that ends at ``end``, in order.
 
     The Size of a fun that ends inside the stretch is made exact. The Size of one that goes on
-    beyond it leaves before its end is known, and every OTP only checks that Size bytes are there:
-    where names may become shorter it becomes the number of its bytes in this stretch, a lower
-    bound; where they only grow the sender's number already is one.
+    beyond it leaves before its end is known. OTP 23 checks that so many bytes are there, later
+    ones do not look at it: where names may become shorter it becomes the number of its bytes in
+    this stretch, a lower bound; where they only grow the sender's number already is one.
     """
     names = [edit for at in findings.names if (edit := name_edit(data, at, table))]
     if not findings.funs:
