@@ -116,10 +116,11 @@ class Session:
         """Register the alias; it avoids what is registered here and every other target's name."""
         wanted = self._choices.as_name or approached.target.node.name
         others = discovery.known_names - {str(approached.target.node)}
-        free = wanted if others.isdisjoint(alias_forms(wanted)) else f"{wanted}-local"
-        name = await epmd.register(free, port=port)
+        clash = others.intersection(alias_forms(wanted))
+        name = await epmd.register(f"{wanted}-local" if clash else wanted, port=port)
         if name != wanted:
-            self._warn(f"the name {wanted} is taken; the alias is {alias_forms(name)[0]}")
+            why = f"{min(clash)} is another target" if clash else f"the name {wanted} is taken"
+            self._warn(f"{why}; the alias is {alias_forms(name)[0]}")
         return name
 
     def _ready(
