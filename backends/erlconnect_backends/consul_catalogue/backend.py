@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 _SECONDS: Final = 15.0  # of one discovery, all its questions together
 _WATCH_WAIT_SECONDS: Final = 60
-_FIRST_PAUSE_SECONDS: Final = 0.5
+_PAUSE_SECONDS: Final = 0.2
 _LONGEST_PAUSE_SECONDS: Final = 30.0
 
 
@@ -51,20 +51,20 @@ class ConsulBackend:
         try:
             async with asyncio.timeout(_SECONDS):
                 _, instances = await self._instances(client, service)
-                if not instances:
-                    raise await why_absent(
-                        client,
-                        service,
-                        tag=self._settings.tag,
-                        filter_expression=self._settings.filter,
-                    )
+                if instances:
+                    return self._targets(instances, await client.sidecars(service), session)
+                raise await why_absent(
+                    client,
+                    service,
+                    tag=self._settings.tag,
+                    filter_expression=self._settings.filter,
+                )
         except TimeoutError as error:
             raise LookupTimeoutError(
                 f"Consul at {client.access.address} took longer than {_SECONDS:g} s to answer for"
                 f" {service}",
                 remedy="Try again, or ask another agent with -o address=.",
             ) from error
-        return self._targets(instances, session)
 
     async def watch(self, query: Query, session: SessionApi) -> AsyncIterator[Sequence[Target]]:
         """Yield the targets at first and whenever they change, by blocking queries.
@@ -74,21 +74,24 @@ class ConsulBackend:
         """
         service = _checked(query.service)
         known: Sequence[Target] = ()
-        index, pause = 0, _FIRST_PAUSE_SECONDS
+        index, pause = 0, _PAUSE_SECONDS
         while True:
             try:
                 client = await self._client()
                 newer, instances = await self._instances(client, service, index=index)
+                sidecars = await client.sidecars(service) if instances else []
+                found = self._targets(instances, sidecars, session) if instances else known
             except ErlconnectError:
                 await asyncio.sleep(pause)
                 index, pause = 0, min(2 * pause, _LONGEST_PAUSE_SECONDS)
                 continue
             # An index that falls is another cluster's, or a restarted one's: begin anew.
-            index, pause = (newer if newer >= index else 0), _FIRST_PAUSE_SECONDS
-            found = self._targets(instances, session) if instances else known
+            index, pause = (newer if newer >= index else 0), _PAUSE_SECONDS
             if found != known:
                 known = found
                 yield found
+            # Checks that change all the time, or something that is no Consul, must not be a storm.
+            await asyncio.sleep(_PAUSE_SECONDS)
 
     async def services(self, session: SessionApi) -> Sequence[str]:
         """Give the services that the token may see, without the sidecars among them."""
@@ -120,7 +123,9 @@ class ConsulBackend:
             nodes.sort(key=lambda instance: (instance.node, instance.id))
         return newer, nodes
 
-    def _targets(self, instances: Sequence[Instance], session: SessionApi) -> list[Target]:
+    def _targets(
+        self, instances: Sequence[Instance], sidecars: Sequence[Instance], session: SessionApi
+    ) -> list[Target]:
         settings = self._settings
         targets: list[Target] = []
         left_out: list[str] = []
@@ -132,6 +137,7 @@ class ConsulBackend:
                     domain=settings.domain,
                     tag=settings.tag,
                     cookies=self._cookies(),
+                    transports=self._transports(instance.service) if sidecars else (),
                 )
             except ValueError as error:
                 left_out.append(f"{instance.id} ({error})")
@@ -147,10 +153,14 @@ class ConsulBackend:
         return targets
 
     def _cookies(self) -> tuple[Ref, ...]:
-        if not self._settings.cookie_key:
-            return ()
-        access = self._settings.access_settings()
-        return (Ref(name="consul-kv", settings={**access, "key": self._settings.cookie_key}),)
+        key = self._settings.cookie_key
+        return (self._ref("consul-kv", key=key),) if key else ()
+
+    def _transports(self, service: str) -> tuple[Ref, ...]:
+        return (Ref(name="direct"), self._ref("consul-connect", destination=service))
+
+    def _ref(self, offer: str, **settings: str) -> Ref:
+        return Ref(name=offer, settings={**self._settings.access_settings(), **settings})
 
 
 def _checked(service: str) -> str:

@@ -56,7 +56,9 @@ class Instance:
 
 
 def instances_of(entries: Sequence[Mapping[str, Any]]) -> list[Instance]:
-    """Read the entries of a health answer; ``KeyError`` and its kin where they are none."""
+    """Read the entries of a health answer; ``TypeError`` and its kin where they are none."""
+    if not isinstance(entries, list):
+        raise TypeError("not a list")
     return [_instance(entry["Node"], entry["Service"], entry["Checks"]) for entry in entries]
 
 

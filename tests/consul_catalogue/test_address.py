@@ -1,0 +1,52 @@
+"""What a text means as the address of an agent."""
+
+from __future__ import annotations
+
+import pytest
+
+from erlconnect_backends.consul_catalogue.address import agent_address
+
+
+@pytest.mark.parametrize(
+    ("text", "meaning"),
+    [
+        ("127.0.0.1:8500", "http://127.0.0.1:8500"),
+        ("consul.example", "http://consul.example:8500"),
+        ("http://consul.example", "http://consul.example:80"),
+        ("https://consul.example/", "https://consul.example:443"),
+        ("https://consul.example:8501", "https://consul.example:8501"),
+        ("tcp://10.0.0.1:8500", "http://10.0.0.1:8500"),
+        ("[::1]:8500", "http://[::1]:8500"),
+        ("https://[fd00::1]", "https://[fd00::1]:443"),
+        ("unix:///run/consul.sock", "unix:///run/consul.sock"),
+    ],
+)
+def test_it_means_what_the_consul_program_takes_it_for(text: str, meaning: str) -> None:
+    assert str(agent_address(text)) == meaning
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "unix://",
+        "ftp://a:1",
+        "http://",
+        "a:0",
+        "a:65536",
+        "a:b",
+        "http://user@a",
+        "http://a:1/consul",
+        "::1",
+        "a b:1",
+    ],
+)
+def test_anything_else_is_refused_with_a_reason(text: str) -> None:
+    with pytest.raises(ValueError, match=r"has to be|no port"):
+        agent_address(text)
+
+
+def test_tls_is_for_texts_that_do_not_say_http() -> None:
+    assert str(agent_address("a:8501", tls=True)) == "https://a:8501"
+    assert str(agent_address("http://a:8500", tls=True)) == "http://a:8500"
+    assert agent_address("unix:///a", tls=True).scheme == "unix"

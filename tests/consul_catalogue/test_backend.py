@@ -1,0 +1,129 @@
+"""Which instances are targets, asked of a real agent."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from consul_catalogue.catalogues import backend, found
+
+from erlconnect.api import NodeName, NoNodeFoundError, Query, Ref, UsageError
+from erlconnect.testing import StandaloneSession, check_backend
+
+if TYPE_CHECKING:
+    from world.consul import ConsulAgent
+
+
+async def test_the_backend_keeps_the_contract(agent: ConsulAgent) -> None:
+    await check_backend(
+        backend(address=agent.address), Query(service="shop"), missing=Query(service="nobody")
+    )
+
+
+async def test_passing_instances_are_targets_in_the_order_of_their_ids(agent: ConsulAgent) -> None:
+    one, two = await found("shop", address=agent.address)
+    assert (one.node, one.address, one.dist_port) == (
+        NodeName(name="", host="10.3.0.1"),
+        "10.3.0.1",
+        25001,
+    )
+    assert (two.address, two.dist_port) == ("10.3.0.2", 25002)
+    assert one.cookies == one.transports == ()
+    assert one.facts == {
+        "id": "shop-1",
+        "service": "shop",
+        "tag": "blue",
+        "tags": "blue, v2",
+        "hostname": "node1",
+        "datacenter": "dc1",
+        "domain": "consul",
+        "meta.zone": "a",
+    }
+
+
+async def test_a_tag_chooses_instances_and_is_the_field_of_templates(agent: ConsulAgent) -> None:
+    (blue,) = await found("shop", address=agent.address, tag="blue")
+    both = await found("shop", address=agent.address, tag="v2")
+    assert (blue.facts["id"], blue.facts["tag"]) == ("shop-1", "blue")
+    assert [target.facts["tag"] for target in both] == ["v2", "v2"]
+
+
+async def test_a_filter_of_consuls_chooses_instances(agent: ConsulAgent) -> None:
+    (only,) = await found("shop", address=agent.address, filter="Service.Meta.zone == a")
+    assert only.facts["id"] == "shop-1"
+
+
+async def test_near_keeps_consuls_order(agent: ConsulAgent) -> None:
+    targets = await found("shop", address=agent.address, near="_agent")
+    assert {target.facts["id"] for target in targets} == {"shop-1", "shop-2"}
+
+
+async def test_basename_and_domain_are_settings(agent: ConsulAgent) -> None:
+    (target,) = await found("by-epmd", address=agent.address, basename="app", domain="dc1.local")
+    assert str(target.node) == "app@127.0.0.1"
+    assert target.facts["domain"] == "dc1.local"
+    assert "tag" not in target.facts
+
+
+@pytest.mark.parametrize(
+    ("service", "address", "dist_port"),
+    [
+        ("by-epmd", "127.0.0.1", None),
+        ("portless", "portless.example", None),
+        ("six", "fd00::6", 25006),
+    ],
+)
+async def test_port_and_address_are_what_they_can_be(
+    agent: ConsulAgent, service: str, address: str, dist_port: int | None
+) -> None:
+    """The node's address where the service has none; no distribution port for epmd's and 0."""
+    (target,) = await found(service, address=agent.address)
+    assert (target.address, target.dist_port, target.epmd_port) == (address, dist_port, 4369)
+
+
+async def test_a_service_in_the_mesh_is_reached_in_the_open_first(agent: ConsulAgent) -> None:
+    (target,) = await found("meshed", address=agent.address, tag="v2")
+    assert target.dist_port == 25020
+    assert target.transports == (
+        Ref(name="direct"),
+        Ref(
+            name="consul-connect",
+            settings={"address": agent.address, "destination": "meshed"},
+        ),
+    )
+
+
+async def test_the_cookie_is_looked_for_where_the_service_was_found(agent: ConsulAgent) -> None:
+    options = {"address": agent.address, "datacenter": "dc1", "cookie_key": "erlang/cookie"}
+    one, two = await found("shop", **options)
+    settings = {"address": agent.address, "datacenter": "dc1", "key": "erlang/cookie"}
+    assert one.cookies == two.cookies == (Ref(name="consul-kv", settings=settings),)
+
+
+async def test_an_address_that_no_node_can_have_is_said(agent: ConsulAgent) -> None:
+    with pytest.raises(NoNodeFoundError, match=r"nowhere \('unknown@no host'"):
+        await found("nowhere", address=agent.address)
+
+
+async def test_such_an_instance_among_others_is_a_warning(agent: ConsulAgent) -> None:
+    service = {"Name": "mixed", "Port": 25040}
+    agent.register({**service, "ID": "mixed-1", "Address": "no host"})
+    agent.register({**service, "ID": "mixed-2", "Address": "10.3.0.40"})
+    session = StandaloneSession()
+    targets = await backend(address=agent.address).discover(Query(service="mixed"), session)
+    assert [target.address for target in targets] == ["10.3.0.40"]
+    (warning,) = session.warnings
+    assert warning.startswith("Left out: mixed-1 (")
+
+
+@pytest.mark.parametrize("service", ["", " ", "shop@10.0.0.1", "a/b", "a?dc=x", "../kv/secret"])
+async def test_a_target_that_names_no_service_is_refused(service: str) -> None:
+    with pytest.raises(UsageError, match="no name of a service"):
+        await found(service, address="127.0.0.1:1")
+
+
+async def test_services_are_listed_without_their_sidecars(agent: ConsulAgent) -> None:
+    names = await backend(address=agent.address).services(StandaloneSession())
+    assert {"consul", "meshed", "shop"} <= set(names)
+    assert "meshed-sidecar-proxy" not in names
+    assert names == sorted(names)
