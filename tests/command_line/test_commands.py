@@ -106,6 +106,21 @@ def test_a_bad_local_epmd_port(port: str, tmp_path: Path) -> None:
     assert "ERL_EPMD_PORT" in shown.stderr
 
 
+@pytest.mark.parametrize("option", ["--as", "--caller-name"])
+@pytest.mark.parametrize("name", ["", "a b", "shop@a@b", "é", "x" * 250])
+def test_a_name_that_no_node_can_have(option: str, name: str, tmp_path: Path) -> None:
+    shown = erlconnect("-b", "fixed", "a@127.0.0.1", option, name, home=tmp_path)
+    assert shown.returncode == 2
+    assert f"{option}: " in shown.stderr
+    assert f"`{option} " in shown.stderr
+
+
+def test_the_alias_is_the_part_before_the_at_alone(tmp_path: Path) -> None:
+    shown = erlconnect("-b", "fixed", "a@127.0.0.1", "--as", "b@127.0.0.1", home=tmp_path)
+    assert shown.returncode == 2
+    assert "before the '@' alone" in shown.stderr
+
+
 def test_nothing_listens_there(tmp_path: Path) -> None:
     shown = erlconnect("-b", "fixed", "a@127.0.0.1", "-o", "dist-port=1", home=tmp_path)
     assert shown.returncode == 69

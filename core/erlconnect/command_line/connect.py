@@ -33,7 +33,8 @@ def connect(
     quiet: options.Quiet = False,
 ) -> None:
     """Read the choices and serve the session they mean."""
-    from erlconnect.command_line.serving import serve  # noqa: PLC0415 - --help is quick
+    from erlconnect.command_line import names  # noqa: PLC0415 - --help is quick
+    from erlconnect.command_line.serving import serve  # noqa: PLC0415
     from erlconnect.configuration.options import parse_options  # noqa: PLC0415
     from erlconnect.session.choices import Choices  # noqa: PLC0415
 
@@ -48,10 +49,10 @@ def connect(
         node=node,
         cookie_from=cookie_from,
         transport="command" if via else transport,
-        caller_name=caller_name,
+        caller_name=names.caller_name(caller_name),
         visible=visible,
         no_input=no_input,
-        as_name=as_name,
+        as_name=names.alias_name(as_name),
         local_cookie_file=local_cookie_file,
     )
     raise typer.Exit(serve(choices, config, as_json=json, quiet=quiet, verbose=verbose))

@@ -119,7 +119,7 @@ class Session:
         clash = others.intersection(alias_forms(wanted))
         name = await epmd.register(f"{wanted}-local" if clash else wanted, port=port)
         if name != wanted:
-            why = f"{min(clash)} is another target" if clash else f"the name {wanted} is taken"
+            why = f"{min(clash)} is another target" if clash else _why_another(wanted)
             self._warn(f"{why}; the alias is {alias_forms(name)[0]}")
         return name
 
@@ -142,6 +142,12 @@ class Session:
         self._reporter.report(event)
         if isinstance(event, LinkEvent):
             self._catalogue.link_event(event)
+
+
+def _why_another(wanted: str) -> str:
+    if "--" in wanted:
+        return f"Livebook takes {wanted} for a part of {wanted.partition('--')[0]}"
+    return f"the name {wanted} is taken"
 
 
 def _entry(name: str, approached: Approached, local_port: int) -> AliasEntry:
