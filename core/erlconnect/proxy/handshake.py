@@ -19,6 +19,7 @@ from erlconnect.proxy.frame_stream import PeerClosedError
 from erlconnect.proxy.refusals import (
     another_node,
     local_cookie_wrong,
+    old_handshake_refused,
     passed_cookie_rejected,
     remote_cookie_rejected,
     status_refused,
@@ -117,7 +118,12 @@ class TwoHandshakes:
         )
 
     async def _relay_status(self, remote: FrameStream, caller_name: str, where: str) -> Status:
-        status = await remote.recv("status", self._initiator.recv_status)
+        try:
+            status = await remote.recv("status", self._initiator.recv_status)
+        except PeerClosedError as error:
+            if self.name.old:
+                raise old_handshake_refused(where, self.name.name) from error
+            raise
         await self._local.send("status", self._acceptor.send_status(status))
         refused = status.kind in (StatusKind.NOK, StatusKind.NOT_ALLOWED)
         if status.kind is StatusKind.ALIVE:

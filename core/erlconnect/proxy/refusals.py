@@ -91,6 +91,16 @@ def status_refused(kind: StatusKind, caller_name: str, where: str) -> RefusedErr
     )
 
 
+def old_handshake_refused(where: str, local_node: str) -> NotAllowedError:
+    """Explain that the remote node closed on the ``send_name`` of before OTP 23."""
+    return NotAllowedError(
+        f"{where} does not accept the old handshake with which {local_node} began: it closed the "
+        "connection after send_name",
+        remedy="OTP 23 and 24 speak it where `-erl_epmd_port` tells them the port, and OTP 25 "
+        "refuses it. Start the local node without that flag, so that it asks epmd.",
+    )
+
+
 def another_node(where: str, found: str) -> AnotherNodeError:
     """Explain that a node of another name has taken the address and port of the target."""
     return AnotherNodeError(
