@@ -63,8 +63,10 @@ portable(Fun, Remote, Local) when is_function(Fun) ->
     {function, portable(Items, Remote, Local)};
 portable(Identifier, Remote, Local)
   when is_pid(Identifier); is_reference(Identifier); is_port(Identifier) ->
+    %% Releases differ in the tags, and in how many zeros stand before a port's number.
     <<131, Node/binary>> = term_to_binary(node(Identifier)),
-    [Before, Behind] = binary:split(term_to_binary(Identifier), Node),
-    {Before, portable(node(Identifier), Remote, Local), Behind};
+    [_, Number] = binary:split(term_to_binary(Identifier), Node),
+    Kind = {is_pid(Identifier), is_reference(Identifier)},
+    {Kind, portable(node(Identifier), Remote, Local), binary:decode_unsigned(Number)};
 portable(Other, _, _) ->
     Other.

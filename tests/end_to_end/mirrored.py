@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from world.erlang import ErlangNode
 
 _FOLDER = Path(__file__).parent
-_COMPILE = """
+_COMPILED = """
     Read = fun Read(Text, Line) ->
         case erl_scan:tokens([], Text, Line) of
             {done, {ok, Tokens, Next}, Rest} ->
@@ -27,9 +27,8 @@ _COMPILE = """
             _ -> []
         end
     end,
-    {ok, Module, Code} = compile:forms(Read(%s ++ "\\n", 1), [return_errors]),
-    {module, Module} = code:load_binary(Module, atom_to_list(Module) ++ ".erl", Code),
-    Module.
+    {ok, %s, Code} = compile:forms(Read(%s ++ "\\n", 1), [return_errors]),
+    base64:encode_to_string(Code).
 """
 _SAME = """
     Names = [Alias, node(), other@host],
@@ -40,23 +39,35 @@ _SAME = """
 """
 
 
-def load(node: ErlangNode, *modules: str) -> None:
-    """Compile modules of this folder in ``node``; ``mirror`` is started too."""
-    for module in modules:
-        source = (_FOLDER / f"{module}.erl").read_text()
-        text = source.replace("\\", "\\\\").replace('"', '\\"')
-        assert node.evaluate(_COMPILE % f'"{text}"') == module
-        if module == "mirror":
-            assert node.evaluate("mirror:start().") == "ok"
+def load(module: str, *nodes: ErlangNode) -> None:
+    """Compile a module of this folder in the first node and load it in all: they share its funs."""
+    source = (_FOLDER / f"{module}.erl").read_text()
+    text = source.replace("\\", "\\\\").replace('"', '\\"')
+    code = nodes[0].evaluate(_COMPILED % (module, f'"{text}"'))
+    for node in nodes:
+        loaded = f'code:load_binary({module}, "{module}.erl", base64:decode({code})).'
+        assert node.evaluate(loaded) == f"{{module,{module}}}"
+
+
+def load_mirror(*nodes: ErlangNode) -> None:
+    """Load ``mirror`` and ``material``, compiled in the first node, and start ``mirror``."""
+    load("mirror", *nodes)
+    load("material", *nodes)
+    for node in nodes:
+        assert node.evaluate("mirror:start().") == "ok"
 
 
 @contextmanager
 def mirrored(*options: str, **settings: Any) -> Iterator[Connected]:
     """What ``world.connected.connected`` gives, with ``mirror`` and ``material`` in both nodes."""
     with connected(*options, **settings) as world:
-        for node in (world.remote, world.local):
-            load(node, "mirror", "material")
+        load_mirror(*sorted([world.remote, world.local], key=_release))
         yield world
+
+
+def _release(node: ErlangNode) -> str:
+    """The OTP release: an older one's code runs in newer ones."""
+    return node.evaluate("erlang:system_info(otp_release).")
 
 
 def assert_calls_work(world: Connected) -> None:

@@ -21,8 +21,7 @@ ALIAS = "'app@127.0.0.1'"
 def world() -> Iterator[Connected]:
     """Two connected nodes; no test here ends the link."""
     with mirrored() as connected:
-        for node in (connected.remote, connected.local):
-            load(node, "calls")
+        load("calls", connected.remote, connected.local)
         assert connected.call("net_adm:ping(Alias).") == "pong"
         yield connected
         assert connected.remote.process.output.count("Invalid distribution message") == 0

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from end_to_end.mirrored import assert_calls_work, load, mirrored
+from end_to_end.mirrored import assert_calls_work, load, load_mirror, mirrored
 from world.connected import REMOTE_COOKIE
 from world.waiting import wait_until
 
@@ -46,7 +46,7 @@ def test_a_name_that_is_still_connected_is_taken_over() -> None:
         mirrored("--caller-name", "the-only") as world,
         world.joined_by("next@127.0.0.1") as second,
     ):
-        load(second.local, "mirror", "material")
+        load_mirror(second.local)
         assert world.call("true = monitor_node(Alias, true), net_adm:ping(Alias).") == "pong"
         assert second.call("net_adm:ping(Alias).") == "pong"
         assert world.call("receive {nodedown, Alias} -> down after 5000 -> up end.") == "down"
@@ -57,7 +57,7 @@ def test_a_name_that_is_still_connected_is_taken_over() -> None:
 
 def test_the_remote_node_may_end_the_link() -> None:
     with mirrored() as world:
-        load(world.local, "calls")
+        load("calls", world.local)
         assert world.call("net_adm:ping(Alias).") == "pong"
         assert world.call("calls:monitored_node(Alias).") == "{down,once}"
         assert world.call("net_adm:ping(Alias).") == "pong"

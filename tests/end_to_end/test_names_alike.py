@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
-from end_to_end.mirrored import assert_calls_work, load, mirrored
+from end_to_end.mirrored import assert_calls_work, load_mirror, mirrored
 from world.connected import (
     LOCAL_COOKIE,
     LOCAL_NAME,
@@ -126,7 +126,7 @@ def test_two_machines_with_nodes_of_one_name_reach_a_node_at_the_same_time() -> 
             ErlangNode.start(LOCAL_NAME, epmd_port=epmd_port, cookie=LOCAL_COOKIE)
         )
         other = replace(one, session=session, local=local, ready=ready, local_epmd_port=epmd_port)
-        load(local, "mirror", "material")
+        load_mirror(local)
         for world in (one, other, one):
             assert_calls_work(world)
         assert one.caller != other.caller
