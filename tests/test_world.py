@@ -55,6 +55,14 @@ def test_an_exception_of_a_node_fails_the_test(epmd: RealEpmd) -> None:
         assert node.evaluate("still_here.") == "still_here"
 
 
+def test_a_node_that_did_not_answer_in_time_says_so_ever_after(epmd: RealEpmd) -> None:
+    with ErlangNode.start("w@127.0.0.1", epmd_port=epmd.port, cookie=COOKIE) as node:
+        with pytest.raises(TimeoutError):
+            node.evaluate("timer:sleep(60_000).", timeout=0.1)
+        with pytest.raises(AssertionError, match=r"not been answered yet: timer:sleep"):
+            node.evaluate("ok.")
+
+
 def test_messages_wait_from_one_evaluation_to_the_next(epmd: RealEpmd) -> None:
     with ErlangNode.start("w", epmd_port=epmd.port, cookie=COOKIE, short=True) as node:
         node.evaluate("self() ! hello.")

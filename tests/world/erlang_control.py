@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import socket
 import tempfile
+import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Self
 
@@ -61,6 +62,8 @@ class Control:
         self._listener.bind(str(path))
         self._listener.listen(1)
         self._connection: socket.socket | None = None
+        self._asking = threading.Lock()
+        self._awaited = ""
 
     def __enter__(self) -> Self:
         return self
@@ -84,12 +87,16 @@ class Control:
 
     def ask(self, expressions: str, timeout: float) -> tuple[bool, str]:
         """Whether the evaluation worked, and the printed value or exception."""
-        assert self._connection is not None
-        self._connection.settimeout(timeout)
-        request = expressions.encode()
-        self._connection.sendall(len(request).to_bytes(4, "big") + request)
-        answer = self._read(int.from_bytes(self._read(4), "big")).decode()
-        return answer[0] == "+", answer[1:]
+        with self._asking:
+            assert self._connection is not None
+            assert not self._awaited, f"this has not been answered yet: {self._awaited}"
+            self._awaited = expressions
+            self._connection.settimeout(timeout)
+            request = expressions.encode()
+            self._connection.sendall(len(request).to_bytes(4, "big") + request)
+            answer = self._read(int.from_bytes(self._read(4), "big")).decode()
+            self._awaited = ""
+            return answer[0] == "+", answer[1:]
 
     def close(self) -> None:
         """Close the socket, upon which the node halts, and remove the folder."""

@@ -50,9 +50,9 @@ copy_project() {
 enter='
     set -e
     root=$1; shift
-    mount --bind "$root" "$root"  # its / has to be a mount point, as anywhere
+    mount --bind "$root" "$root"
     mount -t proc proc "$root/proc"
-    mkdir -p "$root/dev/pts"
+    mkdir -p "$root/dev/pts" "$root/outside"
     mount -t devpts devpts "$root/dev/pts" -o newinstance,ptmxmode=0666
     ln -sf pts/ptmx "$root/dev/ptmx"
     while [ "$1" != -- ]; do
@@ -62,8 +62,11 @@ enter='
         shift
     done
     shift
+    cd "$root"
+    pivot_root . outside  # not chroot, in which nobody may make user namespaces
+    umount -l /outside
     code=0
-    chroot "$root" "$@" || code=$?  # not exec: process 1 has to reap orphans, as anywhere
+    "$@" || code=$?  # not exec: process 1 has to reap orphans, as anywhere
     exit "$code"
 '
 
