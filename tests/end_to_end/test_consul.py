@@ -6,6 +6,7 @@ from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
 
 import pytest
+from consul_connect.mesh import sidecar
 from world.connected import LOCAL_COOKIE, LOCAL_NAME, REMOTE_COOKIE, home_with_cookie
 from world.consul import ConsulAgent
 from world.epmd import RealEpmd
@@ -223,3 +224,21 @@ def test_consuls_own_dns_leads_to_the_node_too(agent: ConsulAgent, here: Here) -
         )
         assert here.call(session, "net_adm:ping(Alias).") == "pong"
         assert session.ready()["aliases"][0]["dist_port"] == remote.dist_port
+
+
+def test_a_service_that_only_the_mesh_leads_to_needs_no_further_setting(
+    agent: ConsulAgent, here: Here
+) -> None:
+    """Nobody answers at the address of its registration (RFC 5737), so its sidecar is next."""
+    with (
+        shop_node("shop@192.0.2.10") as remote,
+        sidecar(agent, "shop", remote.dist_port, address="192.0.2.10"),
+    ):
+        session = here.session(
+            *("-b", "consul", "shop", "-o", f"address={agent.address}"),
+            *("--cookie-from", "env:REMOTE"),
+        )
+        assert here.call(session, "net_adm:ping(Alias).") == "pong"
+        assert session.ready()["transport"] == "consul-connect"
+        (alias,) = session.ready()["aliases"]
+    assert alias["node"] == "shop@192.0.2.10"
