@@ -120,7 +120,7 @@ async def test_a_token_that_may_not_see_nodes_is_told_apart(
     error = await failure("shop", **with_token)
     assert type(error) is RefusedError
     assert "it is in the catalogue, but the token may see none of the Consul nodes" in error.message
-    assert error.remedy == f"Give the token a policy with: {NODES}"
+    assert error.remedy == f"To see them, give the token a policy with: {NODES}"
 
 
 async def test_a_token_for_another_service_leaves_both_possible(

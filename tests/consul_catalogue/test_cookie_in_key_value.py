@@ -75,6 +75,7 @@ async def test_missing_empty_and_denied_are_three_messages(
         await fetched(key="empty", address=agent.address)
     with pytest.raises(RefusedError, match=r"the key missing: .* 403 \(Permission denied\)") as no:
         await fetched(key="missing", address=guarded.address)
+    assert "Name one with -o cookie.token-file=" in no.value.remedy
     assert no.value.remedy.endswith('key "missing" { policy = "read" }')
 
 

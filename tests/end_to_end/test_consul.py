@@ -103,7 +103,6 @@ def test_a_registered_service_is_called_by_its_alias(agent: ConsulAgent, here: H
         "id": "shop-1",
         "service": "shop",
         "tag": "blue",
-        "tags": "blue",
         "hostname": "node1",
         "datacenter": "dc1",
         "domain": "consul",

@@ -71,24 +71,24 @@ def _unseen(
         return RefusedError(
             f"{asked}: it is in the catalogue, but {whose} may see none of the Consul nodes that"
             " it runs on",
-            remedy=f"{_give(client)} a policy with: {_NODE_RIGHT}",
+            remedy=f"To see them, {_give(client)} a policy with: {_NODE_RIGHT}",
         )
     if not services:
         return RefusedError(
             f"{asked}: the answer is empty, and so is the whole catalogue, so {whose} may see"
             " nothing; the service may exist",
-            remedy=f"{_give(client)} a policy with: {right}",
+            remedy=f"To see it, {_give(client)} a policy with: {right}",
         )
     return NameNotFoundError(
         f"{asked}: there is no such service, or {whose} may not see it; it may see {there}",
-        remedy=f"{spelling} If it exists: {_give(client)} a policy with: {right}",
+        remedy=f"{spelling} Or it exists and is hidden: {_give(client)} a policy with: {right}",
     )
 
 
 def _give(client: ConsulClient) -> str:
     if client.access.token:
-        return "Give the token"
-    return "Name a token with -o token-file= or CONSUL_HTTP_TOKEN that has"
+        return "give the token"
+    return "name a token with -o token-file= or CONSUL_HTTP_TOKEN that has"
 
 
 def _only_proxies(everything: Sequence[Instance], asked: str) -> ErlconnectError:

@@ -10,13 +10,21 @@ from typing import TYPE_CHECKING, ClassVar
 
 from pydantic import Field
 
-from erlconnect.api import Cookie, CookieNotFoundError, Offer, cookie_text, hookimpl
+from erlconnect.api import (
+    Cookie,
+    CookieNotFoundError,
+    ErlconnectError,
+    Offer,
+    cookie_text,
+    hookimpl,
+)
 from erlconnect_backends.consul_catalogue.access import AccessSettings, access_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from erlconnect.api import CookieSource, Target
+    from erlconnect_backends.consul_catalogue.access import Access
 
 
 class KeyValueSettings(AccessSettings):
@@ -45,13 +53,14 @@ class KeyValueCookieSource:
         leaves nothing behind.
         """
         del target  # one key for all of them
-        from erlconnect_backends.consul_catalogue.client import (  # noqa: PLC0415 - imports py-consul
-            ConsulClient,
-        )
-
-        client = ConsulClient(await asyncio.to_thread(access_of, self._settings))
-        value = await client.value(self._key)
-        place = f"The key {self._key} of Consul at {client.access.address}"
+        try:
+            access = await asyncio.to_thread(access_of, self._settings)
+            value = await _value(access, self._key)
+        except ErlconnectError as error:
+            # Settings of a cookie source have another name on the command line.
+            remedy = error.remedy.replace("-o ", "-o cookie.")
+            raise type(error)(error.message, remedy=remedy) from error
+        place = f"The key {self._key} of Consul at {access.address}"
         if value is None:
             raise CookieNotFoundError(
                 f"{place} does not exist",
@@ -70,6 +79,14 @@ class KeyValueCookieSource:
         return Cookie(
             cookie_text(stripped, place=place), origin=f"consul key {self._key}", note=note
         )
+
+
+async def _value(access: Access, key: str) -> bytes | None:
+    from erlconnect_backends.consul_catalogue.client import (  # noqa: PLC0415 - imports py-consul
+        ConsulClient,
+    )
+
+    return await ConsulClient(access).value(key)
 
 
 def _create(settings: KeyValueSettings) -> CookieSource:

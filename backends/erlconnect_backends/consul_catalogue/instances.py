@@ -128,7 +128,7 @@ def _facts(instance: Instance, *, domain: str, tag: str) -> dict[str, str]:
         "id": instance.id,
         "service": instance.service,
         **({"tag": tag} if tag else {}),
-        **({"tags": ", ".join(instance.tags)} if instance.tags else {}),
+        **({"tags": ", ".join(instance.tags)} if len(instance.tags) > 1 else {}),
         "hostname": instance.node,
         "datacenter": instance.datacenter,
         "domain": domain,
