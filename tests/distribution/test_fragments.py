@@ -1,134 +1,16 @@
-"""Messages in fragments: names and funs at every border, and what is kept between two."""
+"""Messages in fragments: what is kept between two, and for how long."""
 
 from __future__ import annotations
 
 import pytest
 from distribution import streams, terms
-from distribution.reference import Reader, renamed
-from distribution.streams import Message, Receiver, Reference, relayed
+from distribution.fragmented import CONTROL, HEADER, LONG, NAME, POD, TABLE, arrives
+from distribution.streams import Receiver, relayed
 
 from erlconnect.distribution import fragments
 from erlconnect.distribution.errors import RemoteProtocolError
 from erlconnect.distribution.fragments import MessagesUnderWay, Stage
-from erlconnect.distribution.rewrite_table import RewriteTable
 from erlconnect.distribution.rewriter import Rewriter
-
-APP, POD = "app@127.0.0.1", "app@pod-0.app.default.svc.cluster.local"
-DEV, CALLER = "dev@localhost", "d@e"
-NAMES = {APP: POD, POD: APP, DEV: CALLER, CALLER: DEV}
-TEXTS = {old.encode(): new.encode() for old, new in NAMES.items()}
-TABLE = RewriteTable(NAMES)
-NAME = terms.atom(APP.encode())
-CONTROL = b"h\4a\6" + terms.pid(b"R\0") + b"w\0w\1x"
-HEADER = streams.references([Reference(0, 7, POD.encode())])
-# Longer than what is walked of a first fragment in any case.
-LONG = b"l\0\0\x23\x28" + b"a\1" * 9000 + b"j"
-
-
-def one(frames: list[bytes], table: RewriteTable = TABLE, names: bytes = b"") -> Message:
-    """What the receiver makes of a message after it was relayed."""
-    receiver = Receiver()
-    receiver.receive(relayed(Rewriter(table), b"".join(frames)))
-    assert receiver.unfinished == 0
-    (message,) = receiver.messages
-    return message
-
-
-def arrives(payload: bytes, cuts: list[int]) -> Message:
-    """Send a payload cut there, and hold what arrives to the renamed original."""
-    frames = streams.fragments(5, HEADER, CONTROL, payload, cuts)
-    message = one(frames)
-    sent = Reader(CONTROL + payload, cached=[POD.encode()]).rest()
-    assert message.events == renamed(sent.events, TEXTS)
-    return message
-
-
-@pytest.mark.parametrize("tag", [119, 118, 115, 100])
-@pytest.mark.parametrize("before", [b"", LONG, b"m\0\0\4\0" + b"." * 1024])
-def test_a_name_across_a_border_at_every_offset(tag: int, before: bytes) -> None:
-    name = terms.atom(APP.encode(), tag)
-    payload = b"h\4" + (before or b"j") + name + name + b"a\1"
-    start = len(payload) - 2 - 2 * len(name)
-
-    for cut in range(start - 1, len(payload)):
-        arrives(payload, [cut])
-        arrives(payload, [start - 3, cut])
-
-
-@pytest.mark.parametrize("size", [1, 2, 3, 7])
-@pytest.mark.parametrize("before", [b"j", LONG])
-def test_names_in_very_small_fragments(size: int, before: bytes) -> None:
-    payload = b"h\5" + before + NAME + terms.binary(NAME) + terms.pid(NAME) + terms.atom(b"d@")
-
-    arrives(payload, list(range(len(before) - 10, len(payload), size)))
-
-
-def test_a_name_across_the_end_of_what_is_walked_at_first() -> None:
-    for size in range(900, 1030):
-        payload = b"h\3" + terms.binary(b"." * size) + NAME + LONG
-        arrives(payload, [len(payload) - 100])
-
-
-def test_a_fun_across_the_end_of_what_is_walked_at_first() -> None:
-    fun = terms.fun(b"w\3lib", terms.pid(b"R\0"), LONG, terms.atom(POD.encode()))
-    for size in range(970, 1000):
-        payload = b"h\2" + terms.binary(b"." * size) + fun
-        message = arrives(payload, [len(payload) - 100])
-        (found,) = message.funs
-        assert found.start + 1 + found.size <= found.end
-
-
-def test_the_head_of_a_fun_across_a_border_at_every_offset() -> None:
-    fun = terms.fun(b"w\3lib", terms.pid(b"R\0"), LONG, terms.atom(POD.encode()))
-    payload = b"h\2" + LONG + fun
-    start = len(payload) - len(fun)
-
-    for cut in range(start, start + 50):
-        message = arrives(payload, [cut, len(payload) - 100])
-        (found,) = message.funs
-        assert found.start + 1 + found.size <= found.end
-
-
-def test_the_size_of_a_fun_that_goes_on_is_a_lower_bound_only_if_names_may_shrink() -> None:
-    fun = terms.fun(b"w\3lib", terms.pid(b"R\0"), LONG, terms.atom(APP.encode()))
-    frames = streams.fragments(5, HEADER, CONTROL, fun, [100])
-    sent = Receiver().receive(b"".join(frames))[0].funs[0]
-
-    (kept,) = one(frames, RewriteTable({APP: APP + "2", POD: POD + "2"})).funs
-    assert (kept.size, kept.end - sent.end) == (sent.size, 1)
-    (bound,) = one(frames).funs
-    assert bound.start + 1 + bound.size == one(frames).ends[0]
-
-
-def test_a_name_that_ends_like_another_begins() -> None:
-    """The last byte of the first name is the length of the second."""
-    first, second = "n@host-1", "x" * 40 + "@127.0.0"
-    assert chr(len(second)) == "0"
-    names = {first + "0": second, second: first + "0"}
-    payload = b"h\2" + LONG + terms.atom(first.encode() + b"0") + b"j"
-    for cut in range(len(payload) - 15, len(payload)):
-        message = one(streams.fragments(5, b"\0", b"a\1", payload, [cut]), RewriteTable(names))
-        assert ("atom", 119, second.encode()) in message.events
-
-
-def test_a_last_fragment_without_bytes_brings_what_was_cut() -> None:
-    payload = b"h\2" + LONG + terms.atom(APP.encode()[:-1])
-
-    arrives(payload, [len(payload), len(payload)])
-
-
-def test_fragments_without_bytes_anywhere() -> None:
-    payload = b"h\2" + NAME + NAME
-
-    arrives(payload, [0, 0, 5, 5, 5, len(payload)])
-
-
-def test_the_control_term_is_never_cut() -> None:
-    """A control term that ends like a name begins stays whole in the first fragment."""
-    for size in range(1, len(APP)):
-        control = b"h\2a\6" + terms.atom(b"x" + terms.pattern(APP)[:size])
-        frames = streams.fragments(5, b"\0", control, NAME, [0])
-        assert ("atom", 119, POD.encode()) in one(frames).events
 
 
 def test_fragments_of_many_messages_interleave() -> None:

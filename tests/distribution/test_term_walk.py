@@ -1,42 +1,23 @@
+"""Where names are found in terms, and where they are not."""
+
 from __future__ import annotations
 
 import struct
-from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import pytest
 from distribution import terms
+from distribution.fragmented import APP, NAME
 from distribution.profile import repeatable
 from distribution.reference import Reader
+from distribution.walking import walked
 from hypothesis import given
 from hypothesis import strategies as st
 
 from erlconnect.distribution.rewrite_table import RewriteTable
-from erlconnect.distribution.term_walk import Findings, TermWalk
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
     from random import Random
-
-APP = "app@127.0.0.1"
-TABLE = RewriteTable({APP: "a@b", "a@b": APP})
-NAME = terms.atom(APP.encode())
-
-
-def walked(
-    data: bytes, cuts: Sequence[int] = (), table: RewriteTable = TABLE
-) -> tuple[TermWalk, list[int], list[tuple[int, int]]]:
-    """Walk in pieces; give the positions in the whole."""
-    walk = TermWalk(table.token_run, table.replacements)
-    names: list[int] = []
-    funs: list[tuple[int, int]] = []
-    for start, end in pairwise([0, *sorted(cuts), len(data)]):
-        found = Findings()
-        piece = b"??" + data[start:end]
-        walk.advance(piece, 2, len(piece), found)
-        names += [at - 2 + start for at in found.names]
-        funs += [(at - 2 + start, until - 2 + start) for at, until in found.funs]
-    return walk, names, funs
 
 
 def positions(data: bytes) -> list[int]:
@@ -149,61 +130,3 @@ def test_a_binary_larger_than_one_window_is_skipped() -> None:
     walk, names, _ = walked(said + NAME, range(0, len(said), 65_536))
     assert names == [len(said) + 1]
     assert walk.opaque == 0
-
-
-def test_the_inside_of_a_binary_is_opaque_until_its_end() -> None:
-    walk, _, _ = walked(terms.binary(bytes(100))[:25])
-
-    assert walk.opaque == 80
-    assert not walk.between_terms
-
-
-@pytest.mark.parametrize("end", range(1, len(NAME)))
-def test_a_token_that_is_not_all_there_is_given_back(end: int) -> None:
-    walk, names, _ = walked(b"a\1" + NAME[:end])
-    assert not walk.between_terms
-
-    assert walk.give_back(100) == end
-    assert walk.between_terms
-    found = Findings()
-    walk.advance(NAME, 0, len(NAME), found)
-    assert (names, found.names) == ([], [1])
-
-
-def test_a_token_is_given_back_in_part() -> None:
-    walk, _, _ = walked(b"a\1" + NAME[:9])
-
-    assert walk.give_back(4) == 4
-    assert not walk.between_terms
-    found = Findings()
-    walk.advance(NAME, 5, len(NAME), found)
-    assert found.names == [5 - 5 + 1]
-    assert walk.give_back(4) == 0
-
-
-@pytest.mark.parametrize("tag", [0, 1, 78, 80, 121, 255])
-def test_an_unknown_tag_loses_the_rest(tag: int) -> None:
-    walk, names, _ = walked(b"h\3" + NAME + bytes([tag]) + NAME, [20])
-
-    assert walk.lost
-    assert names == [3]
-    assert walk.opaque > 1 << 40
-
-
-@pytest.mark.parametrize("head", [b"X", b"Z\0\1", b"e"])
-@pytest.mark.parametrize("wrong", [b"a\1", b"X", b"m\0\0\0\0", b"p\0\0\0\0", b"Z\0\0", b"\xff"])
-def test_a_node_that_is_no_known_atom_loses_the_rest(head: bytes, wrong: bytes) -> None:
-    walk, names, _ = walked(NAME + head + wrong + NAME)
-
-    assert walk.lost
-    assert names == [1]
-
-
-@repeatable
-@given(st.binary(max_size=200), st.lists(st.integers(0, 200), max_size=4))
-def test_garbage_is_walked_alike_in_any_split(data: bytes, cuts: list[int]) -> None:
-    def outcome(torn: Sequence[int]) -> object:
-        walk, names, funs = walked(data, torn)
-        return walk.lost, names, funs, walk.between_terms
-
-    assert outcome([cut % (len(data) + 1) for cut in cuts]) == outcome(())
