@@ -91,8 +91,9 @@ async def test_a_token_for_this_key_alone_suffices(guarded: ConsulAgent, tmp_pat
     token.write_text(guarded.token_for('key "erlang/cookie" { policy = "read" }'))
     options = {"address": guarded.address, "token_file": str(token)}
     assert (await fetched(key="erlang/cookie", **options)).reveal() == COOKIE
-    with pytest.raises(RefusedError):
+    with pytest.raises(RefusedError) as refused:
         await fetched(key="erlang/other", **options)
+    assert refused.value.remedy.startswith("The token lacks a right.")
 
 
 async def test_a_value_that_cannot_be_a_cookie_is_not_quoted(agent: ConsulAgent) -> None:

@@ -118,6 +118,15 @@ async def test_the_name_to_expect_is_a_setting(https_port: int, certificates: Pa
     assert await found("shop", address=address, tls_server_name="server.dc1.consul", **options)
 
 
+async def test_whoever_turns_verification_off_is_obeyed(
+    https_port: int, certificates: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CONSUL_HTTP_SSL_VERIFY", "false")
+    monkeypatch.setenv("CONSUL_CLIENT_CERT", str(certificates / "dc1-client-consul-0.pem"))
+    monkeypatch.setenv("CONSUL_CLIENT_KEY", str(certificates / "dc1-client-consul-0-key.pem"))
+    assert await found("shop", address=f"https://127.0.0.1:{https_port}")
+
+
 async def test_an_agent_that_wants_a_certificate_says_so(
     https_port: int, certificates: Path
 ) -> None:
@@ -152,7 +161,16 @@ async def test_silence_has_a_deadline() -> None:
     async with answering(None) as address:
         access = access_of(AccessSettings(address=address), {})
         with pytest.raises(LookupTimeoutError, match=r"did not answer within 0\.2 s"):
-            await exchange(access, "GET", "/v1/status/leader", headers={}, seconds=0.2)
+            await exchange(access, "/v1/status/leader", headers={}, seconds=0.2)
+
+
+async def test_a_discovery_has_a_deadline_for_all_its_questions(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("erlconnect_backends.consul_catalogue.backend._SECONDS", 0.2)
+    async with answering(None) as address:
+        with pytest.raises(LookupTimeoutError, match=r"longer than 0\.2 s to answer for shop"):
+            await found("shop", address=address)
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,7 @@ from erlconnect_backends.consul_catalogue.failures import StatusError
 from erlconnect_backends.consul_catalogue.instances import Instance, instances_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from erlconnect_backends.consul_catalogue.access import Access
 
@@ -34,7 +34,7 @@ _JITTER: Final = 1 + 1 / 16
 
 
 class _HttpClient:
-    """What py-consul asks through; each method gives a coroutine for its callback's result."""
+    """What py-consul asks through. Nothing here writes to Consul, so that ``get`` is all."""
 
     def __init__(self, access: Access, parameters: Sequence[tuple[str, str]]) -> None:
         self._access = access
@@ -42,44 +42,26 @@ class _HttpClient:
         if access.namespace:
             self._parameters.append(("ns", access.namespace))
 
-    def get(self, callback: _Callback, path: str, **named: Any) -> _Coming:
-        return self._ask("GET", callback, path, **named)
-
-    def put(self, callback: _Callback, path: str, **named: Any) -> _Coming:
-        return self._ask("PUT", callback, path, **named)
-
-    def post(self, callback: _Callback, path: str, **named: Any) -> _Coming:
-        return self._ask("POST", callback, path, **named)
-
-    def delete(self, callback: _Callback, path: str, **named: Any) -> _Coming:
-        return self._ask("DELETE", callback, path, **named)
-
-    def close(self) -> None:
-        """Do nothing: each request has a connection of its own."""
-
-    async def _ask(
+    async def get(
         self,
-        method: str,
-        callback: _Callback,
+        callback: Callable[[base.Response], Any],
         path: str,
         *,
         params: Sequence[tuple[str, Any]] | None = None,
-        data: str | bytes = b"",
         headers: Mapping[str, str] | None = None,
         **_unused: Any,
     ) -> Any:
+        """Give what ``callback`` makes of the answer."""
         parameters = [*(params or ()), *self._parameters]
         reply = await exchange(
             self._access,
-            method,
             f"{quote(path, safe='/:')}?{urlencode(parameters)}",
             headers=headers or {},
-            body=data.encode() if isinstance(data, str) else data,
             seconds=_seconds(dict(parameters)),
         )
-        if reply.status not in (HTTPStatus.OK, HTTPStatus.NOT_FOUND):
-            raise StatusError(reply.status, reply.body.decode(errors="replace"))
         text = reply.body.decode(errors="replace")
+        if reply.status not in (HTTPStatus.OK, HTTPStatus.NOT_FOUND):
+            raise StatusError(reply.status, text)
         return callback(base.Response(reply.status, reply.headers, text))
 
 
@@ -89,7 +71,7 @@ def _seconds(parameters: Mapping[str, Any]) -> float:
 
 
 class AsyncConsul(base.Consul):
-    """py-consul's API in which every call gives a coroutine.
+    """py-consul's API, reading only, in which every call gives a coroutine.
 
     A call raises ``StatusError`` where the agent answers with another status than 200 and 404,
     ``ConsulException`` where the answer makes no sense, and what ``exchange`` raises.
@@ -190,8 +172,3 @@ class ConsulClient:
 
 def _service_right(service: str) -> str:
     return f'service "{service}" {{ policy = "read" }} and node_prefix "" {{ policy = "read" }}'
-
-
-if TYPE_CHECKING:
-    _Callback = Callable[[base.Response], Any]
-    _Coming = Coroutine[Any, Any, Any]

@@ -35,23 +35,16 @@ class Reply:
 
 
 async def exchange(
-    access: Access,
-    method: str,
-    target: str,
-    *,
-    headers: Mapping[str, str],
-    body: bytes = b"",
-    seconds: float,
+    access: Access, target: str, *, headers: Mapping[str, str], seconds: float
 ) -> Reply:
-    """Ask for ``target`` (``/v1/...``, quoted, with its query) on a connection of its own.
+    """Get ``target`` (``/v1/...``, quoted, with its query) on a connection of its own.
 
     Raises ``LookupFailedError`` where the agent cannot be reached or does not speak HTTP, and
     ``LookupTimeoutError`` after ``seconds``. Cancelled, it leaves no connection behind.
     """
-    request = _written(access, method, target, headers, body)
     try:
         async with asyncio.timeout(seconds):
-            answer = await _sent(access, request)
+            answer = await _sent(access, _written(access, target, headers))
     except TimeoutError as error:
         raise failures.silence(access.address, seconds) from error
     except ssl.SSLError as error:
@@ -59,19 +52,15 @@ async def exchange(
     except OSError as error:
         raise failures.unreachable(access.address, error) from error
     try:
-        return _read(method, answer)
+        return _read(answer)
     except (http.client.HTTPException, ValueError) as error:
         raise failures.no_http(access.address) from error
 
 
-def _written(
-    access: Access, method: str, target: str, headers: Mapping[str, str], body: bytes
-) -> bytes:
+def _written(access: Access, target: str, headers: Mapping[str, str]) -> bytes:
     own = {"Host": access.address.authority, "Connection": "close", "Accept": "application/json"}
-    if method != "GET":
-        own["Content-Length"] = str(len(body))
     lines = [f"{name}: {value}" for name, value in {**own, **headers}.items()]
-    return "\r\n".join([f"{method} {target} HTTP/1.1", *lines, "", ""]).encode("ascii") + body
+    return "\r\n".join([f"GET {target} HTTP/1.1", *lines, "", ""]).encode("ascii")
 
 
 async def _sent(access: Access, request: bytes) -> bytes:
@@ -110,8 +99,8 @@ class _Received:
         return io.BytesIO(self._content)
 
 
-def _read(method: str, answer: bytes) -> Reply:
-    response = http.client.HTTPResponse(_Received(answer), method=method)  # type: ignore[arg-type]
+def _read(answer: bytes) -> Reply:
+    response = http.client.HTTPResponse(_Received(answer), method="GET")  # type: ignore[arg-type]
     with response:
         response.begin()
         return Reply(status=response.status, headers=response.headers, body=response.read())
