@@ -60,7 +60,10 @@ def register(
     address: str = "127.0.0.1",
     upstreams: Sequence[tuple[str, int]] = (),
 ) -> str:
-    """Register ``service`` and its sidecar, which nobody runs yet; give the service's id."""
+    """Register ``service`` and its sidecar, which nobody runs yet; give the service's id.
+
+    Others can find it when this returns.
+    """
     service_id = f"{service}-{port}"
     sidecar = {
         "Address": "127.0.0.1",
@@ -83,7 +86,13 @@ def register(
             "Connect": {"SidecarService": sidecar},
         }
     )
+    wait_until(lambda: service_id in _proxied(agent, service), f"Consul knows {service_id}'s door")
     return service_id
+
+
+def _proxied(agent: ConsulAgent, service: str) -> list[str]:
+    entries = agent.request("GET", f"/health/connect/{service}?passing=1")
+    return [entry["Service"]["Proxy"]["DestinationServiceID"] for entry in entries]
 
 
 @contextmanager

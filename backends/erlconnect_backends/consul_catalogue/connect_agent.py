@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 _INTENTION_SECONDS: Final = 1.0
+_LEAF_WAIT: Final = "300s"
 _PROXY: Final = "connect-proxy"
 
 
@@ -32,6 +33,7 @@ class Credentials:
     private_key: str = field(repr=False)
     roots: tuple[str, ...]
     trust_domain: str
+    index: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,18 +72,24 @@ class MeshAgent(ConsulClient):
         except ValueError:
             return False
 
-    async def credentials(self, source: str) -> Credentials:
-        """Give the present leaf of ``source``, which the agent renews, and the present roots."""
+    async def credentials(self, source: str, *, index: int = 0) -> Credentials:
+        """Give the present leaf of ``source`` and the present roots.
+
+        With ``index`` the answer comes when there is a newer leaf than that, or after five minutes.
+        An agent renews a leaf while somebody waits for it so, and only then.
+        """
+        waiting = {"index": str(index), "wait": _LEAF_WAIT} if index else {}
         path = f"/v1/agent/connect/ca/leaf/{quote(source, safe='')}"
         right = f'service "{source}" {{ policy = "write" }}'
         with self._telling(f"a certificate of {source}", right):
-            leaf = await self._get(path)
+            leaf = await self._get(path, **waiting)
             roots = await self._get("/v1/agent/connect/ca/roots")
             return Credentials(
                 certificate=str(leaf["CertPEM"]),
                 private_key=str(leaf["PrivateKeyPEM"]),
                 roots=tuple(str(root["RootCert"]) for root in roots["Roots"]),
                 trust_domain=str(roots["TrustDomain"]),
+                index=int(leaf["ModifyIndex"]),
             )
 
     async def doors(self, destination: str) -> list[Sidecar]:

@@ -57,9 +57,9 @@ def untrusted(where: str, error: ssl.SSLCertVerificationError) -> RefusedError:
 def no_tls(where: str, error: OSError) -> UnreachableError:
     """Fail because the handshake broke for any other reason."""
     return UnreachableError(
-        f"{where} took the connection and then no TLS handshake: {words_of(error)}",
-        remedy="Check that the sidecar runs at that address and that its service listens behind"
-        " it; an intention that denies can look like this, too.",
+        f"{where} took the connection and ended the TLS handshake: {words_of(error)}",
+        remedy="Check that the service runs and listens behind its sidecar, and look into the"
+        " sidecar's log.",
     )
 
 

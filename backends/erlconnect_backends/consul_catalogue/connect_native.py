@@ -1,16 +1,17 @@
 """The native way: TLS straight to the sidecar of the target, with a leaf from the agent.
 
-Certificates and sidecars are asked for anew for every dial, because the agent renews them; while
-it is away, the last ones serve. Refuses to know how bytes are pumped.
+Certificates and sidecars are asked for anew for every dial; while the agent is away, the last ones
+serve. Refuses to know how bytes are pumped.
 """
 
 from __future__ import annotations
 
 import asyncio
 import ssl
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Final
 
-from erlconnect.api import LookupFailedError
+from erlconnect.api import ErlconnectError, LookupFailedError
 from erlconnect_backends.consul_catalogue import connect_failures as failures
 from erlconnect_backends.consul_catalogue.connect_sockets import connected
 from erlconnect_backends.consul_catalogue.connect_tls import (
@@ -23,6 +24,7 @@ from erlconnect_backends.consul_catalogue.connect_tls_pump import TlsPump
 
 if TYPE_CHECKING:
     import socket
+    from collections.abc import AsyncIterator
 
     from erlconnect_backends.consul_catalogue.connect_agent import (
         Credentials,
@@ -32,6 +34,8 @@ if TYPE_CHECKING:
 
 _DIAL_SECONDS: Final = 3.0
 _AGENT_SECONDS: Final = 1.0
+_FIRST_PAUSE_SECONDS: Final = 1.0
+_LONGEST_PAUSE_SECONDS: Final = 30.0
 
 
 class NativeWay:
@@ -48,9 +52,24 @@ class NativeWay:
         self._known: tuple[Credentials, list[Sidecar]] | None = None
         self._pumps: list[TlsPump] = []
 
-    async def prepare(self) -> None:
-        """Ask the agent for all that a dial needs. Raises what it raises, and if nothing fits."""
+    @asynccontextmanager
+    async def ready(self) -> AsyncIterator[None]:
+        """Ask the agent for all that a dial needs, and have it renew the certificate meanwhile.
+
+        Raises what the agent's answers raise, and ``UnreachableError`` where there is no sidecar.
+        """
         self._known = await self._asked()
+        failure: Exception | None = None
+        async with asyncio.TaskGroup() as group:
+            renewal = group.create_task(self._renew(self._known[0].index))
+            try:
+                yield
+            except Exception as error:  # noqa: BLE001 - a group would wrap the caller's error
+                failure = error
+            finally:
+                renewal.cancel()
+        if failure:
+            raise failure
 
     async def dial(self, port: int) -> socket.socket:
         """Give our end of a stream to the service's port, which its sidecar has agreed to.
@@ -85,6 +104,18 @@ class NativeWay:
             f"the sidecar of {self._destination} took the connection and closed it:"
             " its service does not listen behind it"
         )
+
+    async def _renew(self, index: int) -> None:
+        """Wait for one certificate after the other, for ever."""
+        pause = _FIRST_PAUSE_SECONDS
+        while True:
+            try:
+                credentials = await self._agent.credentials(self._source, index=index)
+            except ErlconnectError:
+                await asyncio.sleep(pause)
+                index, pause = 0, min(2 * pause, _LONGEST_PAUSE_SECONDS)
+            else:
+                index, pause = credentials.index, _FIRST_PAUSE_SECONDS
 
     async def _asked(self) -> tuple[Credentials, list[Sidecar]]:
         credentials = await self._agent.credentials(self._source)

@@ -30,8 +30,9 @@ class TlsPump(threading.Thread):
 
     It ends when both directions have, or when the caller has closed ``stream``, and owns ``wire``.
     A closed half of either side closes that half of the other. At most three quarters of a
-    megabyte wait in it. ``failure`` says afterwards what ended the other side, if it was no
-    orderly end, and ``heard`` whether it ever said anything.
+    megabyte wait in it. ``ended`` is set when nothing more comes from the other side;
+    ``failure`` says then what ended it, if it was no orderly end, and ``heard`` whether it ever
+    said anything.
     """
 
     def __init__(self, wire: socket.socket, tls: Tls, *, name: str) -> None:
@@ -155,6 +156,7 @@ class TlsPump(threading.Thread):
     def _end_inward(self, failure: Exception | None) -> None:
         self._inward_over = True
         self.failure = self.failure or failure
+        self.ended.set()
 
     def _flush(self) -> None:
         self._flush_outward()

@@ -122,7 +122,7 @@ class ConnectTransport:
                 agent, source=source, destination=destination, address=target.address
             )
             try:
-                await native.prepare()
+                await stack.enter_async_context(native.ready())
             except RefusedError:
                 raise
             except ErlconnectError as error:
