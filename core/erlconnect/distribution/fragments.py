@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from erlconnect.distribution.edits import apply_edits, term_edits
 from erlconnect.distribution.errors import RemoteProtocolError
 from erlconnect.distribution.term_walk import Findings, TermWalk
+from erlconnect.distribution.undecided import UndecidedBytes
 
 if TYPE_CHECKING:
     from erlconnect.distribution.rewrite_table import RewriteTable
@@ -26,9 +27,6 @@ _PROBE: Final = 1024
 # long control term may reach to its end.
 _SHORT: Final = 16384
 
-# Small pieces are kept together, so that each costs no more than its bytes.
-_PIECE: Final = 4096
-
 Data = bytes | bytearray
 
 
@@ -42,16 +40,19 @@ class Stage(NamedTuple):
 class FragmentedMessage:
     """One message under way: where its walk stands, and what was forwarded but not walked yet."""
 
-    __slots__ = ("_table", "_undecided", "_walk", "carry", "undecided_size")
+    __slots__ = ("_table", "_undecided", "_walk", "carry")
 
-    def __init__(self, table: RewriteTable) -> None:
+    def __init__(self, table: RewriteTable, spare: list[bytearray]) -> None:
         self._table = table
         self._walk = TermWalk(table.token_run, table.replacements)
-        self._undecided: list[bytearray] = []
-        self.undecided_size = 0
-        """How many bytes were forwarded, and kept, but not walked yet."""
+        self._undecided = UndecidedBytes(spare)
         self.carry = b""
         """The cut end of the fragment before, to be sent with the next one."""
+
+    @property
+    def undecided_size(self) -> int:
+        """How much memory holds what was forwarded but not walked yet."""
+        return self._undecided.size
 
     @property
     def lost(self) -> bool:
@@ -87,7 +88,7 @@ class FragmentedMessage:
             sent -= 0 if stage.last else self._walk.give_back(end - walked)
         elif not stage.last:
             sent -= table.cut_length(data, walked, end)
-            self._keep(memoryview(data)[walked:sent])
+            self._undecided.keep(memoryview(data)[walked:sent])
         self.carry = bytes(data[sent:end])
         shrinks = table.may_shrink and not stage.last
         edits = term_edits(data, sent, findings, table.replacements, may_shrink=shrinks)
@@ -112,19 +113,15 @@ class FragmentedMessage:
             return True
         return not last and self._table.shrinkable_fun_occurs(data, start, end)
 
-    def _keep(self, piece: memoryview) -> None:
-        if self._undecided and len(self._undecided[-1]) < _PIECE:
-            self._undecided[-1] += piece
-        else:
-            self._undecided.append(bytearray(piece))
-        self.undecided_size += len(piece)
-
     def walk_undecided(self) -> None:
         """Catch up with what was forwarded without a walk, and forget it."""
-        for piece in self._undecided:
-            self._walk.advance(piece, 0, len(piece))
-        self._undecided = []
-        self.undecided_size = 0
+        for block, length in self._undecided:
+            self._walk.advance(block, 0, length)
+        self._undecided.forget()
+
+    def forget_undecided(self) -> None:
+        """Let go of it: the message is over."""
+        self._undecided.forget()
 
 
 class MessagesUnderWay:
@@ -135,6 +132,7 @@ class MessagesUnderWay:
         self._max_undecided = max_undecided
         self._messages: dict[int, FragmentedMessage] = {}
         self._undecided = 0
+        self._spare: list[bytearray] = []
         self.lost = 0
         """Messages in which a tag came that the walk does not know."""
 
@@ -143,7 +141,7 @@ class MessagesUnderWay:
         self.end(sequence)
         if len(self._messages) >= MAX_INTERLEAVED:
             raise RemoteProtocolError(f"fragments: more than {MAX_INTERLEAVED} messages at once")
-        message = self._messages[sequence] = FragmentedMessage(self._table)
+        message = self._messages[sequence] = FragmentedMessage(self._table, self._spare)
         return message
 
     def find(self, sequence: int) -> FragmentedMessage:
@@ -158,6 +156,7 @@ class MessagesUnderWay:
         message = self._messages.pop(sequence, None)
         if message:
             self._undecided -= message.undecided_size
+            message.forget_undecided()
             self.lost += message.lost
 
     def rewrite(
