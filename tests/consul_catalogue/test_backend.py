@@ -11,6 +11,8 @@ from erlconnect.api import NodeName, NoNodeFoundError, Query, Ref, UsageError
 from erlconnect.testing import StandaloneSession, check_backend
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from world.consul import ConsulAgent
 
 
@@ -91,6 +93,20 @@ async def test_a_service_in_the_mesh_is_reached_in_the_open_first(agent: ConsulA
             settings={"address": agent.address, "destination": "meshed"},
         ),
     )
+
+
+async def test_the_mesh_is_no_way_for_whom_sidecars_are_hidden(
+    guarded: ConsulAgent, tmp_path: Path
+) -> None:
+    rules = 'service "meshed" { policy = "read" } node_prefix "" { policy = "read" }'
+    options = {"address": guarded.address, "token_file": str(tmp_path / "token")}
+    (tmp_path / "token").write_text(guarded.token_for(rules))
+    (target,) = await found("meshed", **options)
+    assert target.transports == ()
+    rules += ' service "meshed-sidecar-proxy" { policy = "read" }'
+    (tmp_path / "token").write_text(guarded.token_for(rules))
+    (target,) = await found("meshed", **options)
+    assert [ref.name for ref in target.transports] == ["direct", "consul-connect"]
 
 
 async def test_the_cookie_is_looked_for_where_the_service_was_found(agent: ConsulAgent) -> None:

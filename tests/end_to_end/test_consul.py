@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import ExitStack, contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -16,14 +17,10 @@ from world.session import ErlconnectSession
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
-    from pathlib import Path
 
-POLICY = """
-service "shop" { policy = "read" }
-node_prefix "" { policy = "read" }
-key "erlang/shop/cookie" { policy = "read" }
-"""
-COOKIE_KEY = "erlang/shop/cookie"
+PAGE = Path(__file__).parents[2] / "docs" / "backends" / "consul.md"
+POLICY = PAGE.read_text().split("```hcl\n")[1].split("```")[0]
+COOKIE_KEY = "erlang/cookie"
 
 
 @pytest.fixture
