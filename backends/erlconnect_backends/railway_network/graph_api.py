@@ -1,0 +1,107 @@
+"""Railway's GraphQL API: one question and its answer.
+
+Written from Railway's public schema and the queries of its open command-line program; it was never
+run against Railway itself. Source: https://docs.railway.com/reference/public-api
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import urllib.error
+import urllib.request
+from importlib import resources
+from typing import TYPE_CHECKING, Any, Final
+
+from erlconnect.api import (
+    LookupFailedError,
+    LookupTimeoutError,
+    RefusedError,
+    redact,
+    remember,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+SECONDS: Final = 10.0
+_LONGEST_ANSWER: Final = 8 * 1024 * 1024
+_REFUSALS: Final = (401, 403)
+
+
+class GraphApi:
+    """Asks with one token: that of a project, or that of a person."""
+
+    def __init__(self, endpoint: str, headers: Mapping[str, str], *, of_project: bool) -> None:
+        self._endpoint = endpoint
+        self._headers = headers
+        self.of_project = of_project
+
+    @classmethod
+    def from_environment(cls, endpoint: str, variables: Mapping[str, str]) -> GraphApi | None:
+        """Give the API with the token in ``variables``; ``None`` where there is none."""
+        if token := variables.get("RAILWAY_TOKEN"):
+            remember(token)
+            return cls(endpoint, {"Project-Access-Token": token}, of_project=True)
+        if token := variables.get("RAILWAY_API_TOKEN"):
+            remember(token)
+            return cls(endpoint, {"Authorization": f"Bearer {token}"}, of_project=False)
+        return None
+
+    async def ask(self, query: str, **variables: str) -> dict[str, Any]:
+        """Ask the query of that name; give ``data`` of the answer.
+
+        Raises ``RefusedError`` where the token has no right, ``LookupTimeoutError`` after 10 s, and
+        ``LookupFailedError`` for all else. Cancelled, a thread may still wait for the answer.
+        """
+        text = resources.files(__package__).joinpath("queries", f"{query}.graphql").read_text()
+        body = json.dumps({"query": text, "variables": variables}).encode()
+        try:
+            answer = json.loads(await asyncio.to_thread(self._post, body))
+        except TimeoutError as error:
+            raise LookupTimeoutError(
+                f"Railway's API did not answer the question for {query} within {SECONDS:g} s",
+                remedy="Try again.",
+            ) from error
+        except ValueError as error:
+            raise self._failed(query, "the answer is no JSON") from error
+        if not isinstance(answer, dict) or answer.get("errors") or not answer.get("data"):
+            raise self._complaint(query, answer)
+        return dict(answer["data"])
+
+    def _post(self, body: bytes) -> bytes:
+        headers = {"Content-Type": "application/json", "User-Agent": "erlconnect", **self._headers}
+        request = urllib.request.Request(self._endpoint, body, headers)  # noqa: S310 - user's own
+        try:
+            with urllib.request.urlopen(request, timeout=SECONDS) as reply:  # noqa: S310
+                return bytes(reply.read(_LONGEST_ANSWER))
+        except urllib.error.HTTPError as error:
+            with error:
+                if error.code in _REFUSALS:
+                    raise _refused(f"HTTP status {error.code}") from error
+                raise self._failed("the query", f"HTTP status {error.code}") from error
+        except urllib.error.URLError as error:
+            if isinstance(error.reason, TimeoutError):
+                raise TimeoutError from error
+            raise self._failed("the query", str(error.reason)) from error
+
+    def _complaint(self, query: str, answer: Any) -> LookupFailedError | RefusedError:
+        errors = answer.get("errors") if isinstance(answer, dict) else None
+        words = "; ".join(str(one.get("message", "")) for one in errors or [] if one)
+        if "not authorized" in words.lower():
+            return _refused(redact(words))
+        return self._failed(query, redact(words) or "the answer holds no data")
+
+    def _failed(self, query: str, seen: str) -> LookupFailedError:
+        return LookupFailedError(
+            f"Railway's API at {self._endpoint} could not answer {query}: {seen}",
+            remedy="Check -o project= and -o environment=, and Railway's status page.",
+        )
+
+
+def _refused(seen: str) -> RefusedError:
+    return RefusedError(
+        f"Railway's API refused the token: {seen}",
+        remedy="RAILWAY_TOKEN must be a token of this project and environment, "
+        "RAILWAY_API_TOKEN one of a person who may see them.",
+    )

@@ -1,0 +1,100 @@
+"""Cookie source ``railway-variables``: the cookie among a Railway service's variables."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar
+
+from pydantic import Field
+
+from erlconnect.api import (
+    ConfigurationError,
+    Cookie,
+    CookieNotFoundError,
+    Offer,
+    Settings,
+    cookie_text,
+    hookimpl,
+)
+from erlconnect_backends.railway_network.discovery import ENDPOINT
+from erlconnect_backends.railway_network.graph_api import GraphApi
+from erlconnect_backends.railway_network.project import Project
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from erlconnect.api import Target
+
+
+class RailwayVariablesSettings(Settings):
+    """Settings of ``railway-variables``."""
+
+    argument: ClassVar[str | None] = "names"
+
+    names: tuple[str, ...] = Field(
+        default=("RELEASE_COOKIE", "ERLANG_COOKIE"),
+        description="The variables that may hold the cookie; the first that is there counts.",
+    )
+    service: str = Field(
+        default="", description="The service; without it the one that the backend looked for."
+    )
+    project: str = Field(default="", description="The project's id, as for the backend railway.")
+    environment: str = Field(
+        default="", description="The environment's name or id, as for the backend railway."
+    )
+    endpoint: str = Field(
+        default=ENDPOINT, min_length=1, description="The address of Railway's GraphQL API."
+    )
+
+
+class RailwayVariables:
+    """Reads one service's variables."""
+
+    def __init__(self, settings: RailwayVariablesSettings) -> None:
+        self._settings = settings
+
+    async def fetch(self, target: Target) -> Cookie | None:
+        """Give the first of the variables that is there; ``None`` where none is.
+
+        Raises ``ConfigurationError`` without a service, ``CookieNotFoundError`` without a token.
+        """
+        del target
+        settings = self._settings
+        if not settings.service:
+            raise ConfigurationError(
+                "railway-variables does not know which service is meant",
+                remedy="Give -o cookie.service=NAME, or use the backend railway.",
+            )
+        api = GraphApi.from_environment(settings.endpoint, os.environ)
+        if api is None:
+            raise CookieNotFoundError(
+                "railway-variables needs a token of Railway's API",
+                remedy="Set RAILWAY_TOKEN (of the project) or RAILWAY_API_TOKEN (of a person).",
+            )
+        project = await Project.find(
+            api, settings.project, settings.environment, os.environ, Path.cwd()
+        )
+        variables = await project.variables(settings.service)
+        name = next((name for name in settings.names if variables.get(name)), None)
+        return None if name is None else _cookie(variables[name], f"{settings.service}'s {name}")
+
+
+def _cookie(value: str, origin: str) -> Cookie:
+    text = cookie_text(value.encode(), place=f"The Railway variable {origin}")
+    stripped = text.rstrip("\r\n")
+    note = "" if stripped == text else f"a newline at the end of {origin} was left out"
+    return Cookie(stripped, origin=f"Railway variable {origin}", note=note)
+
+
+@hookimpl
+def erlconnect_cookie_sources() -> Sequence[Offer]:
+    """Offer ``railway-variables``."""
+    return [
+        Offer(
+            name="railway-variables",
+            summary="The variables of a Railway service",
+            settings=RailwayVariablesSettings,
+            create=RailwayVariables,
+        )
+    ]
