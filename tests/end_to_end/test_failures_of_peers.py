@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 from end_to_end.evidence import assert_explained, assert_secret, failure
 from end_to_end.machine import FROM_VARIABLE, fixed, machine
+from end_to_end.scripted_local import dialled
 from end_to_end.scripted_remote import (
     HTTP_ERROR,
     TLS_ALERT,
@@ -26,9 +27,14 @@ from world.connected import remote_node
 from world.epmd import RealEpmd
 from world.ports import free_port
 from world.recording_relay import RecordingRelay
+from world.waiting import wait_until
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from end_to_end.scripted_remote import Behaviour
+    from world.erlang import ErlangNode
+    from world.session import ErlconnectSession
 
 APP = "app@127.0.0.1"
 CONNECT = f"net_kernel:connect_node('{APP}')."
@@ -200,6 +206,38 @@ def test_whoever_connects_to_the_alias_and_keeps_silent() -> None:
         with here.node() as local:
             assert local.evaluate(CONNECT) == "true"
         assert len(relay.connections) == 2, "nobody doubted the remote node for it"
+
+
+@pytest.mark.parametrize(
+    "name", ["dev", "@", "dev@", "d\udcffv@127.0.0.1", "d\x1b[31mev@127.0.0.1", "d" * 300 + "@h"]
+)
+def test_a_name_that_no_node_can_have_stays_on_this_machine(
+    here_and_there: tuple[ErlangNode, ErlconnectSession], name: str
+) -> None:
+    remote, session = here_and_there
+    before = len(session.events)
+    with dialled(session.ready(), name) as sock:
+        assert sock.recv(1) == b""
+    wait_until(lambda: len(session.events) > before, "it is told")
+    assert_explained(
+        session.events[-1],
+        code=76,
+        cause="local-node",
+        says=("the local node was not let in", "is no node name"),
+        advises="only Erlang nodes",
+    )
+    assert remote.process.output == ""
+
+
+@pytest.fixture(scope="module")
+def here_and_there() -> Iterator[tuple[ErlangNode, ErlconnectSession]]:
+    with (
+        remote_node(APP) as remote,
+        machine(epmd=False) as here,
+        here.session(*fixed(remote), environment={"PYTHONUTF8": "1"}) as session,
+    ):
+        session.ready()
+        yield remote, session
 
 
 def test_an_allow_list_is_named_and_a_caller_name_gets_through() -> None:

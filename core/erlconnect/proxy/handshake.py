@@ -15,10 +15,12 @@ from erlconnect.distribution.digest import digests_equal, gen_challenge, gen_dig
 from erlconnect.distribution.flags import DistributionFlag, flag_names, hidden
 from erlconnect.distribution.handshake import Acceptor, Initiator
 from erlconnect.distribution.handshake_messages import SendName, StatusKind
+from erlconnect.distribution.names import NodeName
 from erlconnect.proxy.frame_stream import PeerClosedError
 from erlconnect.proxy.refusals import (
     another_node,
     local_cookie_wrong,
+    local_name_unusable,
     old_handshake_refused,
     passed_cookie_rejected,
     remote_cookie_rejected,
@@ -84,8 +86,16 @@ class TwoHandshakes:
         self.name = SendName(name="", flags=0)
 
     async def recv_name(self) -> None:
-        """Read the local node's ``send_name``; only then is it worth dialling."""
+        """Read the local node's ``send_name``; only then is it worth dialling.
+
+        A name that no node can have stays here: the remote one would log an error for it.
+        """
         self.name = await self._local.recv("send_name", self._acceptor.recv_name)
+        dynamic = self.name.flags & DistributionFlag.NAME_ME
+        try:
+            NodeName.parse(f"dynamic@{self.name.name}" if dynamic else self.name.name)
+        except ValueError as error:
+            raise local_name_unusable(str(error)) from error
 
     async def introduce(self, remote: FrameStream, introduction: Introduction) -> Introduced:
         """Bring both handshakes to their end.

@@ -50,6 +50,11 @@ def peer_error(error: PeerError, where: str, transport_words: str = "") -> Erlco
     )
 
 
+def local_name_unusable(why: str) -> LocalNodeError:
+    """Explain that whoever connected to the alias has a name that no node can have."""
+    return LocalNodeError(f"the local node was not let in: {why}", remedy=_ONLY_NODES)
+
+
 def local_node_silent(message: str, seconds: float) -> LocalNodeError:
     """Explain that whoever connected to the alias did not go on."""
     return LocalNodeError(
