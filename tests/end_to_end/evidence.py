@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import subprocess
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from world.processes import Process
     from world.session import ErlconnectSession
 
+COMMAND = Path(sys.executable).with_name("erlconnect")
 WRONG_COOKIE = "wrong-cookie-77d2"
 COOKIES = (LOCAL_COOKIE, REMOTE_COOKIE, WRONG_COOKIE)
 _DIGEST = re.compile(r"\b[0-9a-f]{32}\b", re.IGNORECASE)

@@ -1,4 +1,4 @@
-"""The installed command as a person runs it: at a terminal, with keys to press."""
+"""A command as a person runs it: at a terminal, with keys to press."""
 
 from __future__ import annotations
 
@@ -6,16 +6,16 @@ import os
 import pty
 import select
 import subprocess
-import sys
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING, Self
+
+from end_to_end.evidence import COMMAND
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
     from types import TracebackType
 
-_COMMAND = Path(sys.executable).with_name("erlconnect")
 _ENOUGH_SECONDS = 30.0
 
 
@@ -25,12 +25,14 @@ class AtTerminal:
     ``screen`` is all that was shown so far, control characters and all.
     """
 
-    def __init__(self, *arguments: str, environment: Mapping[str, str]) -> None:
+    def __init__(
+        self, *arguments: str, environment: Mapping[str, str], program: str | Path = COMMAND
+    ) -> None:
         self._keyboard, terminal = pty.openpty()
         self.screen = ""
         variables = {**os.environ, "TERM": "xterm", "COLUMNS": "100", **environment}
         self._child = subprocess.Popen(
-            [_COMMAND, *arguments],
+            [program, *arguments],
             env=variables,
             stdin=terminal,
             stdout=terminal,

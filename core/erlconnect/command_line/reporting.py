@@ -6,9 +6,11 @@ stdout carries the result and nothing else. Free text is redacted here, on its w
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+import sys
+from typing import TYPE_CHECKING, Any, TextIO
 
 from erlconnect.command_line.copy_paste import ready_text
+from erlconnect.command_line.streams import outliving
 from erlconnect.hookspecs import LinkEvent
 from erlconnect.redaction import redact
 from erlconnect.session.events import (
@@ -48,7 +50,22 @@ class JsonReporter:
 
 def print_line(fields: dict[str, Any]) -> None:
     """Print one JSON object as a line, at once."""
-    print(json.dumps(fields, ensure_ascii=False), flush=True)  # noqa: T201 - stdout is the result
+    text = json.dumps(fields, ensure_ascii=False)
+    try:
+        _print(text, sys.stdout)
+    except UnicodeEncodeError:
+        _print(json.dumps(fields), sys.stdout)
+
+
+def _print(text: str, stream: TextIO) -> None:
+    with outliving(stream):
+        print(text, file=stream, flush=True)
+
+
+def _show(text: str, stream: TextIO) -> None:
+    """Print without what would command a terminal: names come from other machines."""
+    plain = "".join(letter if letter.isprintable() or letter == "\n" else "?" for letter in text)
+    _print(plain.encode(stream.encoding, "backslashreplace").decode(stream.encoding), stream)
 
 
 class HumanReporter:
@@ -61,28 +78,45 @@ class HumanReporter:
         self._quiet = quiet
         self._prefix = prefix
         self._spinner: Status | None = None
-        self._last_failure = ""
+        self._failures: set[str] = set()
 
     def progress(self, message: str) -> None:
         """Show what is being done: a spinner on a terminal, else nothing."""
         if self._quiet or not self._console.is_terminal:
             return
-        self._stop_spinner()
-        self._spinner = self._console.status(redact(message))
-        self._spinner.start()
+        from rich.markup import escape  # noqa: PLC0415 - not needed with --json
+
+        with outliving(sys.stderr):
+            self._stop_spinner()
+            self._spinner = self._console.status(escape(redact(message)))
+            self._spinner.start()
 
     def report(self, event: Event | LinkEvent) -> None:
         """Show the event."""
-        self._stop_spinner()
+        with outliving(sys.stderr):
+            self._stop_spinner()
         if isinstance(event, Ready):
-            print(ready_text(event, self._prefix), flush=True)  # noqa: T201 - the result
+            _show(ready_text(event, self._prefix), sys.stdout)
             return
         text = _text(event)
-        # A node whose cookie is wrong dials again at every call.
-        repeated = isinstance(event, Failed) and text == self._last_failure
-        self._last_failure = text if isinstance(event, Failed) else ""
-        if text and not repeated and (not self._quiet or isinstance(event, Failed)):
-            self._console.print(redact(text), markup=False)
+        if text and not self._repeated(event, text) and self._wanted(event):
+            _show(redact(text), sys.stderr)
+
+    def _repeated(self, event: _Line, text: str) -> bool:
+        """Say whether this failure was shown since a link last came up.
+
+        A node whose cookie is wrong dials again at every call.
+        """
+        if isinstance(event, Failed):
+            repeated = text in self._failures
+            self._failures.add(text)
+            return repeated
+        if isinstance(event, LinkEvent) and event.kind == "link-up":
+            self._failures.clear()
+        return False
+
+    def _wanted(self, event: _Line) -> bool:
+        return isinstance(event, Failed) or not self._quiet
 
     def _stop_spinner(self) -> None:
         if self._spinner:
