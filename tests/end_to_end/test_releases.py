@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from end_to_end.mirrored import assert_calls_work, load, load_mirror, mirrored
+from world.connected import REMOTE_NAME
 from world.recording_relay import RecordingRelay
 
 if TYPE_CHECKING:
@@ -47,6 +48,24 @@ def test_every_release_calls_every_other(local: str, remote: str) -> None:
             assert world.call("calls:linked(Alias).") == "{true,'app@127.0.0.1'}"
             assert world.call("calls:monitored_from_there(Alias).") == "{true,true}"
             assert world.call("calls:aliased(Alias).") == "{'app@127.0.0.1',normal,dropped}"
+
+
+@pytest.mark.parametrize("shorter", ["there", "here"])
+def test_a_fun_of_shorter_names_never_claims_more_bytes_than_it_has(shorter: str) -> None:
+    """OTP 23 ends the link over a fun whose Size reaches beyond its message; newer ones do not."""
+    if shorter == "there":
+        names = ["--as", "an-application-with-a-long-alias", "--caller-name", "d@x"]
+        settings = {"remote_name": "b@c", "remote_release": "23"}
+    else:
+        names, settings = ["--as", "b"], {"remote_name": REMOTE_NAME, "local_release": "23"}
+    with mirrored(*names, **settings) as world:
+        assert world.call("net_adm:ping(Alias).") == "pong"
+        for names_in_fun, paddings in ((1, "[0 | lists:seq(60000, 66000, 61)]"), (20000, "[0]")):
+            fun = f"material:nested(lists:duplicate({names_in_fun}, Alias) ++ [node(), Alias])"
+            terms = f"[material:inline({fun}, Padding) || Padding <- {paddings}]"
+            assert world.call(f"lists:usort([mirror:same(Alias, T) || T <- {terms}]).") == "[same]"
+        world.session.terminate()
+        assert world.session.wait_event("link-down")["reason"] == "the session ended"
 
 
 @contextmanager
