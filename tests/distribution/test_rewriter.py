@@ -128,6 +128,14 @@ def test_a_tick_goes_at_once_and_waits_for_nothing() -> None:
         assert rewriter.frames == 2
 
 
+def test_a_name_may_seem_to_reach_into_a_tick() -> None:
+    """Whoever calls itself so ends its name with a zero, and so begins the length of a tick."""
+    odd = RewriteTable({"x\0": "a@b", "a@b": "x\0"})
+    stream = streams.whole(b"\0", b"w\2x") + TICK + PLAIN
+
+    assert relayed(Rewriter(odd), stream) == stream
+
+
 @pytest.mark.parametrize("cut", range(1, 30))
 def test_a_frame_waits_until_it_is_whole(cut: int) -> None:
     stream = PLAIN + streams.whole(NEW_ENTRY, CONTROL)

@@ -1,45 +1,50 @@
 from __future__ import annotations
 
+import pytest
+from distribution.profile import repeatable
+from hypothesis import given
+from hypothesis import strategies as st
+
 from erlconnect.distribution.undecided import UndecidedBytes
 
 BLOCK = 65536
 
 
-def kept(undecided: UndecidedBytes) -> bytes:
-    return b"".join(block[:length] for block, length in undecided)
+def content(undecided: UndecidedBytes) -> bytes:
+    return b"".join(bytes(block[:length]) for block, length in undecided)
 
 
-def test_pieces_come_back_in_order_however_long_they_are() -> None:
+@repeatable
+@given(st.lists(st.sampled_from([0, 1, 7, BLOCK - 1, BLOCK, BLOCK + 1, 200_000]), max_size=8))
+def test_what_is_kept_comes_back_in_order(sizes: list[int]) -> None:
     undecided = UndecidedBytes([])
-    pieces = [bytes([n]) * size for n, size in enumerate([1, BLOCK - 1, 70_000, 3, 200_000, 0])]
-
+    pieces = [bytes([number + 1]) * size for number, size in enumerate(sizes)]
     for piece in pieces:
         undecided.keep(memoryview(piece))
 
-    assert kept(undecided) == b"".join(pieces)
-    assert undecided.size == len(undecided) * BLOCK
+    assert content(undecided) == b"".join(pieces)
+    assert bool(undecided) == bool(sum(sizes))
+    assert sum(sizes) <= undecided.size < sum(sizes) + BLOCK
 
 
-def test_blocks_of_one_message_serve_the_next_without_its_bytes() -> None:
+def test_blocks_serve_the_next_message() -> None:
     spare: list[bytearray] = []
     first, second = UndecidedBytes(spare), UndecidedBytes(spare)
-    first.keep(memoryview(b"a" * 3 * BLOCK))
-    blocks = [block for block, _ in first]
-
+    first.keep(memoryview(b"a" * (2 * BLOCK)))
     first.forget()
-    second.keep(memoryview(b"bcd"))
-
-    assert (len(first), kept(first)) == (0, b"")
-    assert kept(second) == b"bcd"
+    assert not first
     assert len(spare) == 2
-    assert all(any(block is old for old in blocks) for block, _ in second)
+
+    second.keep(memoryview(b"b"))
+    assert len(spare) == 1
+    assert content(second) == b"b"
 
 
-def test_few_blocks_wait_for_the_next_message() -> None:
+@pytest.mark.parametrize("blocks", [64, 65, 200])
+def test_few_blocks_are_kept_for_messages_to_come(blocks: int) -> None:
     spare: list[bytearray] = []
-    for _ in range(2):
-        undecided = UndecidedBytes(spare)
-        undecided.keep(memoryview(bytes(100 * BLOCK)))
-        undecided.forget()
+    undecided = UndecidedBytes(spare)
+    undecided.keep(memoryview(bytes(blocks * BLOCK)))
+    undecided.forget()
 
     assert len(spare) == 64
