@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from erlconnect.distribution.errors import RemoteProtocolError
 
-_NEW_ENTRY = 8
+# The bit that says so, in each of the 255 half bytes that there may be.
+_NEW_ENTRIES = int.from_bytes(b"\x88" * 128)
 
 
 def read_atom_references(frame: bytes | bytearray, start: int, end: int) -> tuple[int, list[int]]:
@@ -28,12 +29,16 @@ def read_atom_references(frame: bytes | bytearray, start: int, end: int) -> tupl
         raise RemoteProtocolError("distribution header: it ends inside its flags")
     flags = int.from_bytes(frame[flags_at:position], "little")
     long_atoms = flags >> 4 * number & 1
+    new = flags & _NEW_ENTRIES & (1 << 4 * number) - 1
     new_entries: list[int] = []
-    for _ in range(number):
-        position += 1
-        if flags & _NEW_ENTRY:
-            position = _step_over_text(frame, position, end, long_atoms, new_entries)
-        flags >>= 4
+    read = 0
+    while new:
+        index = (new & -new).bit_length() // 4 - 1
+        length_at = position + index - read + 1
+        position = _step_over_text(frame, length_at, end, long_atoms, new_entries)
+        read = index + 1
+        new &= new - 1
+    position += number - read
     if position > end:
         raise RemoteProtocolError("distribution header: it ends inside its references")
     return position, new_entries
