@@ -212,7 +212,7 @@ async def test_a_cluster_without_a_leader_is_told() -> None:
     async with answering(head + body) as address:
         with pytest.raises(LookupFailedError, match=r"500 \(No cluster leader\)") as caught:
             await found("shop", address=address)
-    assert "no leader now" in caught.value.remedy
+    assert "There is no leader now" in caught.value.remedy
 
 
 async def test_an_answer_without_an_end_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -140,7 +140,10 @@ private_consul() {
     rm -rf "$tree"
     mkdir -p "$tree/lists/partial" "$tree/cache/archives/partial"
     PYTHONPATH=tests python3 -m world.debian bullseye >"$tree/sources.list" &&
-        download_consul "$tree" || stop "apt-get could not download Consul; its messages are above"
+        download_consul "$tree" || {
+        say "apt-get could not download Consul; tests that need it will be skipped"
+        return
+    }
     dpkg -x "$tree"/cache/archives/consul_*.deb "$tree"
     printf '#!/bin/sh\nexec "%s" "$@"\n' "$tree/usr/bin/consul" >"$program"
     chmod +x "$program"

@@ -37,7 +37,7 @@ _REMEDIES: Final = (
     (
         "leader",
         LookupFailedError,
-        "Consul's servers have no leader now. Try again, or look at `consul operator raft`.",
+        "There is no leader now: try again, or see `consul operator raft list-peers`.",
     ),
     ("boolean expression", UsageError, "Correct -o filter=, e.g. 'Service.Meta.app == shop'."),
     ("namespace", UsageError, "Leave out -o namespace= and CONSUL_NAMESPACE."),
