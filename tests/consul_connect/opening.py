@@ -41,7 +41,10 @@ async def dialled(
 
 
 async def answered(stream: socket.socket, question: bytes) -> bytes:
-    """Send ``question``, and give what comes back first; empty at an end."""
+    """Send ``question``, and give what comes back first; empty at an end of any kind."""
     loop = asyncio.get_running_loop()
-    await loop.sock_sendall(stream, question)
-    return await asyncio.wait_for(loop.sock_recv(stream, 65536), 10)
+    try:
+        await loop.sock_sendall(stream, question)
+        return await asyncio.wait_for(loop.sock_recv(stream, 65536), 10)
+    except ConnectionError:
+        return b""

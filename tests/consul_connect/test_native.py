@@ -96,7 +96,7 @@ async def test_a_service_that_does_not_listen_behind_its_sidecar(agent: ConsulAg
     port = free_port()
     with (
         sidecar(agent, "away", port),
-        pytest.raises(UnreachableError, match="sidecar of away .* ended the TLS handshake"),
+        pytest.raises(UnreachableError, match=r"sidecar of away .* ended the TLS handshake"),
     ):
         async with dialled(agent, "away", port, mode="native"):
             pass
@@ -157,7 +157,7 @@ async def test_a_token_that_may_not_have_the_certificate(tmp_path: Path) -> None
     assert token not in f"{refused.value.message}{refused.value.remedy}"
 
 
-# What docs/transports/consul-connect.md says.
+# What docs/consul-connect.md says.
 POLICY = """
 service "erlconnect" { policy = "write" }
 service "app" { policy = "read", intentions = "read" }

@@ -5,9 +5,9 @@ Refuses to import py-consul and to open anything: ``connect_transport`` does.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from erlconnect.api import Offer, hookimpl
 from erlconnect_backends.consul_catalogue.access import AccessSettings
@@ -42,6 +42,12 @@ class ConnectSettings(AccessSettings):
         description="The upstream that listens already: HOST:PORT, or the name of the service on"
         " this machine whose sidecar has it.",
     )
+
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        if self.upstream and self.mode in ("native", "proxy"):
+            raise ValueError(f"mode={self.mode} takes no upstream")
+        return self
 
 
 def _create(settings: ConnectSettings) -> Transport:

@@ -152,18 +152,20 @@ async def _running(arguments: list[str], environment: Mapping[str, str]) -> Asyn
         await _wait(watcher.ready_or_over, _READY_SECONDS)
         yield watcher
     finally:
-        await asyncio.shield(_end(transport, watcher))
+        await _end(transport, watcher)
 
 
 async def _end(transport: asyncio.SubprocessTransport, watcher: _Watcher) -> None:
     pipe = transport.get_pipe_transport(0)
     if pipe:
         pipe.close()
-    await _wait(watcher.exited, _GRACE_SECONDS)
-    if not watcher.exited.is_set():
-        with suppress(ProcessLookupError):
-            os.killpg(transport.get_pid(), signal.SIGKILL)
-    transport.close()
+    try:
+        await _wait(watcher.exited, _GRACE_SECONDS)
+    finally:
+        if not watcher.exited.is_set():
+            with suppress(ProcessLookupError):
+                os.killpg(transport.get_pid(), signal.SIGKILL)
+        transport.close()
     await watcher.finished.wait()
 
 

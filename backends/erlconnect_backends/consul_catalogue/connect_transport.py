@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Protocol
 
@@ -89,8 +89,9 @@ class ConnectTransport:
     async def _chosen(self, agent: MeshAgent, target: Target, stack: AsyncExitStack) -> _Chosen:
         settings = self._settings
         host, port = _host_and_port(settings.upstream)
-        if port and settings.mode in ("auto", "upstream"):
-            route = Route(source="", destination=settings.destination)
+        if port:
+            source = await self._source_behind(agent, host, port)
+            route = Route(source=source, destination=settings.destination)
             return _Chosen(way=UpstreamWay(agent, host=host, port=port, route=route), reasons=())
         if not settings.destination:
             raise UsageError(
@@ -153,6 +154,18 @@ class ConnectTransport:
             return f"nobody listens at the upstream that is registered ({places})"
         of = f" of {name}" if name else ""
         return f"no sidecar{of} on this machine has an upstream to it"
+
+    async def _source_behind(self, agent: MeshAgent, host: str, port: int) -> str:
+        """Give the service as which an upstream connects that the user named; empty if unknown."""
+        if "source" in self._settings.model_fields_set:
+            return self._settings.source
+        if not (agent.is_local and self._settings.destination):
+            return ""
+        with suppress(ErlconnectError):
+            for one in await agent.upstreams(self._settings.destination):
+                if (one.host, one.port) == (host.replace("localhost", "127.0.0.1"), port):
+                    return one.source
+        return ""
 
     def _through(self, agent: MeshAgent, upstream: Upstream) -> UpstreamWay:
         route = Route(source=upstream.source, destination=self._settings.destination)
