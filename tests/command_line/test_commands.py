@@ -160,3 +160,11 @@ def test_the_command_line_imports_nothing_heavy() -> None:
 def test_a_session_imports_no_library_of_a_backend_that_it_does_not_use() -> None:
     modules = imported_by("import erlconnect.command_line.serving")
     assert modules.isdisjoint(["kubernetes", "consul", "dns"])
+
+
+@pytest.mark.parametrize("option", ["--as", "--caller-name"])
+@pytest.mark.parametrize("name", ["a b", "a@b@c", ""])
+def test_a_name_that_can_be_none_is_refused_at_once(option: str, name: str, tmp_path: Path) -> None:
+    shown = erlconnect("-b", "fixed", "a@127.0.0.1", option, name, home=tmp_path)
+    assert shown.returncode == 2
+    assert option in shown.stderr

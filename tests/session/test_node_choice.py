@@ -63,3 +63,8 @@ def test_targets_by_node_host_or_address() -> None:
         assert choose_targets(both, wanted) == [second]
     assert choose_targets(both, None) == both
     assert choose_targets(both, "billing") == both
+
+
+def test_a_wrong_choice_is_not_overruled_by_what_the_backend_expects() -> None:
+    with pytest.raises(SeveralNodesError, match="'stock' is not one of them"):
+        chosen("shop", "billing", wanted="stock", expected="shop")

@@ -198,7 +198,8 @@ def _home(folder: Path, name: str, cookie: str) -> Path:
 
 
 def _environment(home: Path, epmd_port: int) -> dict[str, str]:
-    return {**os.environ, "HOME": str(home), "ERL_EPMD_PORT": str(epmd_port)}
+    own = {name: value for name, value in os.environ.items() if not name.startswith("ERLCONNECT_")}
+    return {**own, "HOME": str(home), "ERL_EPMD_PORT": str(epmd_port)}
 
 
 def _free_port() -> int:

@@ -13,7 +13,8 @@ _HERE = "On this machine"
 _TALK = "Output"
 
 Target = Annotated[
-    str, typer.Argument(metavar="TARGET", help="What the backend is to look for.", show_default="")
+    str,
+    typer.Argument(metavar="TARGET", help="What the backend is to look for.", show_default=False),
 ]
 Backend = Annotated[
     str | None,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -17,10 +18,10 @@ if TYPE_CHECKING:
 def plugins(
     *,
     name: Annotated[
-        str | None, typer.Argument(metavar="[NAME]", help="Show this one with its settings.")
+        str | None, typer.Argument(metavar="NAME", help="Show this one with its settings.")
     ] = None,
     config: options.ConfigFile = None,
-    json: options.Json = False,
+    as_json: options.Json = False,
 ) -> None:
     """List the backends, cookie sources and transports that are installed."""
     from erlconnect.configuration.files import read_configuration  # noqa: PLC0415 - --help is quick
@@ -29,7 +30,7 @@ def plugins(
     configuration = read_configuration(config, environment=os.environ)
     catalogue = Catalogue(prefer=configuration.prefer)
     reports = [catalogue.inspect(name)] if name else catalogue.inspect_all()
-    if json:
+    if as_json:
         _print_json(catalogue, reports)
     elif name:
         _print_one(reports[0])
@@ -68,7 +69,7 @@ def _settings(offer: Offer) -> list[dict[str, object]]:
             "key": key,
             "description": field.description or "",
             "required": field.is_required(),
-            "default": None if field.is_required() else str(field.get_default()),
+            "default": None if field.is_required() else _plain(field.get_default()),
         }
         for key, field in setting_fields(offer.settings).items()
     ]
@@ -93,10 +94,20 @@ def _print_one(report: PluginReport) -> None:
     for kind, offer in report.offers.items():
         typer.echo(f"\n{kind}: {offer.summary}")
         for setting in _settings(offer):
-            default = "required" if setting["required"] else f"default {setting['default'] or '-'}"
+            default = "required" if setting["required"] else _shown_default(setting["default"])
             typer.echo(f"  {_option(kind, str(setting['key']))}  ({default})")
             typer.echo(f"      {setting['description']}")
     _print_problems([report], [])
+
+
+def _plain(default: object) -> object:
+    return default if isinstance(default, (bool, int, type(None))) else str(default)
+
+
+def _shown_default(default: object) -> str:
+    if default is None or default == "":
+        return "not set"
+    return f"default {json.dumps(default)}"
 
 
 def _option(kind: Kind, key: str) -> str:

@@ -136,7 +136,9 @@ class Approach:
     ) -> tuple[int, Knocked]:
         where = f"{target.address}:{target.epmd_port}"
         ports = await _registered(dialer, target.epmd_port, f"the epmd at {where}", until)
-        name = choose_name(ports, wanted=self._node, expected=target.node.name, where=where)
+        # `--node` may name the target by its host or address; then it says nothing of names.
+        wanted = None if self._node in (target.node.host, target.address) else self._node
+        name = choose_name(ports, wanted=wanted, expected=target.node.name, where=where)
         return ports[name], await self._knock(target, dialer, ports[name], until)
 
     async def _knock(self, target: Target, dialer: Dialer, port: int, until: float) -> Knocked:

@@ -39,10 +39,8 @@ def choose_name(
     """
     names = sorted(name for name in registered if not _HELPER.match(name))
     part = (wanted or "").partition("@")[0]
-    if part and part in registered:
-        return part
-    if expected and expected in registered:
-        return expected
+    if part in registered or (not part and expected in registered):
+        return part or expected
     if not names:
         raise NoNodeFoundError(
             f"the epmd at {where} knows no node ({_listed(registered)})",
