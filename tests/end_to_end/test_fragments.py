@@ -74,7 +74,7 @@ def test_names_stand_before_between_and_behind_large_binaries(world: Connected) 
 
 @pytest.mark.parametrize("place", ["{F, Pad}", "{Pad, F}", "{Pad, F, Pad}", "[Pad | F]"])
 def test_a_fun_may_stand_at_every_offset_before_a_border(world: Connected, place: str) -> None:
-    """At the end of a message, too, where a Size that is too large would be refused."""
+    """And be the end of the message, or have a binary behind it."""
     term = f"begin Pad = binary:copy(<<0>>, Padding), F = material:nested(Names), {place} end"
     paddings = "lists:seq(63000, 65600, 13)"
     assert same(world, f"[{{material:atoms(300), {term}}} || Padding <- {paddings}]") == "[same]"

@@ -50,6 +50,19 @@ def test_every_release_calls_every_other(local: str, remote: str) -> None:
             assert world.call("calls:aliased(Alias).") == "{'app@127.0.0.1',normal,dropped}"
 
 
+def test_native_records_carry_names() -> None:
+    with mirrored(local_release="29", remote_release="29") as world:
+        load("native_records", world.remote, world.local)
+        assert_calls_work(world)
+        made = "Made = {material:atoms(300), native_records:make([Alias, node()], 5000)}"
+        seen = "erpc:call(Alias, native_records, named_here, [Made])"
+        same = "erpc:call(Alias, mirror, identity, [Made]) =:= Made"
+        assert world.call(f"{made}, {{{seen}, {same}}}.") == "{5000,true}"
+        world.session.terminate()
+        told = [event["event"] for event in world.session.events]
+        assert told == ["ready", "link-up", "link-down", "stopped"]
+
+
 @pytest.mark.parametrize("shorter", ["there", "here"])
 def test_a_fun_of_shorter_names_never_claims_more_bytes_than_it_has(shorter: str) -> None:
     """OTP 23 ends the link over a fun whose Size reaches beyond its message; newer ones do not."""
