@@ -1,73 +1,34 @@
 """The way through an own upstream proxy: ``consul connect proxy`` as a child process.
 
-It registers nothing, and listens on loopback. A shell between it and us ends it when our end of
-a pipe closes, so that it goes even where this process is killed.
+It listens on loopback and registers nothing. Refuses to know how a child is kept.
 Program: https://developer.hashicorp.com/consul/commands/connect/proxy
 """
 
 from __future__ import annotations
 
-import asyncio
 import os
 import shutil
-import signal
 import socket
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Final
 
-from erlconnect.api import ConfigurationError, UnreachableError, redact
+from erlconnect.api import ConfigurationError, UnreachableError
+from erlconnect_backends.consul_catalogue.connect_child import GuardedChild, guarded_child
 from erlconnect_backends.consul_catalogue.connect_upstream import Route, UpstreamWay
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Mapping
+    from collections.abc import AsyncIterator
 
     from erlconnect_backends.consul_catalogue.connect_agent import MeshAgent
     from erlconnect_backends.consul_catalogue.connect_mesh import ConnectSettings
 
 PROGRAM: Final = "consul"
 
+_HOST: Final = "127.0.0.1"
 _READY: Final = b"ready to serve"
 _READY_SECONDS: Final = 5.0
-_GRACE_SECONDS: Final = 2.0
-_KEPT_BYTES: Final = 4000
-_SHOWN_LINES: Final = 3
-# $@ is the program. Its standard input is not the pipe, which a job in the background reads.
-_GUARD: Final = """
-exec 3<&0 </dev/null
-"$@" 3<&- &
-child=$!
-{ read -r _ <&3; kill "$child"; } 2>/dev/null &
-guard=$!
-exec 3<&-
-wait "$child"
-code=$?
-kill "$guard" 2>/dev/null
-exit "$code"
-"""
-
-
-class _Watcher(asyncio.SubprocessProtocol):
-    """Keeps the end of what the proxy says, and notices when it is ready and when it exits."""
-
-    def __init__(self) -> None:
-        self.said = b""
-        self.ready_or_over = asyncio.Event()
-        self.exited = asyncio.Event()
-        self.finished = asyncio.Event()
-
-    def pipe_data_received(self, fd: int, data: bytes) -> None:
-        del fd  # it says the same on both
-        self.said = (self.said + data)[-_KEPT_BYTES:]
-        if _READY in self.said:
-            self.ready_or_over.set()
-
-    def process_exited(self) -> None:
-        self.exited.set()
-        self.ready_or_over.set()
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        del exc
-        self.finished.set()
+_EXIT_SECONDS: Final = 0.2
+_REMEDY: Final = "Run `consul connect proxy` by hand to see why, or use -o transport.mode=native."
 
 
 class ProxyWay(UpstreamWay):
@@ -75,33 +36,33 @@ class ProxyWay(UpstreamWay):
 
     name = "proxy"
 
-    def __init__(self, agent: MeshAgent, *, port: int, route: Route, watcher: _Watcher) -> None:
-        super().__init__(agent, host="127.0.0.1", port=port, route=route)
-        self._watcher = watcher
+    def __init__(
+        self, agent: MeshAgent, *, host: str, port: int, route: Route, child: GuardedChild
+    ) -> None:
+        super().__init__(agent, host=host, port=port, route=route)
+        self._child = child
 
     async def dial(self, port: int) -> socket.socket:
         """As for any upstream, and ``UnreachableError`` with its last words if it has exited."""
         try:
             return await super().dial(port)
         except UnreachableError as error:
-            if not self._watcher.exited.is_set():
+            if not self._child.exited.is_set():
                 raise
-            raise UnreachableError(self._last_words(), remedy=_REMEDY) from error
+            raise UnreachableError(self._exit, remedy=_REMEDY) from error
 
     async def why_ended(self, stream: socket.socket) -> str:
         """Say how the proxy exited, or what ``UpstreamWay`` says."""
-        with suppress(TimeoutError):
-            async with asyncio.timeout(0.1):
-                await self._watcher.exited.wait()
+        if await self._child.exited_within(_EXIT_SECONDS):
+            return self._exit
+        return await super().why_ended(stream)
+
+    @property
+    def _exit(self) -> str:
+        said = self._child.last_words
         return (
-            self._last_words() if self._watcher.exited.is_set() else await super().why_ended(stream)
+            f"the own proxy (`consul connect proxy`) has ended{'; it said: ' if said else ''}{said}"
         )
-
-    def _last_words(self) -> str:
-        return f"the own proxy (`consul connect proxy`) has ended{_said(self._watcher)}"
-
-
-_REMEDY: Final = "Run `consul connect proxy` by hand to see why, or use -o transport.mode=native."
 
 
 def program() -> str | None:
@@ -115,10 +76,11 @@ async def own_proxy(
 ) -> AsyncIterator[ProxyWay]:
     """Run the proxy and give the way through it; leaving ends it.
 
-    Raises ``ConfigurationError`` where there is no ``consul`` program, ``UnreachableError`` where
-    it does not stay, and what the agent's answer for a certificate raises.
+    Raises ``ConfigurationError`` where there is no ``consul`` program, and what the agent's answer
+    for a certificate raises.
     """
-    if program() is None:
+    path = program()
+    if path is None:
         raise ConfigurationError(
             f"There is no program {PROGRAM!r} in the PATH to run as a proxy",
             remedy="Install it, or use -o transport.mode=native, which needs none.",
@@ -126,58 +88,17 @@ async def own_proxy(
     # The proxy would retry for ever what it may not have, and the agent says it better.
     await agent.credentials(route.source)
     port = _free_port()
-    async with _running(_arguments(settings, route, port), _variables(agent)) as watcher:
-        if watcher.exited.is_set():
-            raise UnreachableError(
-                f"`consul connect proxy` ended at once{_said(watcher)}", remedy=_REMEDY
-            )
-        yield ProxyWay(agent, port=port, route=route, watcher=watcher)
-
-
-@asynccontextmanager
-async def _running(arguments: list[str], environment: Mapping[str, str]) -> AsyncIterator[_Watcher]:
-    """Run the program behind its guard, and wait until it is ready; leaving reaps both."""
-    loop = asyncio.get_running_loop()
-    transport, watcher = await loop.subprocess_exec(
-        _Watcher,
-        *("/bin/sh", "-c", _GUARD, "consul-proxy", *arguments),
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-        env=environment,
-        # Ctrl-C is for the session, which ends its links before it ends this.
-        start_new_session=True,
-    )
-    try:
-        await _wait(watcher.ready_or_over, _READY_SECONDS)
-        yield watcher
-    finally:
-        await _end(transport, watcher)
-
-
-async def _end(transport: asyncio.SubprocessTransport, watcher: _Watcher) -> None:
-    pipe = transport.get_pipe_transport(0)
-    if pipe:
-        pipe.close()
-    try:
-        await _wait(watcher.exited, _GRACE_SECONDS)
-    finally:
-        if not watcher.exited.is_set():
-            with suppress(ProcessLookupError):
-                os.killpg(transport.get_pid(), signal.SIGKILL)
-        transport.close()
-    await watcher.finished.wait()
-
-
-async def _wait(event: asyncio.Event, seconds: float) -> None:
-    with suppress(TimeoutError):
-        async with asyncio.timeout(seconds):
-            await event.wait()
+    arguments = [path, *_arguments(settings, route, port)]
+    # It finds the same agent; a token in the environment is inherited.
+    environment = {**os.environ, "CONSUL_HTTP_ADDR": str(agent.access.address)}
+    async with guarded_child(arguments, environment, ready=_READY) as child:
+        await child.ready_or_over(_READY_SECONDS)
+        yield ProxyWay(agent, host=_HOST, port=port, route=route, child=child)
 
 
 def _arguments(settings: ConnectSettings, route: Route, port: int) -> list[str]:
-    words = [str(program()), "connect", "proxy", "-service", route.source]
-    words += ["-upstream", f"{route.destination}:127.0.0.1:{port}"]
+    words = ["connect", "proxy", "-service", route.source]
+    words += ["-upstream", f"{route.destination}:{_HOST}:{port}"]
     for flag, value in (
         ("-token-file", settings.token_file),
         ("-ca-file", settings.ca_file),
@@ -189,18 +110,6 @@ def _arguments(settings: ConnectSettings, route: Route, port: int) -> list[str]:
     return words
 
 
-def _variables(agent: MeshAgent) -> dict[str, str]:
-    """Give the environment by which the proxy finds the same agent; its token is inherited."""
-    return {**os.environ, "CONSUL_HTTP_ADDR": str(agent.access.address)}
-
-
 def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
+    with socket.create_server((_HOST, 0)) as listener:
         return int(listener.getsockname()[1])
-
-
-def _said(watcher: _Watcher) -> str:
-    lines = redact(watcher.said.decode(errors="replace")).strip().splitlines()
-    return (
-        f"; it said: {' / '.join(line.strip() for line in lines[-_SHOWN_LINES:])}" if lines else ""
-    )

@@ -1,4 +1,4 @@
-"""Plain TCP of the transport: connecting, and waiting for an end."""
+"""Plain sockets of the transport: connecting, waiting for an end, and pairs."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Final
 
 # A stream that is judged at its start is small talk at most.
 _PEEK_BYTES: Final = 1
+_BUFFER_BYTES: Final = 1024 * 1024
 
 
 async def connected(host: str, port: int) -> socket.socket:
@@ -60,3 +61,13 @@ async def ended_within(sock: socket.socket, seconds: float) -> bool:
         return not sock.recv(_PEEK_BYTES, socket.MSG_PEEK)
     except OSError:
         return True
+
+
+def buffered_pair() -> tuple[socket.socket, socket.socket]:
+    """Give a non-blocking socketpair with large buffers, as far as the system grants them."""
+    pair = socket.socketpair()
+    for sock in pair:
+        sock.setblocking(False)
+        for option in (socket.SO_SNDBUF, socket.SO_RCVBUF):
+            sock.setsockopt(socket.SOL_SOCKET, option, _BUFFER_BYTES)
+    return pair

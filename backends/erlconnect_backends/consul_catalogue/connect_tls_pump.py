@@ -14,13 +14,14 @@ import threading
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final, cast
 
+from erlconnect_backends.consul_catalogue.connect_sockets import buffered_pair
+
 if TYPE_CHECKING:
     from erlconnect_backends.consul_catalogue.connect_tls import Tls
 
 _PIECE_BYTES: Final = 256 * 1024
 # What was received may complete one record of which a part had come before.
 _PLAIN_BYTES: Final = _PIECE_BYTES + 2 * 16 * 1024
-_BUFFER_BYTES: Final = 1024 * 1024
 # How long the rest is tried for when the caller is gone and the other side takes nothing.
 _LINGER_SECONDS: Final = 5.0
 
@@ -42,7 +43,7 @@ class TlsPump(threading.Thread):
         self.ended = threading.Event()
         self._wire = wire
         self._tls = tls
-        self.stream, self._plain = _pair()
+        self.stream, self._plain = buffered_pair()
         self._poller = select.poll()
         self._watched: dict[int, int] = {}
         self._received = memoryview(bytearray(_PIECE_BYTES))
@@ -196,12 +197,3 @@ class TlsPump(threading.Thread):
         self.failure = self.failure or error
         with suppress(OSError):
             self._plain.shutdown(socket.SHUT_RD)
-
-
-def _pair() -> tuple[socket.socket, socket.socket]:
-    ours, theirs = socket.socketpair()
-    for sock in (ours, theirs):
-        sock.setblocking(False)
-        for option in (socket.SO_SNDBUF, socket.SO_RCVBUF):
-            sock.setsockopt(socket.SOL_SOCKET, option, _BUFFER_BYTES)
-    return ours, theirs

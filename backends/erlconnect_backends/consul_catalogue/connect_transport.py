@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from erlconnect.api import (
-    ConfigurationError,
     ErlconnectError,
     RefusedError,
     UnreachableError,
@@ -22,9 +21,13 @@ from erlconnect.api import (
 from erlconnect_backends.consul_catalogue import connect_failures as failures
 from erlconnect_backends.consul_catalogue.access import access_of
 from erlconnect_backends.consul_catalogue.connect_agent import MeshAgent, Upstream
+from erlconnect_backends.consul_catalogue.connect_found import (
+    found_upstream,
+    host_and_port,
+    source_behind,
+)
 from erlconnect_backends.consul_catalogue.connect_native import NativeWay
 from erlconnect_backends.consul_catalogue.connect_proxy import own_proxy, program
-from erlconnect_backends.consul_catalogue.connect_sockets import connected
 from erlconnect_backends.consul_catalogue.connect_upstream import Route, UpstreamWay
 
 if TYPE_CHECKING:
@@ -35,9 +38,6 @@ if TYPE_CHECKING:
     from erlconnect_backends.consul_catalogue.connect_mesh import ConnectSettings
 
 _log = logging.getLogger(__name__)
-
-_LISTENS_SECONDS: Final = 1.0
-_MAX_PORT: Final = 65535
 
 
 class Way(Protocol):
@@ -88,9 +88,10 @@ class ConnectTransport:
 
     async def _chosen(self, agent: MeshAgent, target: Target, stack: AsyncExitStack) -> _Chosen:
         settings = self._settings
-        host, port = _host_and_port(settings.upstream)
+        host, port = host_and_port(settings.upstream)
         if port:
-            source = await self._source_behind(agent, host, port)
+            known = settings.source if "source" in settings.model_fields_set else ""
+            source = known or await source_behind(agent, settings.destination, host, port)
             route = Route(source=source, destination=settings.destination)
             return _Chosen(way=UpstreamWay(agent, host=host, port=port, route=route), reasons=())
         if not settings.destination:
@@ -101,7 +102,7 @@ class ConnectTransport:
             )
         reasons: tuple[str, ...] = ()
         if settings.mode in ("auto", "upstream"):
-            upstream = await self._found(agent)
+            upstream = await found_upstream(agent, settings.destination, name=settings.upstream)
             if isinstance(upstream, Upstream):
                 return _Chosen(way=self._through(agent, upstream), reasons=())
             reasons = (upstream,)
@@ -136,37 +137,6 @@ class ConnectTransport:
         proxy = await stack.enter_async_context(own_proxy(agent, settings, route))
         return _Chosen(way=proxy, reasons=reasons)
 
-    async def _found(self, agent: MeshAgent) -> Upstream | str:
-        """Give an upstream of this machine that listens, or say why there is none."""
-        name = self._settings.upstream
-        if not agent.is_local:
-            return f"the agent at {agent.access.address} is not on this machine"
-        try:
-            upstreams = await agent.upstreams(self._settings.destination)
-        except RefusedError as error:
-            return error.message
-        fitting = [one for one in upstreams if name in ("", one.source, one.proxy)]
-        for one in fitting:
-            if await _listens(one):
-                return one
-        if fitting:
-            places = ", ".join(f"{one.host}:{one.port}" for one in fitting)
-            return f"nobody listens at the upstream that is registered ({places})"
-        of = f" of {name}" if name else ""
-        return f"no sidecar{of} on this machine has an upstream to it"
-
-    async def _source_behind(self, agent: MeshAgent, host: str, port: int) -> str:
-        """Give the service as which an upstream connects that the user named; empty if unknown."""
-        if "source" in self._settings.model_fields_set:
-            return self._settings.source
-        if not (agent.is_local and self._settings.destination):
-            return ""
-        with suppress(ErlconnectError):
-            for one in await agent.upstreams(self._settings.destination):
-                if (one.host, one.port) == (host.replace("localhost", "127.0.0.1"), port):
-                    return one.source
-        return ""
-
     def _through(self, agent: MeshAgent, upstream: Upstream) -> UpstreamWay:
         route = Route(source=upstream.source, destination=self._settings.destination)
         return UpstreamWay(agent, host=upstream.host, port=upstream.port, route=route)
@@ -196,25 +166,3 @@ class ConnectDialer:
     async def why_ended(self, stream: socket.socket) -> str:
         """Say what the way knows of the end of ``stream``."""
         return await self._chosen.way.why_ended(stream)
-
-
-async def _listens(upstream: Upstream) -> bool:
-    try:
-        async with asyncio.timeout(_LISTENS_SECONDS):
-            (await connected(upstream.host, upstream.port)).close()
-    except OSError:
-        return False
-    return True
-
-
-def _host_and_port(upstream: str) -> tuple[str, int]:
-    """Split ``HOST:PORT``; the port is 0 where it is a name."""
-    host, colon, port = upstream.rpartition(":")
-    if not colon:
-        return "", 0
-    if not (port.isdecimal() and 0 < int(port) <= _MAX_PORT and host):
-        raise ConfigurationError(
-            f"The upstream {upstream!r} is neither HOST:PORT nor a name",
-            remedy="Correct -o transport.upstream=, e.g. 127.0.0.1:9191.",
-        )
-    return host.strip("[]"), int(port)
