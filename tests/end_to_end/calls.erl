@@ -4,13 +4,17 @@
 -behaviour(gen_server).
 -export([spawned/1, spawn_request/1, linked/1, linked_from_there/1, unlinked/1, monitored/1,
          monitored_from_there/1, demonitored/1, killed/1, aliased/1, functions/1, server/1,
-         group_leader/2, monitored_node/1, traced/1]).
--export([leave/1, answer/1, hold/1, watch/2, watch_link/2, send_to/2, write/2]).
+         group_leader/2, monitored_node/1, traced/1, sequence_traced/1, large_reason/1]).
+-export([leave/1, leave_large/1, answer/1, hold/1, watch/2, watch_link/2, send_to/2, write/2]).
 -export([init/1, handle_call/3, handle_cast/2]).
 
 %% Run on the remote node:
 
 leave(To) -> exit({left, self(), To, node(), node(To)}).
+
+leave_large(To) -> exit(large([node(), node(To)])).
+
+large(Names) -> material:inline([{N, Names} || N <- lists:seq(1, 30000)], 0).
 
 answer(To) -> To ! {answer, self(), node(), node(To)}.
 
@@ -189,6 +193,25 @@ traced(Alias) ->
     Seen = receive {forwarded, {trace, Pid, 'receive', Message}} -> Message end,
     exit(Tracer, kill),
     Seen =:= {leave, {Self, Alias}}.
+
+%% A token that goes with a message, and with the answer to it.
+sequence_traced(Alias) ->
+    Self = self(),
+    Pid = spawn(Alias, fun() ->
+        receive go -> Self ! {label, seq_trace:get_token(label), node()} end
+    end),
+    seq_trace:set_token(label, {Alias, node(), Self}),
+    Pid ! go,
+    {Label, There} = receive {label, Seen, Node} -> {Seen, Node} end,
+    Here = seq_trace:get_token(label),
+    seq_trace:set_token([]),
+    Expected = {label, {Alias, node(), Self}},
+    {Label =:= Expected, Here =:= Expected, There}.
+
+%% An exit reason of several fragments.
+large_reason(Alias) ->
+    {Pid, Monitor} = spawn_monitor(Alias, calls, leave_large, [self()]),
+    receive {'DOWN', Monitor, process, Pid, Reason} -> Reason =:= large([Alias, node()]) end.
 
 init(Caller) -> {ok, {state, Caller, node()}}.
 

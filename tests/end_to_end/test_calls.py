@@ -111,6 +111,10 @@ def test_a_remote_process_is_traced(world: Connected) -> None:
     assert world.call("calls:traced(Alias).") == "true"
 
 
+def test_a_trace_token_goes_with_a_message_and_comes_back(world: Connected) -> None:
+    assert world.call("calls:sequence_traced(Alias).") == f"{{true,true,{ALIAS}}}"
+
+
 def test_text_is_printed_where_the_group_leader_is(world: Connected) -> None:
     assert world.call('calls:group_leader(Alias, "printed").') == f"{{{ALIAS},ok,ok}}"
     # The caller's name was an atom on its way; printed, it is text, which is never rewritten.

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
     from world.connected import Connected
 
+DEEP = "lists:foldl(fun(_, Deep) -> {} end, Alias, lists:seq(1, 100000))"
+
 
 @pytest.fixture(scope="module")
 def world() -> Iterator[Connected]:
@@ -40,6 +42,29 @@ def test_a_large_map_keeps_its_keys(world: Connected) -> None:
 def test_names_arrive_behind_any_number_of_other_atoms(world: Connected, atoms: int) -> None:
     terms = f"[{{material:atoms({atoms}), Names, self()}}, {{Names, material:atoms({atoms})}}]"
     assert same(world, terms) == "[same]"
+
+
+@pytest.mark.parametrize(
+    "term",
+    [
+        pytest.param("[1 bsl N || N <- lists:seq(0, 20000, 97)] ++ Names", id="large integers"),
+        pytest.param("[-1.5e300, Names, <<1:1>> | Alias]", id="an improper list"),
+        pytest.param(f"{DEEP.format('[Deep]')}", id="a deep list"),
+        pytest.param(f"material:inline({DEEP.format('{Deep, Names}')}, 0)", id="deep tuples"),
+        pytest.param("list_to_tuple(lists:duplicate(70000, Alias))", id="a large tuple"),
+        pytest.param("[[], {}, #{}, <<>>, '', \"\", Alias]", id="empty terms"),
+    ],
+)
+def test_terms_of_every_shape_keep_it(world: Connected, term: str) -> None:
+    assert same(world, f"[{term}]") == "[same]"
+
+
+@pytest.mark.parametrize("letter", [0x61, 0xE9, 0x6F22])
+def test_the_longest_atoms_may_come_with_the_first_names(letter: int) -> None:
+    """A header with an atom of more than 255 bytes gives all its atoms two bytes of length."""
+    with mirrored() as connected:
+        longest = f"list_to_atom(lists:duplicate(255, {letter}))"
+        assert same(connected, f"[[{longest}, Names, self()]]") == "[same]"
 
 
 def test_ten_thousand_atoms_push_each_other_out_of_the_cache(world: Connected) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from end_to_end.mirrored import mirrored
+from end_to_end.mirrored import load, mirrored
 from world.connected import REMOTE_NAME
 
 if TYPE_CHECKING:
@@ -94,6 +94,11 @@ def test_a_fun_of_a_fragmented_message_can_be_called_there(world: Connected) -> 
             {20000, [Alias, node(), Self]}.
     """
     assert world.call(called) == "true"
+
+
+def test_an_exit_reason_may_have_many_fragments(world: Connected) -> None:
+    load("calls", world.remote, world.local)
+    assert world.call("calls:large_reason(Alias).") == "true"
 
 
 def test_eight_senders_interleave_their_fragments(world: Connected) -> None:
