@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 REPETITIONS = 5
-BYTES = 128 * 1024 * 1024
+BYTES = 256 * 1024 * 1024
 PINGS = 500
 
 
@@ -66,8 +66,8 @@ def _ping(stream: socket.socket) -> float:
 
 
 WORKLOADS = (
-    Workload(name="128 MB to the service", unit="MB/s", more_is_better=True, run=_upload),
-    Workload(name="128 MB from the service", unit="MB/s", more_is_better=True, run=_download),
+    Workload(name="256 MB to the service", unit="MB/s", more_is_better=True, run=_upload),
+    Workload(name="256 MB from the service", unit="MB/s", more_is_better=True, run=_download),
     Workload(name="one byte there and back", unit="us", more_is_better=False, run=_ping),
 )
 

@@ -3,28 +3,30 @@
 from __future__ import annotations
 
 import signal
-import subprocess
-from contextlib import contextmanager
-from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 from consul_connect.mesh import sidecar, upstream_proxy
-from world.connected import LOCAL_COOKIE, LOCAL_NAME, REMOTE_COOKIE, home_with_cookie
+from consul_connect.meshed import (
+    Here,
+    alive,
+    assert_called_with_64_megabytes,
+    assert_never_down,
+    call,
+    certificate_of,
+    children,
+    meshed_node,
+    rotate,
+)
+from world.connected import home_with_cookie
 from world.consul import ConsulAgent
 from world.epmd import RealEpmd
-from world.erlang import ErlangNode
 from world.ports import free_port
-from world.session import ErlconnectSession
 from world.waiting import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-# Of documentation (RFC 5737): nobody can be reached there but through the mesh.
-ADDRESS = "192.0.2.10"
-NODE = "shop@192.0.2.10"
+    from pathlib import Path
 
 
 @pytest.fixture
@@ -33,62 +35,10 @@ def agent() -> Iterator[ConsulAgent]:
         yield running
 
 
-@contextmanager
-def meshed_node(agent: ConsulAgent) -> Iterator[ErlangNode]:
-    """Run a node that knows no epmd, registered as ``shop`` with a sidecar."""
-    port = str(free_port())
-    ports = ("-kernel", "inet_dist_listen_min", port, "inet_dist_listen_max", port)
-    with (
-        ErlangNode.start(
-            NODE,
-            epmd_port=free_port(),
-            cookie=REMOTE_COOKIE,
-            flags=("-erl_epmd_port", port, *ports),
-        ) as node,
-        sidecar(agent, "shop", node.dist_port, address=ADDRESS),
-    ):
-        yield node
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Here:
-    """This machine: a home and an epmd."""
-
-    agent: ConsulAgent
-    home: Path
-    epmd_port: int
-
-    def session(self, *options: str) -> ErlconnectSession:
-        return ErlconnectSession.start(
-            *("-b", "consul", "shop", "--cookie-from", "env:REMOTE"),
-            *("--transport", "consul-connect", "-o", "transport.destination=shop"),
-            *options,
-            epmd_port=self.epmd_port,
-            home=self.home,
-            environment={"REMOTE": REMOTE_COOKIE, **self.agent.environment()},
-        )
-
-    def node(self, name: str = LOCAL_NAME) -> ErlangNode:
-        return ErlangNode.start(name, epmd_port=self.epmd_port, cookie=LOCAL_COOKIE)
-
-
 @pytest.fixture
 def here(tmp_path: Path, agent: ConsulAgent) -> Iterator[Here]:
     with RealEpmd(free_port()) as epmd:
         yield Here(agent=agent, home=home_with_cookie(tmp_path), epmd_port=epmd.port)
-
-
-def call(session: ErlconnectSession, local: ErlangNode, expressions: str) -> str:
-    """Evaluate at ``local``; ``Alias`` is bound to the session's alias."""
-    alias = session.ready()["aliases"][0]["alias"]
-    return local.evaluate(f"Alias = '{alias}', {expressions}", 60)
-
-
-def assert_called_with_64_megabytes(session: ErlconnectSession, local: ErlangNode) -> None:
-    assert call(session, local, "net_adm:ping(Alias).") == "pong"
-    echoed = "Sent = rand:bytes(64 bsl 20), erpc:call(Alias, erlang, hd, [[Sent]]) =:= Sent."
-    assert call(session, local, echoed) == "true"
-    assert session.wait_event("link-up")["node"] == NODE
 
 
 def test_natively(agent: ConsulAgent, here: Here) -> None:
@@ -216,37 +166,3 @@ def test_kill_leaves_neither_registration_nor_proxy(agent: ConsulAgent, here: He
             wait_until(lambda: not any(map(alive, family)), "the proxy is gone")
         assert agent.services() == services
         assert agent.request("GET", "/agent/checks") == checks
-
-
-def assert_never_down(session: ErlconnectSession) -> None:
-    """The first local node's link came up once and stays."""
-    downs = [event for event in session.events if event["event"] == "link-down"]
-    assert LOCAL_NAME not in [event["local_node"] for event in downs]
-
-
-def certificate_of(agent: ConsulAgent) -> str:
-    """The present leaf of the session's source."""
-    return str(agent.request("GET", "/agent/connect/ca/leaf/erlconnect")["CertPEM"])
-
-
-def rotate(agent: ConsulAgent) -> None:
-    """Have Consul's CA make a new key for itself, and new leaves with it."""
-    made = subprocess.run(
-        ["openssl", "ecparam", "-name", "prime256v1", "-genkey", "-noout"],
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    configuration = agent.request("GET", "/connect/ca/configuration")
-    configuration["Config"]["PrivateKey"] = made.stdout
-    agent.request("PUT", "/connect/ca/configuration", configuration)
-
-
-def children(pid: int) -> list[int]:
-    """The children of a process that has one thread that starts any."""
-    tasks = Path(f"/proc/{pid}/task").glob("*/children")
-    return [int(word) for task in tasks for word in task.read_text().split()]
-
-
-def alive(pid: int) -> bool:
-    return Path(f"/proc/{pid}/stat").exists() and " Z " not in Path(f"/proc/{pid}/stat").read_text()
