@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
 _NAME_START: Final = "erlconnect-"
-_NUMBERS: Final = range(64)  # as many as 192.0.2.0/24, reserved for examples, has /30 networks
+_NUMBERS: Final = range(64)  # as many as 198.18.0.0/24, reserved for tests, has /30 networks
 _HOSTS: Final = Path("/etc/netns")
 _MOUNTS: Final = Path("/run/netns")
 _made: set[str] = set()
@@ -38,7 +38,7 @@ class Namespace:
         number, self._link = _free_link()
         self.name = f"{_NAME_START}{number}"
         _made.add(self.name)
-        self.host_address, self.address = (f"192.0.2.{4 * number + end}" for end in (1, 2))
+        self.host_address, self.address = (f"198.18.0.{4 * number + end}" for end in (1, 2))
         self.host_address6, self.address6 = (f"fd12:34:{number:x}::{end}" for end in (1, 2))
         try:
             self._build(hosts or {})
@@ -59,7 +59,8 @@ class Namespace:
 
     def cut(self) -> None:
         """Take the wire down: nothing arrives any more, and nobody is told."""
-        _ip("link", "set", self._link, "down")
+        # At its far end: at this one the packets would take the way of all other networks.
+        _ip("-n", self.name, "link", "set", f"{self._link}p", "down")
 
     def remove(self) -> None:
         """Remove the wire and the namespace; what still runs in it has lost its network."""
