@@ -14,6 +14,7 @@ from world.epmd import RealEpmd
 from world.erlang import ErlangNode
 from world.ports import free_port
 from world.session import ErlconnectSession
+from world.waiting import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -238,3 +239,28 @@ def test_a_service_that_only_the_mesh_leads_to_needs_no_further_setting(
         assert session.ready()["transport"] == "consul-connect"
         (alias,) = session.ready()["aliases"]
     assert alias["node"] == "shop@192.0.2.10"
+
+
+def test_an_instance_that_leaves_the_list_is_not_dialled_again(
+    agent: ConsulAgent, here: Here
+) -> None:
+    """Though the old node still runs and would answer: the list is kept fresh while it is used."""
+    with shop_node("shop@10.0.0.1") as old, shop_node("shop@10.0.0.2") as new:
+        register(agent, "shop-1", old.dist_port)
+        session = here.session(
+            "-b", "consul", "shop", "-o", f"address={agent.address}", "--cookie-from", "env:REMOTE"
+        )
+        assert session.ready()["aliases"][0]["node"] == "shop@10.0.0.1"
+        register(agent, "shop-2", new.dist_port)
+        agent.deregister("shop-1")
+
+        def moved_on() -> bool:
+            here.call(session, "net_adm:ping(Alias).")
+            return any(event["event"] == "target-replaced" for event in session.events)
+
+        wait_until(moved_on, "the alias stands for the new instance", 30)
+        replaced = session.wait_event("target-replaced")
+        assert (replaced["old_node"], replaced["node"]) == ("shop@10.0.0.1", "shop@10.0.0.2")
+        assert here.call(session, "erpc:call(Alias, init, get_argument, [name]).") == (
+            '{ok,[["shop@10.0.0.2"]]}'
+        )

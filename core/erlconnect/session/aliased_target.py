@@ -27,8 +27,9 @@ from erlconnect.session.unexpected import unexpected
 
 if TYPE_CHECKING:
     import socket
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
+    from erlconnect.api import Target
     from erlconnect.hookspecs import LinkEvent
     from erlconnect.proxy.handshake import Cookies
     from erlconnect.session.approach import Approached
@@ -107,6 +108,16 @@ class AliasedTarget:
         except ErlconnectError as error:
             await self._replace(tried, error.message)
         return await self.approached.dialer.dial(self.approached.port)
+
+    def notice(self, found: Sequence[Target]) -> None:
+        """Compare with what the backend lists now; one that is gone is looked for at the next dial.
+
+        Links that are up go on: a directory's word ends no connection that works.
+        """
+        here = self.approached.target
+        places = {(one.address, one.dist_port or here.dist_port) for one in found}
+        if (here.address, here.dist_port) not in places:
+            self._doubt = f"{self.approached.where} is not listed any more"
 
     def introduction(self) -> Introduction:
         """Give what a handshake with the present target follows."""

@@ -6,7 +6,7 @@ import asyncio
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-from erlconnect.api import NodeName, Query
+from erlconnect.api import NodeName, Query, WatchesTargets
 from erlconnect.errors import (
     ErlconnectError,
     LookupTimeoutError,
@@ -67,9 +67,27 @@ class Discovery:
                 f"{backend} found no node for {query.service}",
                 remedy="Check the name, and whether the service runs.",
             )
+        return choose_targets(self._applied(found, query), self._choices.node)
+
+    async def follow(self, notice: Callable[[Sequence[Target]], None]) -> None:
+        """Hand over every change that a backend sees by itself; ends at once with any other.
+
+        What goes wrong is a warning: the session goes on with what it has.
+        """
+        if not isinstance(self._backend, WatchesTargets):
+            return
+        query = Query(service=self._choices.service)
+        try:
+            with self._offers.catalogue.blaming(Kind.BACKEND, self._choices.backend, "watch()"):
+                async for found in self._backend.watch(query, self):
+                    notice(self._applied(found, query))
+        except ErlconnectError as error:
+            self._warn(f"changes are not seen by themselves any more: {error.message}")
+
+    def _applied(self, found: Sequence[Target], query: Query) -> list[Target]:
         applied = [self._with_settings(target, query) for target in found]
         self.known_names = frozenset(str(target.node) for target in applied)
-        return choose_targets(applied, self._choices.node)
+        return applied
 
     async def _discover_in_time(self, query: Query) -> Sequence[Target]:
         try:

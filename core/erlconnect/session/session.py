@@ -90,6 +90,7 @@ class Session:
                     report=self._report,
                 )
                 self._report(self._ready(target, epmd, listener, remote.source))
+                group.create_task(discovery.follow(target.notice))
                 await listener.serve(target.handle)
         finally:
             listener.close()
