@@ -23,6 +23,7 @@ from erlconnect.distribution.frame_kinds import (
     WHOLE,
     check_frame,
 )
+from erlconnect.distribution.frame_runs import frames_alike
 from erlconnect.distribution.term_walk import Findings, TermWalk
 
 if TYPE_CHECKING:
@@ -31,6 +32,10 @@ if TYPE_CHECKING:
 DEFAULT_MAX_FRAME: Final = 256 * 1024 * 1024
 
 _FRAGMENTS: Final = (FIRST_FRAGMENT, FRAGMENT)
+# Where so many bytes are left, every so many frames it is worth looking for a run of equal ones.
+_MUCH: Final = 4096
+_ALIKE: Final = 16
+
 _length_and_kind = struct.Struct(">IH").unpack_from
 _length = struct.Struct(">I").unpack_from
 _sequence_and_number = struct.Struct(">QQ").unpack_from
@@ -81,7 +86,13 @@ class Rewriter:
         while position <= last_head:
             length, kind = _length_and_kind(buffer, position)
             after = position + LENGTH_SIZE + length
-            if (kind == WHOLE and after <= end) or not length:
+            if kind == WHOLE and after <= end:
+                alike = 1
+                if frames % _ALIKE == 0 and end - after > _MUCH:
+                    alike = frames_alike(buffer, position, end, after - position)
+                frames += alike
+                position += alike * (after - position)
+            elif not length:
                 frames += 1
                 position = after
             elif kind in _FRAGMENTS and length <= self._max_frame:
