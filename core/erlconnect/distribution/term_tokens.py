@@ -110,7 +110,9 @@ def token_run(patterns: Iterable[bytes]) -> re.Pattern[bytes]:
         _references(b"r", 1),
         rb"M\x00\x00\x00" + _counted(range(_ENUMERATED + 1), extra=1),
     ]
-    return re.compile(b"(?:" + b"|".join(tokens) + b")*+", re.DOTALL)
+    # The atomic group does nothing but save CPython before 3.11.5, which is wrong without it:
+    # https://github.com/python/cpython/issues/106052
+    return re.compile(b"(?>" + b"|".join(tokens) + b")*+", re.DOTALL)
 
 
 def fun_head() -> re.Pattern[bytes]:
