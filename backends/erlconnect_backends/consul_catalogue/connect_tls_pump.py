@@ -140,7 +140,10 @@ class TlsPump(threading.Thread):
         try:
             while size := self._read_record(self._decrypted[filled:]):
                 filled += size
-            self._end_inward(None)
+                if not (self._tls.incoming.pending or self._tls.incoming.eof):
+                    break
+            else:
+                self._end_inward(None)
         except ssl.SSLWantReadError:
             pass
         except ssl.SSLZeroReturnError:
