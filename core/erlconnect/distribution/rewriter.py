@@ -32,9 +32,9 @@ if TYPE_CHECKING:
 DEFAULT_MAX_FRAME: Final = 256 * 1024 * 1024
 
 _FRAGMENTS: Final = (FIRST_FRAGMENT, FRAGMENT)
-# Where so many bytes are left, every so many frames it is worth looking for a run of equal ones.
+# In so many bytes it is worth looking for a run of equal frames, and again after so many frames.
 _MUCH: Final = 4096
-_ALIKE: Final = 16
+_LOOK_AFTER: Final = 16
 
 _length_and_kind = struct.Struct(">IH").unpack_from
 _length = struct.Struct(">I").unpack_from
@@ -82,16 +82,20 @@ class Rewriter:
     def _frames_of(self, buffer: bytearray, position: int, end: int) -> int:
         run = position
         frames = 0
+        look = 1 if end - position > _MUCH else 0
         last_head = end - 6
         while position <= last_head:
             length, kind = _length_and_kind(buffer, position)
             after = position + LENGTH_SIZE + length
             if kind == WHOLE and after <= end:
-                alike = 1
-                if frames % _ALIKE == 0 and end - after > _MUCH:
-                    alike = frames_alike(buffer, position, end, after - position)
-                frames += alike
-                position += alike * (after - position)
+                frames += 1
+                if frames == look:
+                    size = after - position
+                    more = frames_alike(buffer, position, end, size) - 1
+                    frames += more
+                    after += more * size
+                    look = frames + _LOOK_AFTER
+                position = after
             elif not length:
                 frames += 1
                 position = after
