@@ -42,6 +42,12 @@ bytes(Names) ->
 bitstrings(Names) ->
     [<<(term_to_binary(Name))/binary, 5:Bits>> || Name <- Names, Bits <- lists:seq(1, 7)].
 
+%% One of each tag whose size is told or fixed, from empty to long.
+shapes(N) ->
+    [binary:copy(<<"x">>, 7 * N), <<0:(13 * N + N rem 8)>>, lists:duplicate(N rem 300, $w),
+     1 bsl (8 * (N rem 600)), -(1 bsl (N rem 70)), float(N), list_to_tuple(lists:seq(1, N rem 300)),
+     fun mirror:identity/1, "", <<>>, {}, [N | -N]].
+
 map(Names, Size) ->
     Keys = [{Name, N} || Name <- Names, N <- lists:seq(1, Size)],
     maps:from_list([{Key, [element(1, Key), self()]} || Key <- Keys ++ [{Name} || Name <- Names]]).
@@ -53,7 +59,7 @@ mixed(Names, Size) ->
 large(Names, Size) ->
     Fill = atoms(300),
     {Fill,
-     [{identifiers(Names), functions(Names), binary:copy(<<"x">>, 7 * N), bytes(Names)}
+     [{identifiers(Names), functions(Names), shapes(N), bytes(Names), Names}
       || N <- lists:seq(1, Size)],
      map(Names, Size),
      nested(Names)}.
