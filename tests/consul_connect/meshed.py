@@ -19,16 +19,17 @@ if TYPE_CHECKING:
 
     from world.consul import ConsulAgent
 
-# Of documentation (RFC 5737): nobody can be reached there but through the mesh.
-ADDRESS = "192.0.2.10"
-NODE = "shop@192.0.2.10"
+# Nobody listens there: the node is reached through the mesh or not at all.
+ADDRESS = "127.0.0.99"
+NODE = "shop@127.0.0.99"
 
 
 @contextmanager
 def meshed_node(agent: ConsulAgent) -> Iterator[ErlangNode]:
     """Run a node that knows no epmd, registered as ``shop`` with a sidecar."""
     port = str(free_port())
-    ports = ("-kernel", "inet_dist_listen_min", port, "inet_dist_listen_max", port)
+    interface = ("inet_dist_use_interface", "{127,0,0,1}")
+    ports = ("-kernel", "inet_dist_listen_min", port, "inet_dist_listen_max", port, *interface)
     with (
         ErlangNode.start(
             NODE,
@@ -52,7 +53,7 @@ class Here:
     def session(self, *options: str) -> ErlconnectSession:
         return ErlconnectSession.start(
             *("-b", "consul", "shop", "--cookie-from", "env:REMOTE"),
-            *("--transport", "consul-connect", "-o", "transport.destination=shop"),
+            *("--transport", "consul-connect"),
             *options,
             epmd_port=self.epmd_port,
             home=self.home,
