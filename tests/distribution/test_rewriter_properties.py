@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from distribution import worlds
+from distribution import streams, worlds
 from distribution.profile import repeatable
 from distribution.reference import renamed
 from distribution.streams import Message, Receiver, relayed
 from hypothesis import given
+from hypothesis import strategies as st
 
+from erlconnect.distribution.fragments import MessagesUnderWay
+from erlconnect.distribution.rewrite_table import RewriteTable
 from erlconnect.distribution.rewriter import Rewriter
 
 if TYPE_CHECKING:
@@ -75,3 +78,49 @@ def test_sizes_of_funs_are_exact_or_a_lower_bound(conversation: Conversation) ->
             if fun.end <= last:
                 assert fun.exact
             assert fun.start + 1 + fun.size <= fun.end
+
+
+@repeatable
+@given(worlds.conversations(), st.sampled_from([0, 65_536, 140_000]))
+def test_a_limit_on_what_is_undecided_changes_nothing(
+    conversation: Conversation, limit: int
+) -> None:
+    limited = Rewriter(conversation.table)
+    limited._messages = MessagesUnderWay(conversation.table, max_undecided=limit)
+
+    got = Receiver().receive(relayed(limited, conversation.stream))
+    free = Receiver().receive(relayed(Rewriter(conversation.table), conversation.stream))
+    assert meaning(got) == meaning(free)
+
+
+@repeatable
+@given(worlds.conversations(), worlds.cuts())
+def test_without_a_name_terms_keep_their_bytes(conversation: Conversation, cuts: list[int]) -> None:
+    """Sizes of funs too, where no name can become shorter."""
+    names = {"nobody@nowhere": "nowhere@nobody", "nowhere@nobody": "nobody@nowhere"}
+    rewriter = Rewriter(RewriteTable(names))
+
+    got = relayed(rewriter, conversation.stream, cuts)
+    assert bodies_by_message(got) == bodies_by_message(conversation.stream)
+    assert len(got) == len(conversation.stream)
+    assert (rewriter.rewritten, rewriter.walked) == (0, 0)
+
+
+@repeatable
+@given(worlds.conversations(fragmented=False), worlds.cuts())
+def test_without_a_name_whole_frames_are_not_touched(
+    conversation: Conversation, cuts: list[int]
+) -> None:
+    table = RewriteTable({"nobody@nowhere": "n@n", "n@n": "nobody@nowhere"})
+
+    assert relayed(Rewriter(table), conversation.stream, cuts) == conversation.stream
+
+
+def bodies_by_message(stream: bytes) -> dict[bytes, bytes]:
+    """The bytes of each fragmented message put together, and whole messages one by one."""
+    found: dict[bytes, bytes] = {}
+    for number, body in enumerate(streams.bodies(stream)):
+        fragment = body[:2] in (b"\x83E", b"\x83F")
+        key = body[2:10] if fragment else b"whole %d" % number
+        found[key] = found.get(key, b"") + (body[18:] if fragment else body)
+    return found
