@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import shutil
 import subprocess
 from contextlib import contextmanager
@@ -120,10 +121,12 @@ def test_erl_opens_a_shell_in_the_remote_node(told: Told) -> None:
         erl.wait_for(f'["its",45,"pid",45,"{told.remote.pid}"]')
 
 
-def test_erl_call_prints_the_alias(told: Told) -> None:
-    """In the form of its own name, which is made of this machine's."""
+def erl_call(told: Told, apply: str) -> str:
+    """What the line prints with this to apply instead of its own."""
+    require("erl_call", shutil.which("erl_call") is not None)
+    line = told.line("erl_call").replace("'erlang node []'", shlex.quote(apply))
     done = subprocess.run(
-        told.line("erl_call"),
+        line,
         shell=True,
         env=told.environment,
         capture_output=True,
@@ -131,8 +134,21 @@ def test_erl_call_prints_the_alias(told: Told) -> None:
         check=False,
         timeout=SECONDS,
     )
-    assert done.stdout in ("app@127.0.0.1", "app@localhost"), done
-    assert done.returncode == 0
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_erl_call_prints_the_alias(told: Told) -> None:
+    """In the form of its own name, which is made of this machine's."""
+    assert erl_call(told, "erlang node []") in ("app@127.0.0.1", "app@localhost")
+
+
+def test_erl_call_gets_a_large_answer_in_one_frame(told: Told) -> None:
+    """It is written in C and knows neither atom cache nor fragments: names stand inline."""
+    alias = erl_call(told, "erlang node []")
+    number = 10 * 1024 * 1024 // len(REMOTE_NAME)
+    answer = erl_call(told, f"lists duplicate [{number}, '{alias}']")
+    assert answer == f"[{', '.join([alias] * number)}]"
 
 
 @pytest.fixture
