@@ -39,9 +39,10 @@ def guarded() -> Iterator[ConsulAgent]:
 
 @contextmanager
 def shop_node(name: str) -> Iterator[ErlangNode]:
-    """Run a node that listens on a port of its own and knows no epmd."""
+    """Run a node that listens on a port of its own, on 127.0.0.1 alone, and knows no epmd."""
     port = str(free_port())
-    ports = ("-kernel", "inet_dist_listen_min", port, "inet_dist_listen_max", port)
+    interface = ("inet_dist_use_interface", "{127,0,0,1}")
+    ports = ("-kernel", "inet_dist_listen_min", port, "inet_dist_listen_max", port, *interface)
     flags = ("-erl_epmd_port", port, *ports)
     with ErlangNode.start(name, epmd_port=free_port(), cookie=REMOTE_COOKIE, flags=flags) as node:
         yield node
@@ -226,10 +227,10 @@ def test_consuls_own_dns_leads_to_the_node_too(agent: ConsulAgent, here: Here) -
 def test_a_service_that_only_the_mesh_leads_to_needs_no_further_setting(
     agent: ConsulAgent, here: Here
 ) -> None:
-    """Nobody answers at the address of its registration (RFC 5737), so its sidecar is next."""
+    """Nobody listens at the address of its registration, so its sidecar is next."""
     with (
-        shop_node("shop@192.0.2.10") as remote,
-        sidecar(agent, "shop", remote.dist_port, address="192.0.2.10"),
+        shop_node("shop@127.0.0.99") as remote,
+        sidecar(agent, "shop", remote.dist_port, address="127.0.0.99"),
     ):
         session = here.session(
             *("-b", "consul", "shop", "-o", f"address={agent.address}"),
@@ -238,7 +239,7 @@ def test_a_service_that_only_the_mesh_leads_to_needs_no_further_setting(
         assert here.call(session, "net_adm:ping(Alias).") == "pong"
         assert session.ready()["transport"] == "consul-connect"
         (alias,) = session.ready()["aliases"]
-    assert alias["node"] == "shop@192.0.2.10"
+    assert alias["node"] == "shop@127.0.0.99"
 
 
 def test_an_instance_that_leaves_the_list_is_not_dialled_again(
