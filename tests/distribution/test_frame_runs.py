@@ -48,5 +48,7 @@ def test_runs_of_all_lengths_are_counted_frame_by_frame() -> None:
     stream = bytearray(b"".join(frames))
     rewriter = Rewriter(RewriteTable({}))
 
-    assert rewriter.process(stream, 0, len(stream)) == (len(stream), [stream])
+    position, segments = rewriter.process(stream, 0, len(stream))
+    assert position == len(stream)
+    assert [bytes(segment) for segment in segments] == [bytes(stream)]
     assert rewriter.frames == len(frames)
