@@ -13,6 +13,7 @@ from erlconnect.errors import (
     EpmdError,
     ErlconnectError,
     NotDistributionError,
+    RefusedError,
     SeveralNodesError,
     TimedOutError,
     UnreachableError,
@@ -77,7 +78,7 @@ class Approach:
     async def approach(self, target: Target) -> Approached:
         """Open the first transport through which ``target`` answers a knock, and keep it open.
 
-        Raises the error of the best transport where none works. Cancelled, it leaves none open.
+        Raises a refusal, or the error of the best transport, where none works. Cancelled, it leaves none open.
         """
         errors: list[ErlconnectError] = []
         for name, transport in self._offers.transports(target):
@@ -87,7 +88,8 @@ class Approach:
                 raise
             except ErlconnectError as error:
                 errors.append(error)
-        raise errors[0]
+        # A refusal tells more than that another way led nowhere.
+        raise next((error for error in errors if isinstance(error, RefusedError)), errors[0])
 
     async def _through(self, target: Target, name: str, transport: Transport) -> Approached:
         dialer, close = await self._open(target, name, transport)
