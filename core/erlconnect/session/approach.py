@@ -78,7 +78,8 @@ class Approach:
     async def approach(self, target: Target) -> Approached:
         """Open the first transport through which ``target`` answers a knock, and keep it open.
 
-        Raises a refusal, or the error of the best transport, where none works. Cancelled, it leaves none open.
+        Raises a refusal, or the error of the best transport, where none works. Cancelled, it
+        leaves none open.
         """
         errors: list[ErlconnectError] = []
         for name, transport in self._offers.transports(target):
