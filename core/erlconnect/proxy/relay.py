@@ -96,8 +96,8 @@ def _make_room(buffer: bytearray, start: int, end: int) -> tuple[bytearray, int,
     if needed > size:
         size = max(size, len(buffer) if rest < len(buffer) else min(needed, rest * _GROWTH))
     if size == len(buffer):
-        if start and rest:
-            buffer[:rest] = buffer[start:end]
+        view = memoryview(buffer)
+        view[:rest] = view[start:end]
         return buffer, 0, rest
     other = bytearray(size)
     other[:rest] = buffer[start:end]
