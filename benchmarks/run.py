@@ -1,8 +1,8 @@
 """Compare erlconnect with a direct connection and with socat, between real Erlang nodes.
 
-    python benchmarks/run.py                       everything, medians of seven repetitions
-    python benchmarks/run.py --quick               a smoke run
-    python benchmarks/run.py --only small 1mb-up   workloads whose names begin so
+python benchmarks/run.py                       everything, medians of seven repetitions
+python benchmarks/run.py --quick               a smoke run
+python benchmarks/run.py --only small 1mb-up   workloads whose names begin so
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The parts of ``benchmarks/run.py``. Real nodes are started by the tests' own ``world`` package."""
+"""The parts of ``benchmarks/run.py``. Real nodes are started by the tests' package ``world``."""
 
 from __future__ import annotations
 

@@ -48,9 +48,7 @@ class Figure:
         return None if self.wanted is None else self.wanted.holds(self.value)
 
 
-def interleaved(
-    run: Callable[[Way], Sample], ways: Mapping[str, Way], repetitions: int
-) -> Samples:
+def interleaved(run: Callable[[Way], Sample], ways: Mapping[str, Way], repetitions: int) -> Samples:
     """Run over each way once, then again from the next one on, and so forth.
 
     What slows the machine for a while slows all ways, and none is always the first.

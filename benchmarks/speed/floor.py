@@ -15,10 +15,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from world.processes import Process
+
 from speed.figures import Figure, Sample, Samples, Wanted, medians, paired_ratio
 from speed.usage import cpu_seconds
 from speed.ways import ERLCONNECT
-from world.processes import Process
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -96,15 +97,34 @@ class Floor:
 
 def floors() -> list[Floor]:
     """In the order of the table."""
-    uniform = _message(36) * 100_000
-    mixed = b"".join(map(_message, (0, 20, 36, 90, 180, 400, 900))) * 5_000
-    bulk = b"".join(_fragments(64_000_000))
-    half, most = Wanted(sign="≥", bound=0.45), Wanted(sign="≥", bound=0.75)
-    return [
-        _floor("uniform", "frames of 80 bytes", uniform, 20, (0.1, "M frames"), half),
-        _floor("mixed", "frames of seven sizes", mixed, 20, (0.035, "M frames"), half),
-        _floor("bulk", "fragments of a 64 MB binary", bulk, 10, (0.064, "GB"), most),
-    ]
+    small = _message(16)
+    uniform = Floor(
+        key="floor-uniform",
+        title=f"frames of {len(small)} bytes",
+        data=small * 100_000,
+        times=20,
+        amount=0.1,
+        unit="M frames",
+        wanted=Wanted(sign="≥", bound=0.45),
+    )
+    sizes = (0, 20, 36, 90, 180, 400, 900)
+    mixed = replace(
+        uniform,
+        key="floor-mixed",
+        title="frames of seven sizes",
+        data=b"".join(map(_message, sizes)) * 5_000,
+        amount=0.035,
+    )
+    bulk = Floor(
+        key="floor-bulk",
+        title="fragments of a 64 MB binary",
+        data=b"".join(_fragments(64_000_000)),
+        times=10,
+        amount=0.064,
+        unit="GB",
+        wanted=Wanted(sign="≥", bound=0.75),
+    )
+    return [uniform, mixed, bulk]
 
 
 @contextlib.contextmanager
@@ -127,21 +147,6 @@ def _relayed(kind: str) -> Iterator[FloorWay]:
                 far, _ = listener.accept()
                 with far:
                     yield FloorWay(near=near, far=far, relay=relay.pid)
-
-
-def _floor(
-    key: str, title: str, data: bytes, times: int, amount: tuple[float, str], wanted: Wanted
-) -> Floor:
-    units, unit = amount
-    return Floor(
-        key=f"floor-{key}",
-        title=title,
-        data=data,
-        times=times,
-        amount=units,
-        unit=unit,
-        wanted=wanted,
-    )
 
 
 def _message(size: int) -> bytes:

@@ -6,9 +6,6 @@ import contextlib
 import socket
 from typing import TYPE_CHECKING
 
-from speed.figures import Figure, Wanted
-from speed.usage import forget_peak, peak_bytes, resident_bytes
-from speed.ways import ERLCONNECT, erlconnect_session, erlconnect_way
 from world.epmd import RealEpmd
 from world.ports import free_port
 
@@ -17,6 +14,9 @@ from erlconnect.distribution.digest import gen_challenge, gen_digest
 from erlconnect.distribution.flags import KNOCK_FLAGS
 from erlconnect.distribution.handshake import Initiator
 from erlconnect.distribution.handshake_messages import SendName
+from speed.figures import Figure, Wanted
+from speed.usage import forget_peak, peak_bytes, resident_bytes
+from speed.ways import ERLCONNECT, erlconnect_session, erlconnect_way
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -7,11 +7,12 @@ import sys
 import time
 from typing import TYPE_CHECKING
 
-from speed.figures import Figure, interleaved, medians, paired_ratio
 from world.epmd import RealEpmd
 from world.knot import KnotServer
 from world.ports import free_port
 from world.session import ErlconnectSession
+
+from speed.figures import Figure, interleaved, medians, paired_ratio
 
 if TYPE_CHECKING:
     from collections.abc import Callable

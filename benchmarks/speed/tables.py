@@ -45,4 +45,4 @@ def _judged(figure: Figure) -> list[str]:
 
 
 def _number(value: float | None) -> str:
-    return "" if value is None else f"{value:.3g}" if value < 1000 else f"{value:.0f}"  # noqa: PLR2004 - no 1e+03
+    return "" if value is None else f"{value:.3g}" if value < 1000 else f"{value:.0f}"

@@ -17,10 +17,6 @@ _SECONDS = "seconds"
 _CPU = "cpu seconds"
 _PERCENTILES = ("p50", "p99")
 
-AT_PAR = Wanted(sign="≥", bound=1.0)
-NEARLY = Wanted(sign="≥", bound=0.9)
-ADVERSARIAL = Wanted(sign="≥", bound=0.3)
-
 
 class Workload(Protocol):
     """One thing to measure over every way."""
@@ -108,7 +104,7 @@ class Calls:
                 unit="µs",
                 values=medians(samples, name),
                 value=paired_ratio(samples, name, ERLCONNECT, SOCAT),
-                    wanted=Wanted(sign="≤", bound=bound),
+                wanted=Wanted(sign="≤", bound=bound),
             )
             for name, bound in bounds.items()
         ]

@@ -20,7 +20,6 @@ from world.erlang import ErlangNode
 from world.ports import free_port
 from world.processes import Process
 from world.session import ErlconnectSession
-from world.waiting import wait_until
 
 from erlconnect.epmd.requests import Alive2Request, frame
 
