@@ -10,22 +10,27 @@ from __future__ import annotations
 import json
 import os
 import secrets
-import shutil
-import socket
 import subprocess
 import sys
 import tempfile
-import time
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from erlconnect.errors import ConfigurationError, TimedOutError, UnreachableError
+from erlconnect.command_line.demonstration_programs import (
+    SECONDS,
+    child,
+    free_port,
+    home_folder,
+    own_environment,
+    say,
+    wait_for_port,
+)
+from erlconnect.errors import UnreachableError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping
 
-_SECONDS: Final = 20.0
 _REMOTE: Final = "shop@shop-0.shop.test"
 _LOCAL: Final = "dev@127.0.0.1"
 _ZONE: Final = """\
@@ -72,49 +77,49 @@ def demonstrate() -> None:
         _show(ready)
         alias = ready["aliases"][0]["alias"]
         local, node, real = _call(alias, environment)
-    _say(f"demo: {local} called {alias}: node() = {node}, remote name {real}")
+    say(f"demo: {local} called {alias}: node() = {node}, remote name {real}")
 
 
 @contextmanager
 def _remote_node(folder: Path) -> Iterator[int]:
     """Run the remote node with an epmd and a cookie of its own; give the port of its epmd."""
-    home = _home(folder, "remote", secrets.token_hex(16))
-    port = _free_port()
-    environment = _environment(home, port)
-    with _child(["epmd", "-port", str(port)], environment):
-        _wait_for_port(port, "the remote epmd")
+    home = home_folder(folder, "remote", secrets.token_hex(16))
+    port = free_port()
+    environment = own_environment(home, port)
+    with child(["epmd", "-port", str(port)], environment):
+        wait_for_port(port, "the remote epmd")
         command = ["erl", "-noinput", "-name", _REMOTE, "-start_epmd", "false"]
-        with _child(command, environment):
-            _say(f"remote: erl {_REMOTE}, its own epmd on port {port}, its own cookie")
+        with child(command, environment):
+            say(f"remote: erl {_REMOTE}, its own epmd on port {port}, its own cookie")
             yield port
 
 
 @contextmanager
 def _dns_server(folder: Path, epmd_port: int) -> Iterator[int]:
     """Run a real DNS server that knows the node; give its port."""
-    port = _free_port()
+    port = free_port()
     (folder / "shop.test.zone").write_text(_ZONE.format(epmd_port=epmd_port))
     configuration = folder / "knot.conf"
     configuration.write_text(_KNOT.format(port=port, folder=folder))
-    with _child(["knotd", "-c", str(configuration)], dict(os.environ)):
-        _wait_for_port(port, "the DNS server")
-        _say(f"dns:    knotd on port {port}: _epmd._tcp.shop.test SRV {epmd_port} shop-0.shop.test")
+    with child(["knotd", "-c", str(configuration)], dict(os.environ)):
+        wait_for_port(port, "the DNS server")
+        say(f"dns:    knotd on port {port}: _epmd._tcp.shop.test SRV {epmd_port} shop-0.shop.test")
         yield port
 
 
 @contextmanager
 def _session(folder: Path, dns_port: int) -> Iterator[tuple[dict[str, Any], dict[str, str]]]:
     """Run erlconnect; give its ``ready`` event and the environment of this machine's nodes."""
-    home = _home(folder, "local", "")
-    environment = _environment(home, _free_port())
+    home = home_folder(folder, "local", "")
+    environment = own_environment(home, free_port())
     cookie = folder / "remote" / ".erlang.cookie"
     arguments = ["-b", "dns", "_epmd._tcp.shop.test", "-o", f"server=127.0.0.1:{dns_port}"]
-    _say(f"run:    erlconnect {' '.join(arguments)} --cookie-from file:...")
+    say(f"run:    erlconnect {' '.join(arguments)} --cookie-from file:...")
     command = [sys.executable, "-m", "erlconnect", *arguments, "--json"]
     command += ["--cookie-from", f"file:{cookie}"]
-    with _child(command, environment, stdout=subprocess.PIPE) as child:
-        assert child.stdout  # noqa: S101 - _child opens it
-        yield _ready(child.stdout), environment
+    with child(command, environment, stdout=subprocess.PIPE) as program:
+        assert program.stdout  # noqa: S101 - child opens it
+        yield _ready(program.stdout), environment
 
 
 def _ready(lines: Any) -> dict[str, Any]:
@@ -122,21 +127,21 @@ def _ready(lines: Any) -> dict[str, Any]:
         event = json.loads(line)
         if event["event"] == "ready":
             return dict(event)
-        _say(f"        {event.get('message', event['event'])}")
+        say(f"        {event.get('message', event['event'])}")
     raise UnreachableError("erlconnect ended before it was ready", remedy="Its messages are above.")
 
 
 def _call(alias: str, environment: Mapping[str, str]) -> tuple[str, str, str]:
     """Let a real local node call the alias: its own name, node() there, the name given there."""
     command = ["erl", "-noinput", "-name", _LOCAL, "-start_epmd", "false"]
-    _say(f"local:  erl -name {_LOCAL}, then erpc:call('{alias}', erlang, node, [])")
+    say(f"local:  erl -name {_LOCAL}, then erpc:call('{alias}', erlang, node, [])")
     result = subprocess.run(  # noqa: S603 - no shell, fixed words
         [*command, "-eval", _CALL.format(alias=alias)],
         env=dict(environment),
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
-        timeout=_SECONDS,
+        timeout=SECONDS,
         check=False,
     )
     words = result.stdout.split()
@@ -151,73 +156,7 @@ def _call(alias: str, environment: Mapping[str, str]) -> tuple[str, str, str]:
 def _show(ready: Mapping[str, Any]) -> None:
     alias = ready["aliases"][0]
     epmd = "embedded epmd" if ready["epmd"]["embedded"] else "epmd"
-    _say(
+    say(
         f"ready:  {alias['node']} at {alias['address']}:{alias['dist_port']} is {alias['alias']}, "
         f"registered in the {epmd} on port {ready['epmd']['port']}"
     )
-
-
-@contextmanager
-def _child(
-    command: Sequence[str], environment: Mapping[str, str], stdout: int = subprocess.DEVNULL
-) -> Iterator[Any]:
-    program = shutil.which(command[0])
-    if program is None:
-        raise ConfigurationError(
-            f"the demo needs {command[0]}, and it is not on PATH",
-            remedy="Install Erlang and Knot DNS; in a checkout `./run demo` does it.",
-        )
-    child = subprocess.Popen(  # noqa: S603 - no shell, fixed words
-        [program, *command[1:]],
-        env=dict(environment),
-        stdin=subprocess.DEVNULL,
-        stdout=stdout,
-        stderr=subprocess.DEVNULL,
-        text=True,
-    )
-    with child:
-        try:
-            yield child
-        finally:
-            child.terminate()
-            try:
-                child.wait(_SECONDS)
-            except subprocess.TimeoutExpired:
-                child.kill()
-
-
-def _home(folder: Path, name: str, cookie: str) -> Path:
-    home = folder / name
-    home.mkdir()
-    if cookie:
-        file = home / ".erlang.cookie"
-        file.touch(mode=0o600)
-        file.write_text(cookie)
-        file.chmod(0o400)
-    return home
-
-
-def _environment(home: Path, epmd_port: int) -> dict[str, str]:
-    own = {name: value for name, value in os.environ.items() if not name.startswith("ERLCONNECT_")}
-    return {**own, "HOME": str(home), "ERL_EPMD_PORT": str(epmd_port)}
-
-
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        return int(probe.getsockname()[1])
-
-
-def _wait_for_port(port: int, what: str) -> None:
-    deadline = time.monotonic() + _SECONDS
-    while time.monotonic() < deadline:
-        try:
-            socket.create_connection(("127.0.0.1", port), timeout=1).close()
-        except OSError:
-            time.sleep(0.05)
-        else:
-            return
-    raise TimedOutError(f"{what} did not listen after {_SECONDS:g} s", remedy="Try again.")
-
-
-def _say(text: str) -> None:
-    print(text, flush=True)  # noqa: T201 - the demo's result
