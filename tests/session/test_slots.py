@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
-from typing import TYPE_CHECKING
+import tempfile
+from pathlib import Path
 
 import pytest
 
 from erlconnect.errors import ConfigurationError
 from erlconnect.session.slots import session_slot
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 HOLD = """
 import os
@@ -49,6 +48,35 @@ def test_a_killed_session_frees_its_slot(tmp_path: Path) -> None:
         holder.wait()
     with session_slot(environment) as after:
         assert after == 0
+
+
+@pytest.mark.parametrize("base", ["", "/nowhere", "another user's"])
+def test_a_runtime_folder_that_is_missing_or_another_user_s(
+    base: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The temporary files do as well."""
+    if base == "another user's":
+        base = str(foreign_folder(tmp_path))
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    with session_slot({"XDG_RUNTIME_DIR": base}) as slot:
+        assert slot == 0
+        assert (tmp_path / f"erlconnect-{os.getuid()}" / "session-0.lock").exists()
+
+
+def foreign_folder(tmp_path: Path) -> Path:
+    if os.geteuid():
+        return Path("/")
+    folder = tmp_path / "foreign"
+    folder.mkdir()
+    os.chown(folder, 65534, -1)
+    return folder
+
+
+def test_no_folder_for_locks_at_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", "/nowhere")
+    with pytest.raises(ConfigurationError, match="/nowhere") as caught, session_slot({}):
+        pass
+    assert "TMPDIR" in caught.value.remedy
 
 
 def test_a_folder_that_is_a_link_is_refused(tmp_path: Path) -> None:

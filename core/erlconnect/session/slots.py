@@ -60,14 +60,29 @@ def _locked(path: Path) -> int | None:
 
 
 def _folder(environment: Mapping[str, str]) -> Path:
-    base = environment.get("XDG_RUNTIME_DIR")
-    name = "erlconnect" if base else f"erlconnect-{os.getuid()}"
-    folder = Path(base or tempfile.gettempdir()) / name
-    with contextlib.suppress(FileExistsError):
-        folder.mkdir(mode=0o700)
-    status = folder.lstat()
+    """Give a folder of the user's own: in XDG_RUNTIME_DIR, else among the temporary files."""
+    base = environment.get("XDG_RUNTIME_DIR", "")
+    name = "erlconnect" if _is_own(base) else f"erlconnect-{os.getuid()}"
+    try:
+        folder = Path(base if _is_own(base) else tempfile.gettempdir()) / name
+        with contextlib.suppress(FileExistsError):
+            folder.mkdir(mode=0o700)
+        status = folder.lstat()
+    except OSError as error:
+        raise ConfigurationError(
+            f"a folder for the locks of sessions could not be made: {error}",
+            remedy="Set TMPDIR or XDG_RUNTIME_DIR to a folder that you may write to.",
+        ) from error
     if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.getuid():
         raise ConfigurationError(
             f"{folder} belongs to somebody else", remedy="Remove it, or set XDG_RUNTIME_DIR."
         )
     return folder
+
+
+def _is_own(folder: str) -> bool:
+    """Say whether the folder is there and the user's: after ``su`` it is another one's."""
+    try:
+        return bool(folder) and Path(folder).stat().st_uid == os.getuid()
+    except OSError:
+        return False
