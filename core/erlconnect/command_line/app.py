@@ -10,6 +10,7 @@ from typer.core import TyperGroup
 
 from erlconnect.command_line import connect, demo, plugins
 from erlconnect.command_line.failing import report_and_exit_code
+from erlconnect.command_line.streams import open_missing_streams
 
 _EXAMPLES: Final = """
 Connect local Erlang and Elixir tools to a remote node, as if it ran on this machine.
@@ -72,6 +73,7 @@ app.command("plugins")(plugins.plugins)
 
 def main() -> None:
     """Run the command line; every error leaves with its exit code and without a traceback."""
+    open_missing_streams()
     try:
         app()
     except Exception as error:  # noqa: BLE001 - the last stop before the user
