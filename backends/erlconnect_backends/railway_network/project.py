@@ -35,18 +35,19 @@ class Project:
         variables: Mapping[str, str],
         folder: Path,
     ) -> Project:
-        """Find what is meant: by the settings, the surroundings, or a project's own token.
+        """Find what is meant: by the settings, else by a project's own token or the surroundings.
 
         Raises ``ConfigurationError`` where nothing says it and ``NameNotFoundError`` where the
         environment is not in the project.
         """
-        place = place_of(project, environment, variables, folder)
         if api.of_project:
             scope = (await api.ask("token_scope"))["projectToken"]
             place = Place(
-                project=place.project or scope["projectId"],
-                environment=place.environment or scope["environmentId"],
+                project=project or scope["projectId"],
+                environment=environment or scope["environmentId"],
             )
+        else:
+            place = place_of(project, environment, variables, folder)
         if not place.project or not place.environment:
             raise ConfigurationError(
                 "nothing says which Railway project and environment are meant",

@@ -31,15 +31,19 @@ class Place:
 def place_of(project: str, environment: str, variables: Mapping[str, str], folder: Path) -> Place:
     """Give what is meant; ``folder`` is the working directory.
 
-    Raises ``ConfigurationError`` where the railway command's file cannot be read.
+    An environment belongs to its project, so both come from one place unless the settings name
+    the environment. Raises ``ConfigurationError`` where the railway command's file is needed and
+    cannot be read.
     """
-    linked = _linked(variables, folder)
-    return Place(
-        project=project or variables.get("RAILWAY_PROJECT_ID", "") or linked.project,
-        environment=environment
-        or variables.get("RAILWAY_ENVIRONMENT_ID", "")
-        or linked.environment,
+    if project and environment:
+        return Place(project=project, environment=environment)
+    inside = Place(
+        project=variables.get("RAILWAY_PROJECT_ID", ""),
+        environment=variables.get("RAILWAY_ENVIRONMENT_ID", ""),
     )
+    known = inside if inside.project else _linked(variables, folder)
+    own = known.environment if project in ("", known.project) else ""
+    return Place(project=project or known.project, environment=environment or own)
 
 
 def _linked(variables: Mapping[str, str], folder: Path) -> Place:
