@@ -6,6 +6,8 @@ from bisect import bisect_left
 from itertools import accumulate
 from typing import TYPE_CHECKING, NamedTuple
 
+from erlconnect.distribution.atom_references import read_atom_references
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -25,6 +27,14 @@ def name_edit(data: bytes | bytearray, position: int, table: Mapping[bytes, byte
     end = position + 1 + data[position]
     text = table.get(bytes(data[position:end]))
     return None if text is None else Edit(position, end, text)
+
+
+def header_edits(
+    data: bytes | bytearray, start: int, end: int, table: Mapping[bytes, bytes]
+) -> tuple[int, list[Edit]]:
+    """Give where the distribution header at ``start`` ends, and the edits of its new entries."""
+    terms, entries = read_atom_references(data, start, end)
+    return terms, [edit for at in entries if (edit := name_edit(data, at, table))]
 
 
 def term_edits(

@@ -18,9 +18,7 @@ from erlconnect.distribution.errors import RemoteProtocolError
 PASS_THROUGH: Final = 112
 WHOLE: Final = 0x8344
 FIRST_FRAGMENT: Final = 0x8345
-FRAGMENT: Final = 0x8346
-
-_WITH_HEADER: Final = (WHOLE, FIRST_FRAGMENT, FRAGMENT)
+FRAGMENTS: Final = (FIRST_FRAGMENT, 0x8346)
 
 LENGTH_SIZE: Final = 4
 FRAGMENT_HEAD_SIZE: Final = LENGTH_SIZE + 2 + 8 + 8
@@ -33,5 +31,5 @@ def check_frame(length: int, kind: int, max_frame: int) -> None:
         raise RemoteProtocolError(
             f"frame: {length} bytes, more than max-frame allows ({max_frame})"
         )
-    if kind not in _WITH_HEADER and kind >> 8 != PASS_THROUGH:
+    if kind != WHOLE and kind not in FRAGMENTS and kind >> 8 != PASS_THROUGH:
         raise RemoteProtocolError(f"frame: kind {kind >> 8} {kind & 255} is not known")

@@ -10,14 +10,13 @@ from __future__ import annotations
 import struct
 from typing import TYPE_CHECKING, Final
 
-from erlconnect.distribution.atom_references import read_atom_references
-from erlconnect.distribution.edits import Edit, apply_edits, name_edit, term_edits
+from erlconnect.distribution.edits import Edit, apply_edits, header_edits, term_edits
 from erlconnect.distribution.errors import RemoteProtocolError
 from erlconnect.distribution.fragments import MessagesUnderWay, Stage
 from erlconnect.distribution.frame_kinds import (
     FIRST_FRAGMENT,
-    FRAGMENT,
     FRAGMENT_HEAD_SIZE,
+    FRAGMENTS,
     LENGTH_SIZE,
     PASS_THROUGH,
     WHOLE,
@@ -30,12 +29,9 @@ if TYPE_CHECKING:
     from erlconnect.distribution.rewrite_table import RewriteTable
 
 DEFAULT_MAX_FRAME: Final = 256 * 1024 * 1024
-
-_FRAGMENTS: Final = (FIRST_FRAGMENT, FRAGMENT)
 # In so many bytes it is worth looking for a run of equal frames, and again after so many frames.
 _MUCH: Final = 4096
 _LOOK_AFTER: Final = 16
-
 _length_and_kind = struct.Struct(">IH").unpack_from
 _length = struct.Struct(">I").unpack_from
 _sequence_and_number = struct.Struct(">QQ").unpack_from
@@ -53,7 +49,6 @@ class Rewriter:
         self._pass = 0
         self._clean_from = 0
         self._segments: list[Segment] = []
-        self._lost = 0
         self.frames = 0
         self.rewritten = 0
         self.walked = 0
@@ -62,7 +57,7 @@ class Rewriter:
     @property
     def lost(self) -> int:
         """Messages with a tag that the walk does not know; forwarded as they came from there on."""
-        return self._lost + self._messages.lost
+        return self._messages.lost
 
     def process(self, buffer: bytearray, start: int, end: int) -> tuple[int, list[Segment]]:
         """Take what is in ``buffer[start:end]``; give where the rest begins, and what to send.
@@ -82,14 +77,14 @@ class Rewriter:
     def _frames_of(self, buffer: bytearray, position: int, end: int) -> int:
         run = position
         frames = 0
-        look = 1 if end - position > _MUCH else 0
+        look = 1 if end - position > _MUCH else end
         last_head = end - 6
         while position <= last_head:
             length, kind = _length_and_kind(buffer, position)
             after = position + LENGTH_SIZE + length
             if kind == WHOLE and after <= end:
                 frames += 1
-                if frames == look:
+                if frames >= look:
                     size = after - position
                     more = frames_alike(buffer, position, end, size) - 1
                     frames += more
@@ -99,7 +94,7 @@ class Rewriter:
             elif not length:
                 frames += 1
                 position = after
-            elif kind in _FRAGMENTS and length <= self._max_frame:
+            elif kind in FRAGMENTS and length <= self._max_frame:
                 if run < position:
                     self._rewrite_run(buffer, run, position)
                 position = run = self._fragment(buffer, kind, position, after, end)
@@ -135,24 +130,19 @@ class Rewriter:
             return
         terms = body + 1
         if buffer[body] != PASS_THROUGH:
-            terms, edits = self._header_edits(buffer, body + 2, end)
+            terms, edits = header_edits(buffer, body + 2, end, self._table.replacements)
         self.rewritten += len(edits)
         if self._table.occurs_as_atom(buffer, terms, end):
             edits += self._term_edits(buffer, terms, end)
         if edits:
             self._replace(buffer, position, end, apply_edits(buffer, body, end, edits))
 
-    def _header_edits(self, buffer: bytearray, start: int, end: int) -> tuple[int, list[Edit]]:
-        terms, entries = read_atom_references(buffer, start, end)
-        table = self._table.replacements
-        return terms, [edit for at in entries if (edit := name_edit(buffer, at, table))]
-
     def _term_edits(self, buffer: bytearray, start: int, end: int) -> list[Edit]:
         self.walked += 1
         walk = TermWalk(self._table.token_run, self._table.replacements)
         findings = Findings()
         walk.advance(buffer, start, end, findings)
-        self._lost += walk.lost
+        self._messages.lost += walk.lost
         if not (walk.between_terms or walk.lost):
             raise RemoteProtocolError("term: it ends beyond its frame")
         self.rewritten += len(findings.names)
@@ -185,7 +175,7 @@ class Rewriter:
         terms = position + FRAGMENT_HEAD_SIZE
         edits: list[Edit] = []
         if stage.first:
-            terms, edits = self._header_edits(buffer, terms, end)
+            terms, edits = header_edits(buffer, terms, end, self._table.replacements)
             message = self._messages.begin(sequence)
         else:
             message = self._messages.find(sequence)
@@ -194,13 +184,11 @@ class Rewriter:
         first, last = (0, len(data)) if carry else (terms, end)
         text, count = self._messages.rewrite(message, data, first, last, stage)
         self.rewritten += len(edits) + count
-        if text is None and carry:
-            text = bytes(data)
-        if edits or text is not None:
+        if text is None and (carry or edits):
+            text = bytes(data[first:last])
+        if text is not None:
             head = apply_edits(buffer, position + LENGTH_SIZE, terms, edits)
-            self._replace(
-                buffer, position, end, head + (buffer[terms:end] if text is None else text)
-            )
+            self._replace(buffer, position, end, head + text)
 
     def _replace(self, buffer: bytearray, position: int, end: int, body: bytes) -> None:
         self._emit_clean(buffer, position)
