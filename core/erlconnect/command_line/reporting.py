@@ -10,7 +10,7 @@ import sys
 from typing import TYPE_CHECKING, Any, TextIO
 
 from erlconnect.command_line.copy_paste import ready_text
-from erlconnect.command_line.streams import outliving
+from erlconnect.command_line.streams import Lines, outliving
 from erlconnect.hookspecs import LinkEvent
 from erlconnect.redaction import redact
 from erlconnect.session.events import (
@@ -36,13 +36,16 @@ _Line = Failed | LinkEvent | Stopped | TargetLost | TargetReplaced | Warned
 class JsonReporter:
     """One object a line on stdout."""
 
+    def __init__(self) -> None:
+        self._lines = Lines(sys.stdout, lambda number: _json(payload(_left_out(number))))
+
     def report(self, event: Event | LinkEvent) -> None:
         """Print the event."""
         fields = payload(event)
         for name in _FREE_TEXT:
             if name in fields:
                 fields[name] = redact(fields[name])
-        print_line(fields)
+        self._lines.write(_json(fields))
 
     def progress(self, message: str) -> None:
         """Say nothing: programs wait for ``ready``."""
@@ -50,22 +53,31 @@ class JsonReporter:
 
 def print_line(fields: dict[str, Any]) -> None:
     """Print one JSON object as a line, at once."""
+    _print(_json(fields))
+
+
+def _json(fields: dict[str, Any]) -> str:
     text = json.dumps(fields, ensure_ascii=False)
     try:
-        _print(text, sys.stdout)
+        text.encode(sys.stdout.encoding)
     except UnicodeEncodeError:
-        _print(json.dumps(fields), sys.stdout)
+        return json.dumps(fields)
+    return text
 
 
-def _print(text: str, stream: TextIO) -> None:
-    with outliving(stream):
-        print(text, file=stream, flush=True)
+def _left_out(number: int) -> Warned:
+    return Warned(message=f"{number} lines were left out here, because nobody read them")
 
 
-def _show(text: str, stream: TextIO) -> None:
-    """Print without what would command a terminal: names come from other machines."""
+def _print(text: str) -> None:
+    with outliving(sys.stdout):
+        print(text, flush=True)  # noqa: T201 - stdout is the result
+
+
+def _plain(text: str, stream: TextIO) -> str:
+    """Leave out what would command a terminal: names come from other machines."""
     plain = "".join(letter if letter.isprintable() or letter == "\n" else "?" for letter in text)
-    _print(plain.encode(stream.encoding, "backslashreplace").decode(stream.encoding), stream)
+    return plain.encode(stream.encoding, "backslashreplace").decode(stream.encoding)
 
 
 class HumanReporter:
@@ -79,6 +91,7 @@ class HumanReporter:
         self._prefix = prefix
         self._spinner: Status | None = None
         self._failures: set[str] = set()
+        self._lines = Lines(sys.stderr, lambda number: _text(_left_out(number)))
 
     def progress(self, message: str) -> None:
         """Show what is being done: a spinner on a terminal, else nothing."""
@@ -96,11 +109,11 @@ class HumanReporter:
         with outliving(sys.stderr):
             self._stop_spinner()
         if isinstance(event, Ready):
-            _show(ready_text(event, self._prefix), sys.stdout)
+            _print(_plain(ready_text(event, self._prefix), sys.stdout))
             return
         text = _text(event)
         if text and not self._repeated(event, text) and self._wanted(event):
-            _show(redact(text), sys.stderr)
+            self._lines.write(_plain(redact(text), sys.stderr))
 
     def _repeated(self, event: _Line, text: str) -> bool:
         """Say whether this failure was shown since a link last came up.
