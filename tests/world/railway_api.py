@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import threading
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any, Self
 
@@ -23,11 +24,20 @@ PERSON_TOKEN = "person-token-77aa"
 
 
 class RailwayApi:
-    """Serves until its context ends; ``endpoint`` is its address."""
+    """Serves until its context ends; ``endpoint`` is its address.
+
+    It answers with ``status`` and ``raw`` where these are set, redirects to ``elsewhere``, and is
+    silent while ``talks`` is not set. ``asked`` are the names of the queries.
+    """
 
     def __init__(self, variables: Mapping[str, str]) -> None:
         self.variables = dict(variables)
         self.asked: list[str] = []
+        self.status = 200
+        self.raw: bytes | None = None
+        self.elsewhere = ""
+        self.talks = threading.Event()
+        self.talks.set()
         api = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -38,11 +48,15 @@ class RailwayApi:
                     or self.headers.get("Authorization") == f"Bearer {PERSON_TOKEN}"
                 )
                 answer = api.answer(question) if known else _not_authorized()
-                body = json.dumps(answer).encode()
-                self.send_response(200)
+                body = json.dumps(answer).encode() if api.raw is None else api.raw
+                api.talks.wait()
+                self.send_response(302 if api.elsewhere else api.status)
+                if api.elsewhere:
+                    self.send_header("Location", api.elsewhere)
                 self.send_header("Content-Length", str(len(body)))
-                self.end_headers()
-                self.wfile.write(body)
+                with suppress(ConnectionError):
+                    self.end_headers()
+                    self.wfile.write(body)
 
             def log_message(self, *_: object) -> None:
                 pass
@@ -83,6 +97,7 @@ class RailwayApi:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        self.talks.set()
         self._server.shutdown()
         self._server.server_close()
         self._thread.join()

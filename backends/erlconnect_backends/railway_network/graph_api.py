@@ -7,6 +7,7 @@ run against Railway itself. Source: https://docs.railway.com/reference/public-ap
 from __future__ import annotations
 
 import asyncio
+import http.client
 import json
 import urllib.error
 import urllib.request
@@ -14,6 +15,7 @@ from importlib import resources
 from typing import TYPE_CHECKING, Any, Final
 
 from erlconnect.api import (
+    ConfigurationError,
     LookupFailedError,
     LookupTimeoutError,
     RefusedError,
@@ -27,6 +29,17 @@ if TYPE_CHECKING:
 SECONDS: Final = 10.0
 _LONGEST_ANSWER: Final = 8 * 1024 * 1024
 _REFUSALS: Final = (401, 403)
+_SAFE_STARTS: Final = ("https://", "http://127.0.0.1:", "http://[::1]:", "http://localhost:")
+
+
+class _NoRedirects(urllib.request.HTTPRedirectHandler):
+    """Another host must not receive the token."""
+
+    def redirect_request(self, *_: Any, **__: Any) -> None:
+        return None
+
+
+_opener: Final = urllib.request.build_opener(_NoRedirects)
 
 
 class GraphApi:
@@ -39,12 +52,19 @@ class GraphApi:
 
     @classmethod
     def from_environment(cls, endpoint: str, variables: Mapping[str, str]) -> GraphApi | None:
-        """Give the API with the token in ``variables``; ``None`` where there is none."""
-        if token := variables.get("RAILWAY_TOKEN"):
-            remember(token)
+        """Give the API with the token in ``variables``; ``None`` where there is none.
+
+        Raises ``ConfigurationError`` where ``endpoint`` is not safe for a token, and
+        where the variable holds none.
+        """
+        if not endpoint.startswith(_SAFE_STARTS):
+            raise ConfigurationError(
+                f"-o endpoint={endpoint}: a token must not travel in the clear",
+                remedy="Give an https:// address.",
+            )
+        if token := _token(variables, "RAILWAY_TOKEN"):
             return cls(endpoint, {"Project-Access-Token": token}, of_project=True)
-        if token := variables.get("RAILWAY_API_TOKEN"):
-            remember(token)
+        if token := _token(variables, "RAILWAY_API_TOKEN"):
             return cls(endpoint, {"Authorization": f"Bearer {token}"}, of_project=False)
         return None
 
@@ -65,29 +85,39 @@ class GraphApi:
             ) from error
         except ValueError as error:
             raise self._failed(query, "the answer is no JSON") from error
-        if not isinstance(answer, dict) or answer.get("errors") or not answer.get("data"):
-            raise self._complaint(query, answer)
-        return dict(answer["data"])
+        if not isinstance(answer, dict):
+            raise self._failed(query, "the answer holds no data")
+        data, errors = answer.get("data"), answer.get("errors")
+        if errors or not isinstance(data, dict) or not data:
+            raise self._complaint(query, errors)
+        return data
 
     def _post(self, body: bytes) -> bytes:
         headers = {"Content-Type": "application/json", "User-Agent": "erlconnect", **self._headers}
-        request = urllib.request.Request(self._endpoint, body, headers)  # noqa: S310 - user's own
         try:
-            with urllib.request.urlopen(request, timeout=SECONDS) as reply:  # noqa: S310
+            request = urllib.request.Request(self._endpoint, body, headers)  # noqa: S310 - checked
+            with _opener.open(request, timeout=SECONDS) as reply:
                 return bytes(reply.read(_LONGEST_ANSWER))
         except urllib.error.HTTPError as error:
             with error:
                 if error.code in _REFUSALS:
                     raise _refused(f"HTTP status {error.code}") from error
                 raise self._failed("the query", f"HTTP status {error.code}") from error
-        except urllib.error.URLError as error:
-            if isinstance(error.reason, TimeoutError):
+        except TimeoutError:
+            raise
+        except (OSError, http.client.HTTPException) as error:
+            reason = getattr(error, "reason", error)
+            if isinstance(reason, TimeoutError):
                 raise TimeoutError from error
-            raise self._failed("the query", str(error.reason)) from error
+            # An exception's text may quote a header, and so the token.
+            seen = redact(str(reason)) or type(reason).__name__
+            raise self._failed("the query", seen) from None
 
-    def _complaint(self, query: str, answer: Any) -> LookupFailedError | RefusedError:
-        errors = answer.get("errors") if isinstance(answer, dict) else None
-        words = "; ".join(str(one.get("message", "")) for one in errors or [] if one)
+    def _complaint(self, query: str, errors: Any) -> LookupFailedError | RefusedError:
+        listed = errors if isinstance(errors, list) else []
+        words = "; ".join(
+            str(one.get("message", "")) if isinstance(one, dict) else str(one) for one in listed
+        )
         if "not authorized" in words.lower():
             return _refused(redact(words))
         return self._failed(query, redact(words) or "the answer holds no data")
@@ -97,6 +127,17 @@ class GraphApi:
             f"Railway's API at {self._endpoint} could not answer {query}: {seen}",
             remedy="Check -o project= and -o environment=, and Railway's status page.",
         )
+
+
+def _token(variables: Mapping[str, str], name: str) -> str:
+    token = variables.get(name, "")
+    remember(token)
+    if not (token.isascii() and token.isprintable()):
+        raise ConfigurationError(
+            f"the variable {name} holds characters that no token has",
+            remedy="Set it again, without line ends.",
+        )
+    return token
 
 
 def _refused(seen: str) -> RefusedError:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
+import re
 from typing import Final, Literal
 
 import dns.asyncresolver
@@ -19,6 +20,8 @@ from erlconnect.api import (
 )
 
 SECONDS: Final = 5.0
+_DNS_PORT: Final = 53
+_BRACKETED: Final = re.compile(r"\[([^\[\]]*)\](?::(\d+))?")
 _KINDS: Final[tuple[Literal["AAAA", "A"], ...]] = ("AAAA", "A")
 _PRIVATE: Final = (
     "This name resolves only inside Railway's private network: join it with a VPN, or go through "
@@ -73,21 +76,24 @@ def _resolver(server: str | None) -> dns.asyncresolver.Resolver:
     if server is None:
         return dns.asyncresolver.Resolver()
     resolver = dns.asyncresolver.Resolver(configure=False)
-    host, port = _host_and_port(server)
     try:
-        resolver.nameservers = [str(ipaddress.ip_address(host))]
+        address, resolver.port = address_and_port(server)
     except ValueError:
         raise ConfigurationError(
             f"-o server={server}: the name server has to be given by its address",
             remedy="Write ADDRESS or ADDRESS:PORT, IPv6 in brackets with a port.",
         ) from None
-    resolver.port = port
+    resolver.nameservers = [address]
     return resolver
 
 
-def _host_and_port(server: str) -> tuple[str, int]:
-    if server.startswith("["):
-        host, _, port = server[1:].partition("]")
-        return host, int(port[1:]) if port[1:].isdigit() else 53
-    host, colon, port = server.rpartition(":")
-    return (host, int(port)) if colon and ":" not in host and port.isdigit() else (server, 53)
+def address_and_port(server: str) -> tuple[str, int]:
+    """Read ``ADDRESS[:PORT]``, IPv6 in brackets where a port follows; raises ``ValueError``."""
+    bracketed = _BRACKETED.fullmatch(server)
+    host, port = bracketed.groups() if bracketed else (server, None)
+    if bracketed is None and server.count(":") == 1:
+        host, _, port = server.partition(":")
+    number = _DNS_PORT if port is None else int(port)
+    if not 0 < number < 65536:  # noqa: PLR2004 - ports have 16 bits
+        raise ValueError(port)
+    return str(ipaddress.ip_address(host)), number

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from erlconnect.api import ConfigurationError, NameNotFoundError
+from erlconnect.api import ConfigurationError, LookupFailedError, NameNotFoundError
 from erlconnect_backends.railway_network.surroundings import Place, place_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
     from erlconnect_backends.railway_network.graph_api import GraphApi
@@ -40,12 +41,9 @@ class Project:
         Raises ``ConfigurationError`` where nothing says it and ``NameNotFoundError`` where the
         environment is not in the project.
         """
+        place = Place(project=project, environment=environment)
         if api.of_project:
-            scope = (await api.ask("token_scope"))["projectToken"]
-            place = Place(
-                project=project or scope["projectId"],
-                environment=environment or scope["environmentId"],
-            )
+            place = await _scope(api, place)
         else:
             place = place_of(project, environment, variables, folder)
         if not place.project or not place.environment:
@@ -53,27 +51,32 @@ class Project:
                 "nothing says which Railway project and environment are meant",
                 remedy="Give -o project= and -o environment=, or run `railway link` here.",
             )
-        shown = (await api.ask("services", project=place.project))["project"]
-        environments = _by_name(shown["environments"])
-        identity, name = _one_of(environments, place.environment, "environment", shown["name"])
+        answer = await api.ask("services", project=place.project)
+        with _understood("services"):
+            shown = answer["project"]
+            name, services = shown["name"], _by_name(shown["services"])
+            environments = _by_name(shown["environments"])
+        identity, environment_name = _one_of(environments, place.environment, "environment", name)
         return cls(
             api=api,
             project=place.project,
-            name=shown["name"],
+            name=name,
             environment=identity,
-            environment_name=name,
-            services=_by_name(shown["services"]),
+            environment_name=environment_name,
+            services=services,
         )
 
     async def variables(self, service: str) -> dict[str, str]:
         """Give the service's variables in this environment; all values are secrets."""
         answer = await self.api.ask("variables", **self._ids(service))
-        return {str(name): str(value) for name, value in answer["variables"].items()}
+        with _understood("variables"):
+            return {str(name): str(value) for name, value in answer["variables"].items()}
 
     async def facts(self, service: str) -> dict[str, str]:
         """Give what is worth showing: project, environment and the state of the deployment."""
         answer = await self.api.ask("deployments", **self._ids(service))
-        latest = [edge["node"]["status"] for edge in answer["deployments"]["edges"]]
+        with _understood("deployments"):
+            latest = [str(edge["node"]["status"]) for edge in answer["deployments"]["edges"]]
         facts = {"project": self.name, "environment": self.environment_name}
         return facts | ({"deployment": latest[0].lower()} if latest else {})
 
@@ -84,6 +87,29 @@ class Project:
             "environment": self.environment,
             "service": identity,
         }
+
+
+async def _scope(api: GraphApi, place: Place) -> Place:
+    """Fill what ``place`` lacks with what the project's token is for."""
+    answer = await api.ask("token_scope")
+    with _understood("token_scope"):
+        scope = answer["projectToken"]
+        return Place(
+            project=place.project or scope["projectId"],
+            environment=place.environment or scope["environmentId"],
+        )
+
+
+@contextmanager
+def _understood(query: str) -> Iterator[None]:
+    """Turn an answer of another shape into an error for people."""
+    try:
+        yield
+    except (KeyError, TypeError, AttributeError) as error:
+        raise LookupFailedError(
+            f"Railway's API answered the question for {query} in a form that is not known",
+            remedy="Check -o project=; if it is right, Railway's schema has changed: report it.",
+        ) from error
 
 
 def _by_name(connection: Mapping[str, Any]) -> dict[str, str]:

@@ -1,0 +1,175 @@
+"""Questions to the stand-in for Railway's API, and every way in which it says no."""
+
+from __future__ import annotations
+
+import traceback
+from typing import TYPE_CHECKING
+
+import pytest
+from world.ports import free_port
+from world.railway_api import ENVIRONMENT, PERSON_TOKEN, PROJECT, PROJECT_TOKEN, SERVICE, RailwayApi
+
+from erlconnect.api import (
+    ConfigurationError,
+    LookupFailedError,
+    LookupTimeoutError,
+    NameNotFoundError,
+    RefusedError,
+)
+from erlconnect_backends.railway_network import graph_api
+from erlconnect_backends.railway_network.graph_api import GraphApi
+from erlconnect_backends.railway_network.project import Project
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from erlconnect.errors import ErlconnectError
+
+WRONG = "wrong-token-3f81"
+KINDS = ["RAILWAY_TOKEN", "RAILWAY_API_TOKEN"]
+IDS = {"project": PROJECT, "environment": ENVIRONMENT, "service": SERVICE}
+
+
+def asking(endpoint: str, kind: str = "RAILWAY_API_TOKEN", token: str = PERSON_TOKEN) -> GraphApi:
+    api = GraphApi.from_environment(endpoint, {kind: token})
+    assert api is not None
+    return api
+
+
+def assert_secret(error: ErlconnectError, *tokens: str) -> None:
+    for token in tokens or (PROJECT_TOKEN, PERSON_TOKEN, WRONG):
+        assert token not in f"{error.message} {error.remedy} {error!r}"
+        assert token not in "".join(traceback.format_exception(error))
+
+
+async def found(api: GraphApi, project: str, environment: str, folder: Path) -> Project:
+    return await Project.find(api, project, environment, {"HOME": str(folder)}, folder)
+
+
+def test_without_a_token_there_is_no_api() -> None:
+    assert GraphApi.from_environment("https://example.com", {"RAILWAY_TOKEN": ""}) is None
+
+
+async def test_a_projects_token_says_which_project_is_meant(
+    api: RailwayApi, tmp_path: Path
+) -> None:
+    asks = asking(api.endpoint, "RAILWAY_TOKEN", PROJECT_TOKEN)
+    project = await found(asks, "", "", tmp_path)
+    assert (project.project, project.environment) == (PROJECT, ENVIRONMENT)
+    assert (project.name, project.environment_name) == ("market", "production")
+
+
+@pytest.mark.parametrize("environment", [ENVIRONMENT, "production", "Production"])
+async def test_a_persons_token_needs_to_be_told(
+    api: RailwayApi, tmp_path: Path, environment: str
+) -> None:
+    project = await found(asking(api.endpoint), PROJECT, environment, tmp_path)
+    assert project.environment == ENVIRONMENT
+    with pytest.raises(ConfigurationError, match="nothing says which Railway project"):
+        await found(asking(api.endpoint), "", "", tmp_path)
+
+
+async def test_variables_and_the_state_of_the_deployment(api: RailwayApi, tmp_path: Path) -> None:
+    project = await found(asking(api.endpoint), PROJECT, "production", tmp_path)
+    assert await project.variables("shop") == api.variables
+    assert await project.facts("shop") == {
+        "project": "market",
+        "environment": "production",
+        "deployment": "success",
+    }
+
+
+@pytest.mark.parametrize("kind", KINDS)
+async def test_a_wrong_token_is_refused(api: RailwayApi, kind: str) -> None:
+    with pytest.raises(RefusedError, match="refused the token: Not Authorized") as refused:
+        await asking(api.endpoint, kind, WRONG).ask("services", project=PROJECT)
+    assert_secret(refused.value)
+
+
+@pytest.mark.parametrize("status", [401, 403])
+async def test_a_refusal_by_status(api: RailwayApi, status: int) -> None:
+    api.status = status
+    with pytest.raises(RefusedError, match=f"HTTP status {status}") as refused:
+        await asking(api.endpoint).ask("variables", **IDS)
+    assert_secret(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("status", "raw", "says"),
+    [
+        (500, b"oops", "HTTP status 500"),
+        (429, b"", "HTTP status 429"),
+        (200, b"<html>", "no JSON"),
+        (200, b"\xff\xfe", "no JSON"),
+        (200, b"[]", "no data"),
+        (200, b'{"data": null}', "no data"),
+        (200, b'{"errors": [{"message": "said: person-token-77aa"}]}', r"said: \[redacted\]"),
+        (200, b'{"errors": ["words"]}', "words"),
+    ],
+)
+async def test_what_is_no_answer(api: RailwayApi, status: int, raw: bytes, says: str) -> None:
+    api.status, api.raw = status, raw
+    with pytest.raises(LookupFailedError, match=says) as failed:
+        await asking(api.endpoint).ask("variables", **IDS)
+    assert api.endpoint in failed.value.message
+    assert_secret(failed.value)
+
+
+@pytest.mark.parametrize(
+    "raw", [b'{"data": {"project": null}}', b'{"data": {"projectToken": []}}', b'{"data": [1]}']
+)
+async def test_an_answer_of_another_shape(api: RailwayApi, tmp_path: Path, raw: bytes) -> None:
+    api.raw = raw
+    with pytest.raises(LookupFailedError):
+        await found(asking(api.endpoint), PROJECT, "production", tmp_path)
+    with pytest.raises(LookupFailedError):
+        await found(asking(api.endpoint, "RAILWAY_TOKEN", PROJECT_TOKEN), "", "", tmp_path)
+
+
+async def test_silence(api: RailwayApi, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(graph_api, "SECONDS", 0.3)
+    api.talks.clear()
+    with pytest.raises(LookupTimeoutError, match="did not answer the question for variables") as no:
+        await asking(api.endpoint).ask("variables", **IDS)
+    assert_secret(no.value)
+
+
+async def test_nobody_there() -> None:
+    endpoint = f"http://127.0.0.1:{free_port()}/graphql/v2"
+    with pytest.raises(LookupFailedError, match="Connection refused"):
+        await asking(endpoint).ask("variables", **IDS)
+
+
+async def test_a_redirect_does_not_carry_the_token_on(api: RailwayApi) -> None:
+    with RailwayApi({}) as other:
+        api.elsewhere = other.endpoint
+        with pytest.raises(LookupFailedError, match="HTTP status 302"):
+            await asking(api.endpoint).ask("services", project=PROJECT)
+        assert other.asked == []
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("token", ["two\nlines-8d1c", "ümlaut-8d1c"])
+def test_a_token_that_no_header_can_hold_is_not_shown(kind: str, token: str) -> None:
+    with pytest.raises(ConfigurationError, match=f"{kind} holds characters") as failed:
+        asking("https://example.com", kind, token)
+    assert_secret(failed.value, token, "8d1c")
+
+
+@pytest.mark.parametrize("endpoint", ["http://example.com/graphql", "file:///etc/passwd", "nope"])
+def test_a_token_does_not_travel_in_the_clear(endpoint: str) -> None:
+    with pytest.raises(ConfigurationError, match="in the clear"):
+        asking(endpoint)
+
+
+async def test_what_the_project_does_not_have(api: RailwayApi, tmp_path: Path) -> None:
+    asks = asking(api.endpoint)
+    with pytest.raises(LookupFailedError, match="Project not found"):
+        await found(asks, "another", "production", tmp_path)
+    with pytest.raises(NameNotFoundError, match="market has no environment staging") as absent:
+        await found(asks, PROJECT, "staging", tmp_path)
+    assert "production" in absent.value.remedy
+    project = await found(asks, PROJECT, "production", tmp_path)
+    with pytest.raises(NameNotFoundError, match="market has no service web") as absent:
+        await project.variables("web")
+    assert "shop" in absent.value.remedy
