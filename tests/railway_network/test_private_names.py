@@ -75,7 +75,7 @@ async def test_a_silent_server(monkeypatch: pytest.MonkeyPatch) -> None:
 
 async def test_lookup_never_asks_nobody() -> None:
     asked: list[object] = []
-    async with responder(lambda query: asked.append(query)) as server:
+    async with responder(asked.append) as server:
         replicas = await found("shop", server=server, lookup="never")
         await asyncio.sleep(0)
     assert places(replicas) == [("@shop.railway.internal", "shop.railway.internal", None)]
