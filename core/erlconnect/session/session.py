@@ -16,6 +16,7 @@ from erlconnect.proxy.handshake import Cookies
 from erlconnect.proxy.listener import Listener
 from erlconnect.session.aliased_target import AliasedTarget
 from erlconnect.session.approach import Approach
+from erlconnect.session.callers import ConnectedCallers
 from erlconnect.session.cookies import local_cookie, remote_cookie
 from erlconnect.session.discovery import Discovery
 from erlconnect.session.events import AliasEntry, Ready, Warned
@@ -48,6 +49,7 @@ class Session:
         self._reporter = reporter
         self._environment = environment
         self._offers = Offers(catalogue, choices, environment)
+        self._callers = ConnectedCallers()
 
     async def run(self) -> None:
         """Open the session and serve its links. Raises ``ErlconnectError`` if it cannot open."""
@@ -142,6 +144,8 @@ class Session:
     def _report(self, event: Event | LinkEvent) -> None:
         self._reporter.report(event)
         if isinstance(event, LinkEvent):
+            if warning := self._callers.notice(event):
+                self._warn(warning)
             self._catalogue.link_event(event)
 
 
