@@ -10,13 +10,11 @@ import pytest
 from end_to_end.evidence import (
     WRONG_COOKIE,
     assert_explained,
-    assert_no_secret,
     assert_secret,
     failure,
 )
 from end_to_end.machine import VARIABLE, alias_of, fixed, machine
-from end_to_end.terminal import AtTerminal
-from world.connected import LOCAL_COOKIE, LOCAL_NAME, REMOTE_COOKIE, remote_node
+from world.connected import LOCAL_NAME, REMOTE_COOKIE, remote_node
 from world.recording_relay import RecordingRelay
 
 if TYPE_CHECKING:
@@ -168,46 +166,3 @@ def test_a_machine_without_a_cookie_gets_one_as_erlang_makes_it() -> None:
         )
         assert shown.stdout == "pong"
         assert cookie.read_text() not in session.process.output
-
-
-def test_a_typed_cookie_is_not_on_the_screen() -> None:
-    with (
-        remote_node(APP) as remote,
-        machine() as here,
-        AtTerminal(
-            *fixed(remote), "--cookie-from", "prompt", environment=here.environment()
-        ) as terminal,
-    ):
-        terminal.wait_for(f"Cookie of {APP}: ")
-        terminal.type(f"{REMOTE_COOKIE}\n")
-        terminal.wait_for("--remsh")
-        with here.node() as local:
-            assert local.evaluate(CONNECT) == "true"
-        terminal.type("\x03")
-        assert terminal.wait() == 130
-        assert_no_secret(terminal.screen)
-
-
-def test_ctrl_c_instead_of_a_cookie() -> None:
-    with (
-        remote_node(APP) as remote,
-        machine() as here,
-        AtTerminal(
-            *fixed(remote), "--cookie-from", "prompt", environment=here.environment()
-        ) as terminal,
-    ):
-        terminal.wait_for(f"Cookie of {APP}: ")
-        terminal.type("secr\x03")
-        assert terminal.wait() == 130
-        assert here.left_over_files() == []
-
-
-@pytest.mark.parametrize("flag", ["--cookie", "--setcookie"])
-def test_there_is_no_way_to_write_a_cookie_where_ps_shows_it(flag: str) -> None:
-    with (
-        machine(epmd=False) as here,
-        here.session("-b", "fixed", APP, flag, LOCAL_COOKIE) as session,
-    ):
-        assert session.wait() == 2
-        assert flag in session.process.stderr
-        assert LOCAL_COOKIE not in session.process.output
