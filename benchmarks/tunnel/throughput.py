@@ -1,11 +1,13 @@
 """64 MB through ssh, up and down: ``python -m benchmarks.tunnel.throughput``.
 
 The two ways take turns, so that a slow minute of the machine slows both. Prints a table of medians;
-exits with 1 where erlconnect is slower than 0.9 times a plain ``ssh -L``.
+exits with 1 where erlconnect is slower than 0.9 times a plain ``ssh -L``. One call takes a fraction
+of a second, so that five of them tell little on a busy machine: ``--repetitions 25`` tells more.
 """
 
 from __future__ import annotations
 
+import argparse
 import shutil
 import sys
 import tempfile
@@ -24,7 +26,6 @@ if TYPE_CHECKING:
 
     from benchmarks.tunnel.ways import Way
 
-REPETITIONS = 5
 MEGABYTES = 64
 WANTED = Wanted(sign="≥", bound=0.9)
 _CALLS = {
@@ -41,10 +42,10 @@ def _seconds(way: Way, direction: str) -> Mapping[str, float]:
     return {"seconds": int(spent) / 1e6}
 
 
-def _figure(ways: Mapping[str, Way], direction: str) -> Figure:
+def _figure(ways: Mapping[str, Way], direction: str, repetitions: int) -> Figure:
     for way in ways.values():
         _seconds(way, direction)
-    samples = interleaved(lambda way: _seconds(way, direction), ways, REPETITIONS)
+    samples = interleaved(lambda way: _seconds(way, direction), ways, repetitions)
     return Figure(
         feature="47",
         workload=f"{MEGABYTES} MB {direction}",
@@ -56,6 +57,9 @@ def _figure(ways: Mapping[str, Way], direction: str) -> Figure:
 
 
 def main() -> int:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--repetitions", type=int, default=5, metavar="N", help="default: 5")
+    repetitions = parser.parse_args().repetitions
     if missing := [program for program in ("ssh", "sshd", "erl") if not shutil.which(program)]:
         print(f"not on PATH: {', '.join(missing)}; nothing was measured", file=sys.stderr)
         return 1
@@ -67,10 +71,9 @@ def main() -> int:
             PLAIN: stack.enter_context(plain_ssh(remote, sshd)),
             VIA: stack.enter_context(via_ssh(remote, sshd)),
         }
-        figures = [_figure(ways, direction) for direction in ("up", "down")]
-    print(
-        markdown_table(f"Through ssh (medians of {REPETITIONS}; the ratio is to {PLAIN})", figures)
-    )
+        figures = [_figure(ways, direction, repetitions) for direction in ("up", "down")]
+    title = f"Through ssh (medians of {repetitions}; the ratio is to {PLAIN})"
+    print(markdown_table(title, figures))
     return 0 if all(figure.reached for figure in figures) else 1
 
 
