@@ -54,19 +54,22 @@ async def _until_a_signal(session: Session, reporter: Reporter) -> ExitCode:
     running = asyncio.ensure_future(session.run())
     received: list[signal.Signals] = []
 
-    def stop(number: signal.Signals) -> None:
+    def stop(number: int, _frame: object) -> None:
         # Only the first one counts, so that nothing interrupts the cleaning up.
         if not received:
-            received.append(number)
-            running.cancel()
+            received.append(signal.Signals(number))
+            loop.call_soon_threadsafe(running.cancel)
 
+    # Not the loop's own handlers: these go with the loop, and a second Ctrl-C would kill us then.
     for number in _SIGNALS:
-        loop.add_signal_handler(number, stop, number)
+        signal.signal(number, stop)
     try:
         await running
     except asyncio.CancelledError:
         if not received:
             raise
+    for number in _SIGNALS:
+        signal.signal(number, signal.SIG_IGN)
     reason, code = _SIGNALS[received[0]]
     reporter.report(Stopped(reason=reason))
     return code
