@@ -88,13 +88,17 @@ def token_run(patterns: Iterable[bytes]) -> re.Pattern[bytes]:
     ``atom_pattern`` is in ``patterns``; walking those is Python's part. Possessive, so that it
     never goes back.
     """
-    names = b"|".join(re.escape(pattern) for pattern in patterns)
-    no_name = b"(?!%b)" % names if names else b""
+    heads = list(patterns)
+    no_name = b"(?!%b)" % b"|".join(map(re.escape, heads)) if heads else b""
     short = _counted(range(_ENUMERATED + 1))
+    # What term_to_binary makes of a name, or of a pid with it, is what most often looks like one.
+    of_names = [len(head) + more for head in heads for more in (2, 15)]
+    lengths = dict.fromkeys([*of_names, *range(_ENUMERATED + 1)])
+    binary = _counted(length for length in lengths if length < 256)  # noqa: PLR2004 - one byte
     tokens = [
         rb"[aRh].",
         rb"[bilt].{4}",
-        rb"m\x00\x00\x00" + short,
+        rb"m\x00\x00\x00" + binary,
         b"[ws]" + no_name + short,
         rb"XR.{13}",
         rb"[jq\x83]",
