@@ -126,7 +126,7 @@ def test_a_private_network_that_is_not_joined_is_named_with_the_ways_in(tmp_path
         assert said["cause"] == "unreachable"
         assert ": no route to that network)" in said["message"]
         assert "port 4444" in said["message"]
-        for way in ("VPN", "-o transport.host=", "--transport"):
+        for way in ("VPN", "-o transport.host=", "--via"):
             assert way in said["remedy"]
 
 

@@ -121,7 +121,7 @@ def _remedy(port: int, race: Race) -> str:
     if any(address.private for address in race.tried):
         return (
             "The address belongs to a private network: join it (a VPN?), name a host that this"
-            " machine can reach with -o transport.host=, or choose another way in with --transport."
+            " machine can reach with -o transport.host=, or go through a command inside with --via."
         )
     return (
         "Check the address and the firewalls on the way, name another host with"
