@@ -126,6 +126,7 @@ def test_visible_local_nodes_come_work_for_a_minute_and_go() -> None:
         for node in nodes:
             assert node.evaluate(SEEN) == "[]"
             assert is_whole(node)
+            assert node.process.output == "", "nothing of it is in the cluster's logs"
         for session in sessions:
             assert_secret(session.process)
             assert not [one for one in session.events if one["event"] in ("warning", "error")]
