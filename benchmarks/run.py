@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from speed.figures import Figure, Samples
     from speed.ways import Remote
 
-_NEEDED = ("erl", "erlc", "epmd", "socat", "knotd")
+_NEEDED = ("erl", "erlc", "epmd", "socat")
 
 
 class Run:
@@ -39,6 +39,11 @@ class Run:
         self._repetitions: int = asked.repetitions or (2 if asked.quick else 7)
         self.tables: dict[str, list[Figure]] = {}
         self.samples: dict[str, Samples] = {}
+
+    @property
+    def programs(self) -> list[str]:
+        """What has to be installed: Erlang, socat, and Knot DNS for the start-up by DNS."""
+        return [*_NEEDED, "knotd"] if self._wants("startup") else [*_NEEDED]
 
     def everything(self) -> None:
         """Measure in the order of the tables."""
@@ -89,11 +94,11 @@ class Run:
 def main() -> int:
     """Run what the command line asks for."""
     asked = _parse()
-    missing = [program for program in _NEEDED if not shutil.which(program)]
+    run = Run(asked)
+    missing = [program for program in run.programs if not shutil.which(program)]
     if missing:
         print(f"not on PATH: {', '.join(missing)}; nothing was measured", file=sys.stderr)
         return 1
-    run = Run(asked)
     run.everything()
     if asked.markdown:
         tables = (markdown_table(title, figures) for title, figures in run.tables.items())
