@@ -17,7 +17,7 @@ HOLD = """
 import os
 from erlconnect.session.slots import session_slot
 with session_slot(os.environ) as slot:
-    print(slot, flush=True)
+    print(slot.number, flush=True)
     input()
 """
 
@@ -25,9 +25,9 @@ with session_slot(os.environ) as slot:
 def test_two_sessions_have_two_slots_and_leave_nothing(tmp_path: Path) -> None:
     environment = {"XDG_RUNTIME_DIR": str(tmp_path)}
     with session_slot(environment) as first, session_slot(environment) as second:
-        assert (first, second) == (0, 1)
+        assert (first.number, second.number) == (0, 1)
     with session_slot(environment) as again:
-        assert again == 0
+        assert again.number == 0
     assert list(tmp_path.iterdir()) == []
 
 
@@ -43,11 +43,11 @@ def test_a_killed_session_frees_its_slot(tmp_path: Path) -> None:
         assert holder.stdout
         assert holder.stdout.readline() == "0\n"
         with session_slot(environment) as beside:
-            assert beside == 1
+            assert beside.number == 1
         holder.kill()
         holder.wait()
     with session_slot(environment) as after:
-        assert after == 0
+        assert after.number == 0
 
 
 @pytest.mark.parametrize("base", ["", "/nowhere", "another user's"])
@@ -59,7 +59,7 @@ def test_a_runtime_folder_that_is_missing_or_another_user_s(
         base = str(foreign_folder(tmp_path))
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     with session_slot({"XDG_RUNTIME_DIR": base}) as slot:
-        assert slot == 0
+        assert slot.number == 0
         assert (tmp_path / f"erlconnect-{os.getuid()}" / "session-0.lock").exists()
 
 

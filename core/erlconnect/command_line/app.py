@@ -8,7 +8,7 @@ from typing import Any, Final
 import typer
 from typer.core import TyperGroup
 
-from erlconnect.command_line import connect, demo, plugins
+from erlconnect.command_line import connect, demo, plugins, run, shell
 from erlconnect.command_line.failing import report_and_exit_code
 from erlconnect.command_line.streams import open_missing_streams
 
@@ -67,6 +67,8 @@ def _group(
 
 
 app.command("connect", help=connect.HELP)(connect.connect)
+app.command("shell", help=shell.HELP)(shell.shell)
+app.command("run", help=run.HELP)(run.run)
 app.command("demo")(demo.demo)
 app.command("plugins")(plugins.plugins)
 
@@ -77,7 +79,12 @@ def main() -> None:
     try:
         app()
     except Exception as error:  # noqa: BLE001 - the last stop before the user
-        sys.exit(report_and_exit_code(error, as_json="--json" in sys.argv))
+        sys.exit(report_and_exit_code(error, as_json="--json" in _own_words(sys.argv)))
+
+
+def _own_words(words: list[str]) -> list[str]:
+    """Give the words before ``--``; those behind it are another program's."""
+    return words[: words.index("--")] if "--" in words else words
 
 
 if __name__ == "__main__":

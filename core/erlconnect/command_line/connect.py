@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 
 import typer
@@ -33,50 +32,26 @@ def connect(
     quiet: options.Quiet = False,
 ) -> None:
     """Read the choices and serve the session they mean."""
-    from erlconnect.command_line import names  # noqa: PLC0415 - --help is quick
+    from erlconnect.command_line.choosing import choices  # noqa: PLC0415 - --help is quick
     from erlconnect.command_line.serving import serve  # noqa: PLC0415
-    from erlconnect.configuration.options import parse_options  # noqa: PLC0415
-    from erlconnect.session.choices import Choices  # noqa: PLC0415
 
     if visible:
         _confirm_visible(no_input=no_input)
-    choices = Choices(
-        service=target,
-        backend=_named(backend),
-        options=parse_options(
-            [*(option or []), *_command_option(via, transport)], environment=os.environ
-        ),
+    chosen = choices(
+        target=target,
+        backend=backend,
+        option=option,
         node=node,
         cookie_from=cookie_from,
-        transport="command" if via else transport,
-        caller_name=names.caller_name(caller_name),
+        transport=transport,
+        via=via,
+        caller_name=caller_name,
         visible=visible,
         no_input=no_input,
-        as_name=names.alias_name(as_name),
+        as_name=as_name,
         local_cookie_file=local_cookie_file,
     )
-    raise typer.Exit(serve(choices, config, as_json=json, quiet=quiet, verbose=verbose))
-
-
-def _named(backend: str | None) -> str:
-    if backend is None:
-        raise UsageError(
-            "no backend was named, so nothing says where to look",
-            remedy="Name one with `-b`; `erlconnect plugins` lists them.",
-        )
-    return backend
-
-
-def _command_option(via: str | None, transport: str | None) -> list[str]:
-    """Give ``--via`` as the setting that it is short for."""
-    if via is None:
-        return []
-    if transport not in (None, "command"):
-        raise UsageError(
-            f"--via is short for the transport command, and --transport names {transport}",
-            remedy="Leave one of them out.",
-        )
-    return [f"transport.command={via}"]
+    raise typer.Exit(serve(chosen, config, as_json=json, quiet=quiet, verbose=verbose))
 
 
 def _confirm_visible(*, no_input: bool) -> None:

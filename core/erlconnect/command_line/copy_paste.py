@@ -14,17 +14,22 @@ def ready_text(ready: Ready, prefix: str) -> str:
 
 
 def _alias_text(ready: Ready, alias: AliasEntry, prefix: str) -> str:
+    commands = (f"  {prefix}{line}" for line in command_lines(alias))
+    return "\n".join([where_line(ready, alias), _how_line(ready, alias), "", *commands])
+
+
+def where_line(ready: Ready, alias: AliasEntry) -> str:
+    """Say which node is meant, and where it was found."""
     facts = "".join(f", {name} {value}" for name, value in alias.facts.items())
+    return f"{alias.node} at {alias.address}:{alias.dist_port} ({ready.backend}{facts})"
+
+
+def _how_line(ready: Ready, alias: AliasEntry) -> str:
     epmd = "an embedded epmd" if ready.epmd_embedded else "the running epmd"
-    head = [
-        f"{alias.node} at {alias.address}:{alias.dist_port} ({ready.backend}{facts})",
-        (
-            f"is {alias.alias} here, by {ready.transport}, cookie from {ready.cookie_source}, "
-            f"in {epmd} on port {ready.epmd_port}"
-        ),
-        "",
-    ]
-    return "\n".join([*head, *(f"  {prefix}{line}" for line in command_lines(alias))])
+    return (
+        f"is {alias.alias} here, by {ready.transport}, cookie from {ready.cookie_source}, "
+        f"in {epmd} on port {ready.epmd_port}"
+    )
 
 
 def command_lines(alias: AliasEntry) -> list[str]:

@@ -104,10 +104,20 @@ class HumanReporter:
             self._spinner = self._console.status(escape(redact(message)))
             self._spinner.start()
 
-    def report(self, event: Event | LinkEvent) -> None:
-        """Show the event."""
+    def settle(self) -> None:
+        """Leave the terminal to others: nothing turns there any more."""
         with outliving(sys.stderr):
             self._stop_spinner()
+
+    def note(self, text: str) -> None:
+        """Show a line of facts, which are never redacted: a cookie may be a common word."""
+        self.settle()
+        if not self._quiet:
+            self._lines.write(_plain(text, sys.stderr))
+
+    def report(self, event: Event | LinkEvent) -> None:
+        """Show the event."""
+        self.settle()
         if isinstance(event, Ready):
             _print(_plain(ready_text(event, self._prefix), sys.stdout))
             return

@@ -16,6 +16,7 @@ from erlconnect.plugin_catalogue import Catalogue
 from erlconnect.redaction import RedactingFilter
 from erlconnect.session.events import Stopped, Warned
 from erlconnect.session.session import Session
+from erlconnect.session.slots import session_slot
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -36,17 +37,24 @@ def serve(
 ) -> ExitCode:
     """Run the session that ``choices`` mean; give the exit code."""
     if verbose:
-        _log_to_stderr()
+        log_to_stderr()
     reporter: Reporter
     reporter = JsonReporter() if as_json else HumanReporter(quiet=quiet, prefix=_prefix())
+    catalogue = ready_catalogue(config, reporter)
+    with session_slot(os.environ) as slot:
+        session = Session(choices, catalogue, reporter, os.environ, slot)
+        return asyncio.run(_until_a_signal(session, reporter))
+
+
+def ready_catalogue(config: Path | None, reporter: Reporter) -> Catalogue:
+    """Give the catalogue of plugins with its observers loaded; its warnings go to ``reporter``."""
     configuration = read_configuration(config, environment=os.environ)
     catalogue = Catalogue(
         prefer=configuration.prefer,
         warn=lambda message: reporter.report(Warned(message=message)),
     )
     catalogue.load_observers(os.environ)
-    session = Session(choices, catalogue, reporter, os.environ)
-    return asyncio.run(_until_a_signal(session, reporter))
+    return catalogue
 
 
 async def _until_a_signal(session: Session, reporter: Reporter) -> ExitCode:
@@ -81,7 +89,8 @@ def _prefix() -> str:
     return f"ERL_EPMD_PORT={port} " if port else ""
 
 
-def _log_to_stderr() -> None:
+def log_to_stderr() -> None:
+    """Log everything there, without secrets."""
     handler = logging.StreamHandler(sys.stderr)
     handler.addFilter(RedactingFilter())
     handler.setFormatter(logging.Formatter("%(asctime)s %(name)s %(message)s"))

@@ -20,9 +20,9 @@ from erlconnect.session.callers import ConnectedCallers
 from erlconnect.session.cookies import local_cookie, remote_cookie
 from erlconnect.session.discovery import Discovery
 from erlconnect.session.events import AliasEntry, Ready, Warned
+from erlconnect.session.groups import first_error
 from erlconnect.session.local_names import CallerNames, alias_forms
 from erlconnect.session.offers import Offers
-from erlconnect.session.slots import session_slot
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from erlconnect.session.choices import Choices
     from erlconnect.session.cookies import RemoteCookie
     from erlconnect.session.events import Event, Reporter
+    from erlconnect.session.slots import Slot
 
 
 class Session:
@@ -43,28 +44,33 @@ class Session:
         catalogue: Catalogue,
         reporter: Reporter,
         environment: Mapping[str, str],
+        slot: Slot,
+        *,
+        private_epmd: bool = False,
     ) -> None:
         self._choices = choices
         self._catalogue = catalogue
         self._reporter = reporter
         self._environment = environment
+        self._slot = slot
+        self._private_epmd = private_epmd
         self._offers = Offers(catalogue, choices, environment)
         self._callers = ConnectedCallers()
 
     async def run(self) -> None:
         """Open the session and serve its links. Raises ``ErlconnectError`` if it cannot open."""
-        with session_slot(self._environment) as slot:
-            try:
-                async with asyncio.TaskGroup() as group:
-                    await self._open_and_serve(group, slot)
-            except BaseExceptionGroup as errors:
-                raise _first(errors) from None
+        try:
+            async with asyncio.TaskGroup() as group:
+                await self._open_and_serve(group)
+        except BaseExceptionGroup as errors:
+            raise first_error(errors) from None
 
-    async def _open_and_serve(self, group: asyncio.TaskGroup, slot: int) -> None:
-        local = EpmdEnvironment.read(self._environment)
+    async def _open_and_serve(self, group: asyncio.TaskGroup) -> None:
+        local = self._local_epmd()
         callers = CallerNames(
-            epmd_port=local.port,
-            slot=slot,
+            # The port of a private one is another each time, and a caller name has to stay.
+            epmd_port=0 if self._private_epmd else local.port,
+            slot=self._slot.number,
             fixed=self._choices.caller_name,
         )
         discovery = self._discovery(group, callers)
@@ -96,6 +102,11 @@ class Session:
                 await listener.serve(target.handle)
         finally:
             listener.close()
+
+    def _local_epmd(self) -> EpmdEnvironment:
+        if self._private_epmd:
+            return EpmdEnvironment(port=_free_port())
+        return EpmdEnvironment.read(self._environment)
 
     def _discovery(self, group: asyncio.TaskGroup, callers: CallerNames) -> Discovery:
         approach = Approach(
@@ -149,6 +160,12 @@ class Session:
             self._catalogue.link_event(event)
 
 
+def _free_port() -> int:
+    listener = Listener()
+    listener.close()
+    return listener.port
+
+
 def _why_another(wanted: str) -> str:
     if "--" in wanted:
         return f"Livebook takes {wanted} for a part of {wanted.partition('--')[0]}"
@@ -167,11 +184,3 @@ def _entry(name: str, approached: Approached, local_port: int) -> AliasEntry:
         local_port=local_port,
         facts=approached.target.facts,
     )
-
-
-def _first(errors: BaseExceptionGroup[BaseException]) -> BaseException:
-    """Give the one error that matters: a group of one is what every failure here makes."""
-    error: BaseException = errors
-    while isinstance(error, BaseExceptionGroup):
-        error = error.exceptions[0]
-    return error
