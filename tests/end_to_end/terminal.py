@@ -6,6 +6,7 @@ import os
 import pty
 import select
 import subprocess
+import termios
 import time
 from typing import TYPE_CHECKING, Self
 
@@ -65,10 +66,16 @@ class AtTerminal:
         """Press keys; ``\\x03`` is Ctrl-C."""
         os.write(self._keyboard, text.encode())
 
-    def wait_for(self, text: str, timeout: float = _ENOUGH_SECONDS) -> None:
-        """Wait until ``text`` is on the screen."""
+    @property
+    def echoes(self) -> bool:
+        """Whether what is typed is shown by the terminal itself."""
+        local_modes: int = termios.tcgetattr(self._keyboard)[3]
+        return bool(local_modes & termios.ECHO)
+
+    def wait_for(self, text: str, timeout: float = _ENOUGH_SECONDS, *, number: int = 1) -> None:
+        """Wait until ``text`` is on the screen; ``number`` 2 waits for the second one."""
         until = time.monotonic() + timeout
-        while text not in self.screen:
+        while self.screen.count(text) < number:
             shown = self._read(until - time.monotonic())
             assert shown, f"{text!r} is not on the screen:\n{self.screen}"
 
