@@ -47,7 +47,9 @@ def elixir_remote() -> Iterator[ErlangNode]:
 
 
 @contextmanager
-def shell(here: Machine, remote: ErlangNode, *options: str, **variables: str) -> Iterator[AtTerminal]:
+def shell(
+    here: Machine, remote: ErlangNode, *options: str, **variables: str
+) -> Iterator[AtTerminal]:
     words = ["shell", *fixed(remote), *options]
     with AtTerminal(*words, environment={**here.environment(), **variables}) as terminal:
         yield terminal
@@ -229,7 +231,9 @@ def test_what_a_crash_leaves_is_removed_by_the_next_run(remote: ErlangNode) -> N
 
 
 @pytest.mark.parametrize("words", [["--iex"], []])
-def test_what_is_not_installed_is_named(remote: ErlangNode, words: list[str], tmp_path: Path) -> None:
+def test_what_is_not_installed_is_named(
+    remote: ErlangNode, words: list[str], tmp_path: Path
+) -> None:
     with machine() as here, shell(here, remote, *words, PATH=str(tmp_path)) as terminal:
         assert terminal.wait() == 78
         assert "erl is not on the PATH" in terminal.screen

@@ -37,22 +37,34 @@ class ChildSignals:
         self._loop = asyncio.get_running_loop()
         self._while_opening: Callable[[], object] | None = while_opening
         self._process: Process | None = None
+        self._kept: list[int] = []
         for number in _FORWARDED:
             signal.signal(number, self._take)
 
-    def are_for(self, process: Process | None) -> None:
-        """Forward to ``process`` from now on; to nobody where it is ``None``."""
-        self._process = process
+    def are_for_a_child(self) -> None:
+        """Keep signals from now on, for a child that is just being started."""
         self._while_opening = None
+
+    def are_for(self, process: Process | None) -> None:
+        """Forward to ``process`` from now on, and what was kept; to nobody for ``None``."""
+        self._process = process
+        while process and self._kept:
+            self._forward(self._kept.pop(0))
 
     def _take(self, number: int, _frame: object) -> None:
         if self._while_opening is not None:
             self.received = number
             self._loop.call_soon_threadsafe(self._while_opening)
             self._while_opening = None
-        elif self._process is not None and not (number in _OF_KEYS and _at_our_terminal()):
-            with contextlib.suppress(ProcessLookupError):
-                self._process.send_signal(number)
+        elif number not in _OF_KEYS or not _at_our_terminal():
+            self._forward(number)
+
+    def _forward(self, number: int) -> None:
+        if self._process is None:
+            self._kept.append(number)
+            return
+        with contextlib.suppress(ProcessLookupError):
+            self._process.send_signal(number)
 
 
 def _at_our_terminal() -> bool:

@@ -1,4 +1,4 @@
-"""From the options of a command line to the choices of a session, for every command that has one."""
+"""From options to the choices of a session, for every command that opens one."""
 
 from __future__ import annotations
 

@@ -97,6 +97,7 @@ async def _accompany(companionship: Companionship) -> int:
 
 async def _run(child: Child, signals: ChildSignals, reporter: CompanionReporter) -> int:
     reporter.give_terminal()
+    signals.are_for_a_child()
     with terminal_restored():
         async with _started(child) as process:
             signals.are_for(process)

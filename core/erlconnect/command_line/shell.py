@@ -1,4 +1,4 @@
-"""``erlconnect shell TARGET``: an interactive shell in the remote node, and nothing else to type."""
+"""``erlconnect shell TARGET``: a shell in the remote node, and nothing else to type."""
 
 from __future__ import annotations
 
