@@ -16,6 +16,11 @@ if TYPE_CHECKING:
 # The longest suffix that may go on as a name's pattern or as a fun's head.
 _LONGEST_CUT: Final = 256
 
+# A look at one ``@`` costs as much as the engine's search through so many bytes. Where they turn
+# out to be more frequent than that, the engine goes on alone.
+_LOOK: Final = 700
+_TRIES: Final = 4
+
 _ATOM_LENGTHS_OF_ONE_BYTE: Final = (119, 115)
 _ATOM_LENGTHS_OF_TWO_BYTES: Final = (118, 100)
 
@@ -55,6 +60,12 @@ class RewriteTable:
         What is before ``start`` counts as part of the name.
         """
         at = data.find(self._in_all, start, end)
+        looked = -_TRIES * _LOOK
+        while 0 <= at and looked < at - start:
+            if self._names.match(data, at, end):
+                return at
+            looked += _LOOK
+            at = data.find(self._in_all, at + 1, end)
         match = self._names.search(data, at, end) if at >= 0 else None
         return match.start() if match else end
 
