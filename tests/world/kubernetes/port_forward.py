@@ -7,7 +7,6 @@ two bytes, little-endian. A channel has no end of its own: the close of the webs
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
@@ -40,13 +39,12 @@ class PortForward:
             preamble = connection.port.to_bytes(2, "little")
             await self._send(channel, preamble)
             await self._send(channel + 1, preamble)
-        with contextlib.suppress(ConnectionError):
-            async with asyncio.TaskGroup() as tasks:
-                receiving = tasks.create_task(self._receive())
-                async with asyncio.TaskGroup() as forwards:
-                    for channel, connection in self._connections.items():
-                        forwards.create_task(self._forward(channel, connection))
-                receiving.cancel()
+        async with asyncio.TaskGroup() as tasks:
+            receiving = tasks.create_task(self._receive())
+            async with asyncio.TaskGroup() as forwards:
+                for channel, connection in self._connections.items():
+                    forwards.create_task(self._forward(channel, connection))
+            receiving.cancel()
         await self._websocket.close()
 
     async def _forward(self, channel: int, connection: PodConnection) -> None:

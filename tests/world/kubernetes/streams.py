@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 from world.kubernetes import answers, port_forward, websocket_exec
 from world.kubernetes.exec_command import asked_execution
 from world.kubernetes.pod_connections import asked_ports
+from world.kubernetes.spdy_port_forward import SPDY_PROTOCOL, SpdyPortForward
 from world.kubernetes.statuses import bad_request
-from world.kubernetes.websockets import Websocket
+from world.kubernetes.websockets import Websocket, offered_protocols
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -32,9 +33,14 @@ async def stream(cluster: Cluster, request: web.BaseRequest, call: Call) -> web.
 async def _forward(
     cluster: Cluster, request: web.BaseRequest, item: Mapping[str, Any], pod: RunningPod
 ) -> web.StreamResponse:
+    pod_id = item["metadata"]["uid"].replace("-", "")
+    if offered_protocols(request) == [SPDY_PROTOCOL]:
+        websocket = await Websocket.accept(request, [SPDY_PROTOCOL], cluster.faults)
+        await SpdyPortForward(websocket, pod, pod_id).run()
+        await websocket.close()
+        return websocket.response
     ports = asked_ports(list(request.query.items()))
     websocket = await Websocket.accept(request, port_forward.PROTOCOLS, cluster.faults)
-    pod_id = item["metadata"]["uid"].replace("-", "")
     await port_forward.PortForward(websocket, pod, pod_id, ports).run()
     return websocket.response
 

@@ -7,7 +7,6 @@ has here. The only thing that is new in v5 is the message 255, 0: the end of std
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import json
 from typing import TYPE_CHECKING, Final
 
@@ -31,12 +30,11 @@ class WebsocketExec:
     async def run(self) -> None:
         """Run until the process has ended or the client has gone."""
         await self._send(STDOUT, b"")  # tells the client that the connection stands
-        with contextlib.suppress(ConnectionError):
-            async with asyncio.TaskGroup() as tasks:
-                running = tasks.create_task(self._run())
-                receiving = tasks.create_task(self._receive(running))
-                await asyncio.wait([running])
-                receiving.cancel()
+        async with asyncio.TaskGroup() as tasks:
+            running = tasks.create_task(self._run())
+            receiving = tasks.create_task(self._receive(running))
+            await asyncio.wait([running])
+            receiving.cancel()
         await self._websocket.close()
 
     async def _run(self) -> None:

@@ -65,9 +65,10 @@ class Websocket:
                 yield message.data
 
     async def send(self, data: bytes) -> None:
-        """Send one binary message. Raises ConnectionError."""
+        """Send one binary message; to a client that has gone it is lost."""
         await self._faults.gate()
-        await self.response.send_bytes(data)
+        with contextlib.suppress(ConnectionError):
+            await self.response.send_bytes(data)
 
     async def close(self) -> None:
         await self._faults.gate()
