@@ -1,9 +1,10 @@
-"""Plain sockets of the transport: connecting, waiting for an end, and pairs."""
+"""Plain sockets of backends and their transports: connecting, waiting for an end, and pairs."""
 
 from __future__ import annotations
 
 import asyncio
 import socket
+from contextlib import suppress
 from typing import Final
 
 # A stream that is judged at its start is small talk at most.
@@ -71,3 +72,11 @@ def buffered_pair() -> tuple[socket.socket, socket.socket]:
         for option in (socket.SO_SNDBUF, socket.SO_RCVBUF):
             sock.setsockopt(socket.SOL_SOCKET, option, _BUFFER_BYTES)
     return pair
+
+
+def drain(sock: socket.socket) -> None:
+    """Take no more from the other end of a pair: what it wrote and nobody read is no reset to it."""
+    with suppress(OSError):
+        sock.shutdown(socket.SHUT_RD)
+        while sock.recv(_BUFFER_BYTES):
+            pass
