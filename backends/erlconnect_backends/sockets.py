@@ -56,10 +56,15 @@ async def readable_within(sock: socket.socket, seconds: float) -> bool:
 
 async def ended_within(sock: socket.socket, seconds: float) -> bool:
     """Say whether the other side closes ``sock`` in time; what it says is left unread."""
-    if not await readable_within(sock, seconds):
-        return False
+    return await readable_within(sock, seconds) and has_ended(sock)
+
+
+def has_ended(sock: socket.socket) -> bool:
+    """Say whether the other side has closed ``sock``; what it says is left unread."""
     try:
         return not sock.recv(_PEEK_BYTES, socket.MSG_PEEK)
+    except BlockingIOError:
+        return False
     except OSError:
         return True
 

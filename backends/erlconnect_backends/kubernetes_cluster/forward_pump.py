@@ -38,9 +38,11 @@ class ForwardPump(threading.Thread):
     """Pumps between ``stream``, which the caller gets, and ``opened``, once started.
 
     It owns both. It ends when either side has, and closes the other one as soon as that has
-    taken what came before; this protocol has no half-closed streams. ``changed`` is called in this
-    thread when the port is open, when it first says something, and at the end; ``failure`` says
-    then what ended it, if it was no orderly end. At most some hundred kilobytes wait in it.
+    taken what came before; this protocol has no half-closed streams. At most some hundred kilobytes
+    wait in it. ``changed`` is called in this thread whenever one of these changes: ``opened``, the
+    port is announced; ``answered``, the first sign of life asked for after that came back;
+    ``heard``, the port said something; ``ended``. ``failure`` says what ended it, if it was no
+    orderly end.
     """
 
     def __init__(
@@ -78,6 +80,7 @@ class ForwardPump(threading.Thread):
         """Pump until the end."""
         try:
             self._take(self._early)
+            self._flush()
             while not self._inward_over or self._inward:
                 self._turn()
         except (OSError, SilentError) as error:
@@ -88,6 +91,21 @@ class ForwardPump(threading.Thread):
             self._plain.close()
             self.ended.set()
             self._changed()
+
+    @property
+    def opened(self) -> bool:
+        """Whether the other side has begun to forward."""
+        return self.channels.opened
+
+    @property
+    def farewell(self) -> str:
+        """Why the API server closed the stream, where that was not in order."""
+        return self._websocket.farewell
+
+    @property
+    def answered(self) -> bool:
+        """Whether it has answered since."""
+        return self._websocket.answered
 
     def _turn(self) -> None:
         self._watch(self._plain.fileno(), self._wanted_of_plain(), always=not self._caller_gone)
@@ -165,7 +183,7 @@ class ForwardPump(threading.Thread):
         self._take(self._websocket.receive(self._received[:size]))
 
     def _take(self, pieces: Iterable[Piece]) -> None:
-        before = self.channels.opened, self.heard
+        before = self.opened, self.answered, self.heard
         try:
             for piece in pieces:
                 if content := self.channels.receive(piece.payload, begins=piece.begins):
@@ -176,7 +194,9 @@ class ForwardPump(threading.Thread):
             self._end_inward(error)
         if self._websocket.over or self.channels.error:
             self._end_inward(None)
-        if before != (self.channels.opened, self.heard):
+        if self.opened and not before[0] and self._websocket.open:
+            self._websocket.ping()
+        if before != (self.opened, self.answered, self.heard):
             self._changed()
 
     def _end_inward(self, failure: Exception | None) -> None:

@@ -63,7 +63,10 @@ class Opened:
 
 
 class WebSocket:
-    """One websocket, from the request on. ``over`` is true when nothing more can come."""
+    """One websocket, from the request on.
+
+    ``over`` is true when nothing more can come, ``answered`` as soon as a ping was.
+    """
 
     def __init__(
         self,
@@ -76,6 +79,7 @@ class WebSocket:
         """``url`` begins with ``ws``; of it only the path and the query are sent."""
         self.layer = layer
         self.over = False
+        self.answered = False
         self.refusal: Refusal | None = None
         self._protocol = ClientProtocol(
             parse_uri(url),
@@ -121,6 +125,8 @@ class WebSocket:
                     self._hear(event)
                 elif event.opcode in _DATA:
                     yield _piece(event)
+                elif event.opcode is Opcode.PONG:
+                    self.answered = True
             self._judge(ended=not plain)
 
     def send(self, payload: memoryview) -> None:
