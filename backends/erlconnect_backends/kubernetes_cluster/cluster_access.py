@@ -26,6 +26,11 @@ class Credentials:
     headers: tuple[tuple[str, str], ...] = field(repr=False)
     tls: ssl.SSLContext | None
     tls_server_name: str
+    certificate: bytes = b""
+
+    def differ_from(self, others: Credentials) -> bool:
+        """Say whether the server may think otherwise of these."""
+        return (self.headers, self.certificate) != (others.headers, others.certificate)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

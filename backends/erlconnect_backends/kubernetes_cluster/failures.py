@@ -1,4 +1,4 @@
-"""The words for what can go wrong with an API server: what was asked, who was asked, what came back.
+"""The words for what can go wrong with an API server: what was asked, and what came back.
 
 Refuses to decide when; ``rest`` does.
 """
@@ -114,7 +114,7 @@ def answered(access: ClusterAccess, what: str, status: int, said: str) -> Erlcon
 def forbidden(
     access: ClusterAccess, what: str, said: str, *, missing: str, namespace: str, role: str
 ) -> RefusedError:
-    """Fail because of a right that is missing; ``role`` is the one that gives all that is needed."""
+    """Fail because a right is missing; ``role`` gives it and the others that are needed."""
     return RefusedError(
         f"Asked for {what}: {_where(access)} does not allow to {missing} in the namespace"
         f" {namespace} (403{f': {shown(said)}' if said else ''})",

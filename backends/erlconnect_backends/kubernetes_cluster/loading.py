@@ -10,6 +10,7 @@ import os
 import ssl
 import time
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import SplitResult, urlsplit
 
@@ -59,6 +60,7 @@ def loaded_of(found: Found, context: str) -> Loaded:
             headers=(*_authorization(found, context), *_impersonation(found.user)),
             tls=_tls(found, context) if server.scheme == "https" else None,
             tls_server_name=found.tls_server_name or server.hostname or "",
+            certificate=_content(found.certificate_file),
         ),
         good_until=_good_until(found),
     )
@@ -115,6 +117,10 @@ def _tls(found: Found, context: str) -> ssl.SSLContext:
         except (OSError, ssl.SSLError) as error:
             raise failures.bad_certificate(context, error) from None
     return tls
+
+
+def _content(file: str | None) -> bytes:
+    return Path(file).read_bytes() if file else b""
 
 
 def _good_until(found: Found) -> float:

@@ -5,6 +5,7 @@ Format: https://kubernetes.io/docs/reference/access-authn-authz/rbac/
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -14,35 +15,59 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)
 class Right:
-    """One verb on one resource; ``group`` is empty for the core of the API."""
+    """One verb on one resource; ``group`` is empty for the core of the API.
+
+    ``name`` narrows it to one object; empty, it is for all of the namespace.
+    """
 
     group: str = ""
     resource: str
     verb: str
+    name: str = ""
 
     def __str__(self) -> str:
         """Give it as the API server words it: ``get deployments.apps``."""
         return f"{self.verb} {self.resource}{f'.{self.group}' if self.group else ''}"
 
 
-def role_yaml(rights: Iterable[Right], *, namespace: str, name: str = "erlconnect") -> str:
+@dataclass(frozen=True, slots=True, kw_only=True, order=True)
+class _Rule:
+    group: str
+    names: tuple[str, ...]
+    verbs: tuple[str, ...]
+
+
+def role_yaml(rights: Iterable[Right], *, namespace: str) -> str:
     """Give the Role that holds exactly ``rights``, for ``kubectl apply -f -``."""
-    verbs: dict[tuple[str, str], list[str]] = {}
-    for right in sorted(set(rights)):
-        verbs.setdefault((right.group, right.resource), []).append(right.verb)
-    rules: dict[tuple[str, tuple[str, ...]], list[str]] = {}
-    for (group, resource), allowed in verbs.items():
-        rules.setdefault((group, tuple(allowed)), []).append(resource)
+    rules: dict[_Rule, list[str]] = {}
+    for (group, resource, name), verbs in sorted(_verbs(rights).items()):
+        names = (name,) if name else ()
+        rules.setdefault(_Rule(group=group, names=names, verbs=verbs), []).append(resource)
     lines = [
         "apiVersion: rbac.authorization.k8s.io/v1",
         "kind: Role",
         "metadata:",
-        f"  name: {name}",
+        "  name: erlconnect",
         f"  namespace: {namespace}",
         "rules:",
     ]
-    for (group, allowed), resources in rules.items():
-        lines.append(f'- apiGroups: ["{group}"]')
-        lines.append(f"  resources: [{', '.join(resources)}]")
-        lines.append(f"  verbs: [{', '.join(allowed)}]")
+    for rule, resources in rules.items():
+        lines += [
+            f"- apiGroups: {_listed([rule.group])}",
+            f"  resources: {_listed(resources)}",
+            *([f"  resourceNames: {_listed(rule.names)}"] if rule.names else []),
+            f"  verbs: {_listed(rule.verbs)}",
+        ]
     return "\n".join(lines)
+
+
+def _verbs(rights: Iterable[Right]) -> dict[tuple[str, str, str], tuple[str, ...]]:
+    verbs: dict[tuple[str, str, str], tuple[str, ...]] = {}
+    for right in sorted(set(rights)):
+        key = (right.group, right.resource, right.name)
+        verbs[key] = (*verbs.get(key, ()), right.verb)
+    return verbs
+
+
+def _listed(texts: Iterable[str]) -> str:
+    return json.dumps(list(texts))
