@@ -88,9 +88,7 @@ class KubectlForward:
 
     async def _started(self, port: int) -> _Forward:
         child = await self._children.enter_async_context(
-            guarded_child(
-                [*self._words, f":{port}"], os.environ, ready=f" -> {port}\n".encode()
-            )
+            guarded_child([*self._words, f":{port}"], os.environ, ready=f" -> {port}\n".encode())
         )
         await child.ready_or_over(_READY_SECONDS)
         found = _LISTENS.search(child.last_words)
