@@ -11,16 +11,17 @@ import pytest
 from world.waiting import wait_until
 
 from erlconnect.command_line import companion
-from erlconnect.command_line.companion import Child, Companionship, accompany
-from erlconnect.configuration.options import parse_options
+from erlconnect.command_line.choosing import Flags
+from erlconnect.command_line.companion import Child, Standing, Talk, accompany
 from erlconnect.errors import EpmdError
-from erlconnect.session.choices import Choices
 from erlconnect.session.events import AliasEntry, Ready
 from erlconnect.session.slots import session_slot
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
+    from erlconnect.session.choices import Choices
     from erlconnect.session.events import Reporter
 
 _ALIAS = AliasEntry(
@@ -31,12 +32,12 @@ _ALIAS = AliasEntry(
     address="10.3.2.1",
     dist_port=1,
     local_port=2,
-    facts={},
-)
-_READY = Ready(
     backend="fixed",
     transport="direct",
     cookie_source="env",
+    facts={},
+)
+_READY = Ready(
     epmd_port=3,
     epmd_embedded=True,
     aliases=[_ALIAS],
@@ -54,7 +55,9 @@ class FailingSession:
 
     file: Path
 
-    def __init__(self, _choices: Choices, _catalogue: object, reporter: Reporter, *_: Any) -> None:
+    def __init__(
+        self, _choices: Sequence[Choices], _catalogue: object, reporter: Reporter, *_: Any
+    ) -> None:
         self._reporter = reporter
 
     async def run(self) -> None:
@@ -76,25 +79,15 @@ def test_a_session_that_fails_ends_its_child(
     monkeypatch.setattr("erlconnect.command_line.child_signals._FORWARDED", ())
     words = [sys.executable, "-c", _STUBBORN, str(FailingSession.file)]
 
-    async def prepare(_ready: Ready, _reporter: object) -> Child:
+    async def prepare(_standing: Standing) -> Child:
         return Child(words=words, environment=os.environ)
 
-    options = parse_options([], environment={})
-    choices = Choices(service="app@10.3.2.1", backend="fixed", options=options)
+    talk = Talk(quiet=True, verbose=False)
     with (
         session_slot({"XDG_RUNTIME_DIR": str(tmp_path)}) as slot,
         pytest.raises(EpmdError, match="gone for good"),
     ):
-        accompany(
-            Companionship(
-                choices=choices,
-                slot=slot,
-                prepare=prepare,
-                config=None,
-                quiet=True,
-                verbose=False,
-            )
-        )
+        accompany("app@10.3.2.1", Flags(backend="fixed"), slot, talk, prepare)
     pid, _, asked = FailingSession.file.read_text().partition("\n")
     assert asked == "asked to end"
     with pytest.raises(ProcessLookupError):

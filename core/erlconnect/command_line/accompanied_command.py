@@ -5,48 +5,37 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from erlconnect.command_line.child_environment import child_environment, cookie_variables
-from erlconnect.command_line.companion import Child, Companionship, accompany
+from erlconnect.command_line.companion import Child, accompany
 from erlconnect.cookie_file import local_cookie_file
 from erlconnect.session.cookies import local_cookie
 from erlconnect.session.slots import session_slot
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from pathlib import Path
 
-    from erlconnect.command_line.companion_reporting import CompanionReporter
-    from erlconnect.session.choices import Choices
-    from erlconnect.session.events import Ready
+    from erlconnect.command_line.choosing import Flags
+    from erlconnect.command_line.companion import Standing, Talk
 
 
 def run_command(
     words: Sequence[str],
-    choices: Choices,
+    target: str,
+    flags: Flags,
+    talk: Talk,
     environment: Mapping[str, str],
     *,
     export_cookie: bool,
-    config: Path | None,
-    quiet: bool,
-    verbose: bool,
 ) -> int:
     """Run ``words`` in a session of their own; give the exit code."""
-    cookie_file = local_cookie_file(choices.local_cookie_file)
 
-    async def prepare(ready: Ready, _reporter: CompanionReporter) -> Child:
-        variables = child_environment(environment, ready)
+    async def prepare(standing: Standing) -> Child:
+        cookie_file = local_cookie_file(standing.choices.local_cookie_file)
+        variables = child_environment(environment, standing.ready)
         variables["ERLCONNECT_COOKIE_FILE"] = str(cookie_file)
         if export_cookie:
-            variables |= cookie_variables(ready, local_cookie(cookie_file).reveal())
+            cookie = local_cookie(cookie_file).reveal()
+            variables |= cookie_variables(standing.ready, cookie)
         return Child(words=words, environment=variables)
 
     with session_slot(environment) as slot:
-        return accompany(
-            Companionship(
-                choices=choices,
-                slot=slot,
-                prepare=prepare,
-                config=config,
-                quiet=quiet,
-                verbose=verbose,
-            )
-        )
+        return accompany(target, flags, slot, talk, prepare)

@@ -14,18 +14,20 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from erlconnect.command_line.child_signals import ChildSignals
+from erlconnect.command_line.choosing import choose
 from erlconnect.command_line.companion_reporting import CompanionReporter
-from erlconnect.command_line.serving import log_to_stderr, ready_catalogue
+from erlconnect.command_line.serving import log_to_stderr
 from erlconnect.command_line.terminal_state import terminal_restored
 from erlconnect.errors import ConfigurationError
+from erlconnect.session.events import Warned
 from erlconnect.session.groups import first_error
 from erlconnect.session.session import Session
 
 if TYPE_CHECKING:
     from asyncio.subprocess import Process
     from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-    from pathlib import Path
 
+    from erlconnect.command_line.choosing import Flags
     from erlconnect.session.choices import Choices
     from erlconnect.session.events import Ready
     from erlconnect.session.slots import Slot
@@ -44,45 +46,64 @@ class Child:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Companionship:
-    """The session to open and how it is told of.
+class Standing:
+    """A session that stands, as the child needs to know it; the reporter knows what is refused."""
 
-    ``prepare`` gives the child for a session that is ready; the reporter knows what was refused.
-    """
-
+    ready: Ready
     choices: Choices
-    slot: Slot
-    prepare: Callable[[Ready, CompanionReporter], Awaitable[Child]]
-    config: Path | None
+    reporter: CompanionReporter
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Talk:
+    """How much is said."""
+
     quiet: bool
     verbose: bool
 
 
-def accompany(companionship: Companionship) -> int:
-    """Open the session, run the child, end the session; give the exit code."""
-    if companionship.verbose:
+def accompany(
+    target: str,
+    flags: Flags,
+    slot: Slot,
+    talk: Talk,
+    prepare: Callable[[Standing], Awaitable[Child]],
+) -> int:
+    """Open the session, run the child that ``prepare`` gives, end the session.
+
+    Give the exit code.
+    """
+    if talk.verbose:
         log_to_stderr()
-    return asyncio.run(_accompany(companionship))
-
-
-async def _accompany(companionship: Companionship) -> int:
-    reporter = CompanionReporter(quiet=companionship.quiet)
-    session = Session(
-        companionship.choices,
-        ready_catalogue(companionship.config, reporter),
-        reporter,
-        os.environ,
-        companionship.slot,
-        private_epmd=True,
+    reporter = CompanionReporter(quiet=talk.quiet)
+    chosen = choose(
+        [target],
+        flags,
+        environment=os.environ,
+        warn=lambda message: reporter.report(Warned(message=message)),
     )
+    chosen.catalogue.load_observers(os.environ)
+    session = Session(
+        chosen.choices, chosen.catalogue, reporter, os.environ, slot, private_epmd=True
+    )
+
+    async def child() -> Child:
+        ready = await reporter.ready()
+        return await prepare(Standing(ready=ready, choices=chosen.choices[0], reporter=reporter))
+
+    return asyncio.run(_accompany(session, child, reporter))
+
+
+async def _accompany(
+    session: Session, prepare: Callable[[], Awaitable[Child]], reporter: CompanionReporter
+) -> int:
     task = asyncio.current_task()
     assert task  # noqa: S101 - we run in one
     signals = ChildSignals(while_opening=task.cancel)
     try:
         async with asyncio.TaskGroup() as group:
             running = group.create_task(session.run())
-            child = await companionship.prepare(await reporter.ready, reporter)
-            code = await _run(child, signals, reporter)
+            code = await _run(await prepare(), signals, reporter)
             running.cancel()
     except BaseExceptionGroup as errors:
         raise first_error(errors) from None

@@ -25,7 +25,8 @@ class CompanionReporter:
     def __init__(self, *, quiet: bool) -> None:
         self._human = HumanReporter(quiet=quiet)
         self._waiting: list[Event] | None = None
-        self.ready: asyncio.Future[Ready] = asyncio.get_running_loop().create_future()
+        self._stands = asyncio.Event()
+        self._ready: Ready | None = None
         self.refusal: ErlconnectError | None = None
         """Why a link did not come up, the latest one."""
 
@@ -36,15 +37,22 @@ class CompanionReporter:
     def report(self, event: Event | LinkEvent) -> None:
         """Show the event, or keep it; links are the child's own affair."""
         if isinstance(event, Ready):
-            self.ready.set_result(event)
+            self._ready = event
+            self._stands.set()
             for alias in event.aliases:
-                self._human.note(where_line(event, alias))
+                self._human.note(where_line(alias))
         elif isinstance(event, LinkEvent | Stopped):
             return
         else:
             if isinstance(event, Failed):
                 self.refusal = event.error
             self._show(event)
+
+    async def ready(self) -> Ready:
+        """Wait for the session to stand."""
+        await self._stands.wait()
+        assert self._ready  # noqa: S101 - what was waited for
+        return self._ready
 
     def give_terminal(self) -> None:
         """Keep what there is to say from now on, if it would be said at the child's terminal."""

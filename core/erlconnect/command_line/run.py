@@ -45,6 +45,7 @@ def run(
     target: options.Target,
     command: Command,
     backend: options.Backend = None,
+    profile: options.Profile = None,
     option: options.Setting = None,
     node: options.Node = None,
     cookie_from: options.CookieFrom = None,
@@ -61,33 +62,28 @@ def run(
 ) -> None:
     """Read the choices and run the program."""
     from erlconnect.command_line.accompanied_command import run_command  # noqa: PLC0415
-    from erlconnect.command_line.choosing import choices  # noqa: PLC0415 - --help is quick
+    from erlconnect.command_line.choosing import Flags  # noqa: PLC0415 - --help is quick
+    from erlconnect.command_line.companion import Talk  # noqa: PLC0415
 
     if shutil.which(command[0]) is None:
         raise ConfigurationError(
             f"there is no program {command[0]} on the PATH",
             remedy="Check its name; it is run without a shell.",
         )
-    chosen = choices(
-        target=target,
+    flags = Flags(
         backend=backend,
-        option=option,
+        profile=profile,
+        option=option or (),
         node=node,
         cookie_from=cookie_from,
         transport=transport,
         via=via,
         caller_name=caller_name,
-        no_input=no_input,
         as_name=as_name,
         local_cookie_file=local_cookie_file,
-    )
-    code = run_command(
-        command,
-        chosen,
-        os.environ,
-        export_cookie=export_cookie,
         config=config,
-        quiet=quiet,
-        verbose=verbose,
+        no_input=no_input,
     )
+    talk = Talk(quiet=quiet, verbose=verbose)
+    code = run_command(command, target, flags, talk, os.environ, export_cookie=export_cookie)
     raise typer.Exit(code)

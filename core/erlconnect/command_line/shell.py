@@ -40,6 +40,7 @@ def shell(
     *,
     target: options.Target,
     backend: options.Backend = None,
+    profile: options.Profile = None,
     option: options.Setting = None,
     node: options.Node = None,
     cookie_from: options.CookieFrom = None,
@@ -53,23 +54,25 @@ def shell(
     quiet: options.Quiet = False,
 ) -> None:
     """Read the choices and open the shell."""
-    from erlconnect.command_line.accompanied_shell import open_shell  # noqa: PLC0415 - --help is quick
-    from erlconnect.command_line.choosing import choices  # noqa: PLC0415
+    from erlconnect.command_line.accompanied_shell import open_shell  # noqa: PLC0415 - quick help
+    from erlconnect.command_line.choosing import Flags  # noqa: PLC0415
+    from erlconnect.command_line.companion import Talk  # noqa: PLC0415
 
     _require_terminal()
-    chosen = choices(
-        target=target,
+    flags = Flags(
         backend=backend,
-        option=option,
+        profile=profile,
+        option=option or (),
         node=node,
         cookie_from=cookie_from,
         transport=transport,
         via=via,
         caller_name=caller_name,
+        config=config,
         no_input=no_input,
     )
-    code = open_shell(chosen, os.environ, iex=iex, config=config, quiet=quiet, verbose=verbose)
-    raise typer.Exit(code)
+    talk = Talk(quiet=quiet, verbose=verbose)
+    raise typer.Exit(open_shell(target, flags, talk, os.environ, iex=iex))
 
 
 def _require_terminal() -> None:
