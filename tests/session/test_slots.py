@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from erlconnect.errors import ConfigurationError
-from erlconnect.session.slots import session_slot
+from erlconnect.session.slots import running_slots, session_slot
 
 HOLD = """
 import os
@@ -87,3 +87,29 @@ def test_a_folder_that_is_a_link_is_refused(tmp_path: Path) -> None:
         session_slot({"XDG_RUNTIME_DIR": str(tmp_path)}),
     ):
         pass
+
+
+def test_the_folder_is_private_and_goes_with_the_session(tmp_path: Path) -> None:
+    environment = {"XDG_RUNTIME_DIR": str(tmp_path)}
+    with session_slot(environment) as slot:
+        assert slot.folder.stat().st_mode & 0o777 == 0o700
+        (slot.folder / "anything").write_text("of this session")
+        assert list(running_slots(environment)) == [(os.getpid(), slot.folder)]
+    assert list(running_slots(environment)) == []
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_crashed_sessions_left_is_removed_and_nobody_elses(tmp_path: Path) -> None:
+    environment = {"XDG_RUNTIME_DIR": str(tmp_path)}
+    with session_slot(environment) as running:
+        crashed = tmp_path / "erlconnect" / "session-7"
+        crashed.mkdir()
+        (crashed / "home").mkdir()
+        (crashed / "home" / ".erlang.cookie").write_text("left")
+        crashed.with_name("session-7.lock").write_text("1\n")
+        (running.folder / "mine").write_text("kept")
+        with session_slot(environment):
+            assert not crashed.exists()
+            assert not crashed.with_name("session-7.lock").exists()
+            assert (running.folder / "mine").exists()
+    assert list(tmp_path.iterdir()) == []

@@ -22,6 +22,7 @@ from erlconnect.session.endings import why_ended
 from erlconnect.session.events import AliasEntry, Failed, TargetLost, TargetReplaced, Warned
 from erlconnect.session.followed_target import FollowedTarget
 from erlconnect.session.local_names import alias_for, alias_forms
+from erlconnect.session.status import AliasStatus, LinkStatus
 from erlconnect.session.unexpected import unexpected
 
 if TYPE_CHECKING:
@@ -62,6 +63,7 @@ class AliasedTarget:
         self.max_frame = service.choices.options.session.max_frame
         self.links = 0
         """How many links are up."""
+        self._handled: list[Link] = []
         self._cookies = found.cookies
         self._cookie_source = found.cookie_source
         self._neighbours = neighbours
@@ -109,12 +111,24 @@ class AliasedTarget:
     async def handle(self, local: socket.socket) -> None:
         """Run one link; a link that never comes up is an ``error`` event, never an exception."""
         link = Link(local, self)
+        self._handled.append(link)
         try:
             await link.run()
         except ErlconnectError as error:
             self._tell_refused(link, error)
         except Exception as error:  # noqa: BLE001 - one link's bug must not end the others
             self._tell_refused(link, unexpected(error))
+        finally:
+            self._handled.remove(link)
+
+    def status(self, local_port: int) -> AliasStatus:
+        """Give what is to be told of it now."""
+        links = [
+            LinkStatus(since=link.since, counted=link.so_far())
+            for link in self._handled
+            if link.so_far is not None
+        ]
+        return AliasStatus(entry=self.entry(local_port), links=links)
 
     def _tell_refused(self, link: Link, error: ErlconnectError) -> None:
         if isinstance(error, _DOUBTFUL) and not isinstance(error, LocalNodeError):

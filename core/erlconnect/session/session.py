@@ -8,6 +8,8 @@ opened, none is.
 from __future__ import annotations
 
 import asyncio
+import os
+import time
 from typing import TYPE_CHECKING
 
 from erlconnect.epmd.environment import EpmdEnvironment
@@ -22,6 +24,8 @@ from erlconnect.session.groups import first_error
 from erlconnect.session.instances import Instances
 from erlconnect.session.local_names import CallerNames
 from erlconnect.session.service import Service
+from erlconnect.session.status import SessionStatus
+from erlconnect.session.status_socket import StatusSocket
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -53,6 +57,9 @@ class Session:
         self._slot = slot
         self._private_epmd = private_epmd
         self._callers = ConnectedCallers()
+        self._since = time.time()
+        self._epmd: LocalEpmd | None = None
+        self._aliases: Aliases | None = None
 
     async def run(self) -> None:
         """Open the session and serve its links. Raises ``ErlconnectError`` if it cannot open."""
@@ -62,13 +69,29 @@ class Session:
         except BaseExceptionGroup as errors:
             raise first_error(errors) from None
 
+    def status(self) -> SessionStatus:
+        """Give what is to be told of the session now; it has no alias before it is ready."""
+        return SessionStatus(
+            pid=os.getpid(),
+            since=self._since,
+            targets=[one.named for one in self._choices],
+            epmd_port=self._epmd.port if self._epmd else 0,
+            epmd_embedded=bool(self._epmd and self._epmd.embedded),
+            aliases=self._aliases.status() if self._aliases else [],
+        )
+
     async def _open_and_serve(self, group: asyncio.TaskGroup) -> None:
+        async with StatusSocket(self._slot.folder, self.status):
+            await self._open(group)
+
+    async def _open(self, group: asyncio.TaskGroup) -> None:
         local = self._local_epmd()
         members = [self._members(choices, group, local) for choices in self._choices]
         for one in members:
             await one.find()
         epmd = LocalEpmd(port=local.port, addresses=local.addresses, warn=self._warn)
         async with epmd, Aliases(epmd, self._report) as aliases:
+            self._epmd, self._aliases = epmd, aliases
             for one in members:
                 await one.stand(aliases)
             aliases.serve()

@@ -1,7 +1,7 @@
 """A small number and a private folder for each running session of a user, free when it ends.
 
-The number is a locked file: the lock goes with the process, however that ends. So whoever comes
-next knows what a crash left behind, and removes it.
+The number is a locked file that holds the process id: the lock goes with the process, however that
+ends. So whoever comes next knows what a crash left behind, and removes it.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from erlconnect.errors import ConfigurationError
-from erlconnect.session.runtime_folder import make_runtime_folder
+from erlconnect.session.runtime_folder import make_runtime_folder, runtime_folder
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -65,6 +65,17 @@ def _made_anew(folder: Path) -> Path:
     return folder
 
 
+def running_slots(environment: Mapping[str, str]) -> Iterator[tuple[int, Path]]:
+    """Give the process and the folder of each slot that is held, or was when its session crashed.
+
+    Nothing is made or removed.
+    """
+    base = runtime_folder(environment)
+    for lock in sorted(base.glob("session-*.lock"), key=lambda path: (len(path.name), path)):
+        with contextlib.suppress(OSError, ValueError):
+            yield int(lock.read_text()), lock.with_suffix("")
+
+
 def _remove_leftovers(base: Path) -> None:
     """Remove the folders of sessions that hold their lock no more: they ended by a crash."""
     for folder in base.glob("session-*/"):
@@ -90,6 +101,8 @@ def _locked(base: Path, number: int) -> int | None:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         # The session before may have removed the file between our open and our lock.
         if os.fstat(descriptor).st_ino == path.stat().st_ino:
+            os.truncate(descriptor, 0)
+            os.write(descriptor, f"{os.getpid()}\n".encode())
             return descriptor
     except OSError:
         pass
