@@ -69,9 +69,7 @@ async def test_no_store_at_all() -> None:
     from keyring.backends.fail import Keyring
 
     keyring.set_keyring(Keyring())  # type: ignore[no-untyped-call]
-    with pytest.raises(
-        ConfigurationError, match="no recommended backend|No recommended backend"
-    ) as caught:
+    with pytest.raises(ConfigurationError, match="No recommended backend") as caught:
         await source().fetch(TARGET)
     assert "PYTHON_KEYRING_BACKEND" in caught.value.remedy
 
