@@ -42,7 +42,7 @@ class Recorder:
         pass
 
 
-def choices(node: str, port: int, folder: Path, **more: str) -> Choices:
+def choices(node: str, port: int, folder: Path) -> Choices:
     cookie = folder / "local.cookie"
     cookie.write_text(LOCAL_COOKIE)
     cookie.chmod(0o400)
@@ -53,7 +53,6 @@ def choices(node: str, port: int, folder: Path, **more: str) -> Choices:
         options=parse_options(settings, environment={}),
         cookie_from="env:REMOTE",
         local_cookie_file=cookie,
-        **more,
     )
 
 

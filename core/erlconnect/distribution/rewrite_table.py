@@ -61,7 +61,7 @@ class RewriteTable:
         """
         at = data.find(self._in_all, start, end)
         looked = -_TRIES * _LOOK
-        while 0 <= at and looked < at - start:
+        while at >= 0 and looked < at - start:
             if self._names.match(data, at, end):
                 return at
             looked += _LOOK
