@@ -88,6 +88,8 @@ class TwoHandshakes:
             alias=alias,
             node=challenge.name,
             neighbours=introduction.neighbours(local_node, challenge.name),
+            local_flags=self.name.flags,
+            remote_flags=challenge.flags,
         )
 
     async def _relay_status(self, remote: FrameStream, caller_name: str, where: str) -> Status:

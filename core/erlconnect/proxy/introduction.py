@@ -46,13 +46,16 @@ class Introduction:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Introduced:
-    """The names that a handshake ended with: the local node's, its caller name, alias and node.
+    """What a handshake ended with: the local node's name, its caller name, alias and node.
 
-    ``neighbours`` are other nodes, each by its alias and its real name.
+    The flags are what each of the two said. ``neighbours`` are other nodes, each by its alias and
+    its real name.
     """
 
     local_node: str
     caller_name: str
     alias: str
     node: str
+    local_flags: int
+    remote_flags: int
     neighbours: Sequence[tuple[str, str]]
