@@ -35,6 +35,7 @@ class Flags:
     profile: str | None = None
     option: Sequence[str] = ()
     node: str | None = None
+    all_targets: bool = False
     cookie_from: str | None = None
     transport: str | None = None
     via: str | None = None
@@ -139,6 +140,7 @@ def _choices(
             transport=profile.table("transport"),
         ),
         node=flags.node,
+        all_targets=flags.all_targets,
         cookie_from=flags.cookie_from or written("cookie", "from"),
         transport=_transport(flags) or written("transport", "name"),
         caller_name=names.caller_name(flags.caller_name) or written("caller-name"),
