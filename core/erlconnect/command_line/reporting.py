@@ -69,15 +69,20 @@ def _left_out(number: int) -> Warned:
     return Warned(message=f"{number} lines were left out here, because nobody read them")
 
 
+def print_text(text: str) -> None:
+    """Print what is a result for people, at once, without what would command a terminal."""
+    _print(plain(text, sys.stdout))
+
+
 def _print(text: str) -> None:
     with outliving(sys.stdout):
         print(text, flush=True)  # noqa: T201 - stdout is the result
 
 
-def _plain(text: str, stream: TextIO) -> str:
+def plain(text: str, stream: TextIO) -> str:
     """Leave out what would command a terminal: names come from other machines."""
-    plain = "".join(letter if letter.isprintable() or letter == "\n" else "?" for letter in text)
-    return plain.encode(stream.encoding, "backslashreplace").decode(stream.encoding)
+    shown = "".join(letter if letter.isprintable() or letter == "\n" else "?" for letter in text)
+    return shown.encode(stream.encoding, "backslashreplace").decode(stream.encoding)
 
 
 class HumanReporter:
@@ -109,11 +114,11 @@ class HumanReporter:
         with outliving(sys.stderr):
             self._stop_spinner()
         if isinstance(event, Ready):
-            _print(_plain(ready_text(event, self._prefix), sys.stdout))
+            print_text(ready_text(event, self._prefix))
             return
         text = _text(event)
         if text and not self._repeated(event, text) and self._wanted(event):
-            self._lines.write(_plain(redact(text), sys.stderr))
+            self._lines.write(plain(redact(text), sys.stderr))
 
     def _repeated(self, event: _Line, text: str) -> bool:
         """Say whether this failure was shown since a link last came up.

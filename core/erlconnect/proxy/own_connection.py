@@ -88,9 +88,15 @@ class OwnConnection:
             await self._ask("net_kernel", [TICK, question], answer)
 
     async def evaluate(self, *expressions: Term) -> tuple[Term, ...]:
-        """Let the node evaluate abstract forms; give their values."""
+        """Let the node evaluate abstract forms; give the value of each."""
+        question = evaluation(self._caller_name, *expressions)
+
+        def answer(message: Term) -> tuple[Term, ...] | None:
+            values = evaluated(message)
+            return values if values and len(values) == len(expressions) else None
+
         with self._stopwatch.phase("rex"):
-            return await self._ask("rex", [evaluation(self._caller_name, *expressions)], evaluated)
+            return await self._ask("rex", [question], answer)
 
     async def close(self) -> None:
         """Leave, and wait for a second at most until the node has seen it."""

@@ -45,3 +45,8 @@ async def dialled(dialer: Dialer, port: int, where: str, until: float) -> socket
 def seconds_until(until: float) -> float:
     """Give what is left: each step has its own deadline, so that it can say what it waited for."""
     return max(0.0, until - asyncio.get_running_loop().time())
+
+
+def seconds_from_now(seconds: float) -> float:
+    """Give the deadline that ``dialled`` takes."""
+    return asyncio.get_running_loop().time() + seconds
