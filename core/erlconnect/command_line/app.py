@@ -8,7 +8,7 @@ from typing import Any, Final
 import typer
 from typer.core import TyperGroup
 
-from erlconnect.command_line import connect, demo, doctor, plugins
+from erlconnect.command_line import connect, demo, doctor, ping, plugins, targets
 from erlconnect.command_line.failing import report_and_exit_code
 from erlconnect.command_line.streams import open_missing_streams
 
@@ -69,6 +69,8 @@ def _group(
 app.command("connect", help=connect.HELP)(connect.connect)
 app.command("doctor", help=doctor.HELP)(doctor.doctor)
 app.command("demo")(demo.demo)
+app.command("ping", help=ping.HELP)(ping.ping)
+app.command("targets", help=targets.HELP)(targets.targets)
 app.command("plugins")(plugins.plugins)
 
 

@@ -34,6 +34,11 @@ class Voice:
         """Tell something that stops nothing."""
         self.reporter.report(Warned(message=message))
 
+    def silence(self) -> None:
+        """End what progress shows, before a result is printed."""
+        if isinstance(self.reporter, HumanReporter):
+            self.reporter.stop_progress()
+
 
 def run(work: Coroutine[Any, Any, Result]) -> Result:
     """Do the work; Ctrl-C ends it, cleans up and is an error of its own."""

@@ -105,14 +105,14 @@ class HumanReporter:
         from rich.markup import escape  # noqa: PLC0415 - not needed with --json
 
         with outliving(sys.stderr):
-            self._stop_spinner()
+            self.stop_progress()
             self._spinner = self._console.status(escape(redact(message)))
             self._spinner.start()
 
     def report(self, event: Event | LinkEvent) -> None:
         """Show the event."""
         with outliving(sys.stderr):
-            self._stop_spinner()
+            self.stop_progress()
         if isinstance(event, Ready):
             print_text(ready_text(event, self._prefix))
             return
@@ -136,7 +136,8 @@ class HumanReporter:
     def _wanted(self, event: _Line) -> bool:
         return isinstance(event, Failed) or not self._quiet
 
-    def _stop_spinner(self) -> None:
+    def stop_progress(self) -> None:
+        """Take the spinner away."""
         if self._spinner:
             self._spinner.stop()
             self._spinner = None

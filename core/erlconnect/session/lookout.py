@@ -69,7 +69,8 @@ class Lookout:
         """
         dialer, where = approached.dialer, approached.where
         until = seconds_from_now(_DIAL_SECONDS)
-        sock = await dialled(dialer, approached.port, where, until)
+        with self.stopwatch.phase("connect", where):
+            sock = await dialled(dialer, approached.port, where, until)
         caller_name = self._callers.of_check(long=approached.target.node.long)
         connection = OwnConnection(
             sock, caller_name=caller_name, where=where, stopwatch=self.stopwatch
