@@ -72,12 +72,17 @@ class Introduction:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Introduced:
-    """The names that a handshake ended with: the local node's, its caller name, alias and node."""
+    """What a handshake ended with: the local node's name, its caller name, alias and node.
+
+    The flags are what each node itself said.
+    """
 
     local_node: str
     caller_name: str
     alias: str
     node: str
+    local_flags: int
+    remote_flags: int
 
 
 class TwoHandshakes:
@@ -129,6 +134,8 @@ class TwoHandshakes:
             caller_name=status.name if named else caller_name,
             alias=alias,
             node=challenge.name,
+            local_flags=self.name.flags,
+            remote_flags=challenge.flags,
         )
 
     async def _relay_status(self, remote: FrameStream, caller_name: str, where: str) -> Status:
