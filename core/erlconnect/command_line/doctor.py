@@ -51,7 +51,7 @@ def doctor(
 ) -> None:
     """Read the choices and examine what they mean."""
     from erlconnect.command_line.choosing import Flags  # noqa: PLC0415 - --help is quick
-    from erlconnect.command_line.examining import diagnose  # noqa: PLC0415
+    from erlconnect.command_line.examining import diagnose, print_role  # noqa: PLC0415
 
     flags = Flags(
         backend=backend,
@@ -66,5 +66,7 @@ def doctor(
         config=config,
         no_input=no_input,
     )
-    del role
+    if role:
+        print_role(target, flags, as_json=json)
+        return
     raise typer.Exit(diagnose(target, flags, as_json=json, quiet=quiet, verbose=verbose))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from erlconnect.command_line.choosing import choose
 from erlconnect.command_line.looking import Voice, run
-from erlconnect.command_line.reporting import plain, print_line
+from erlconnect.command_line.reporting import plain, print_line, print_text
 from erlconnect.command_line.streams import outliving
 from erlconnect.errors import ConfigurationError, UsageError
 from erlconnect.plugin_catalogue import Catalogue
@@ -16,6 +16,7 @@ from erlconnect.redaction import redact
 from erlconnect.session.examination.doctor import examine
 from erlconnect.session.examination.events import step_payload
 from erlconnect.session.examination.remote_steps import REMOTE_STEPS
+from erlconnect.session.examination.role import needed_rights
 from erlconnect.session.examination.steps import Examination, Stage, StepName, StepStatus
 
 if TYPE_CHECKING:
@@ -52,6 +53,18 @@ def diagnose(
     if not as_json:
         show.summary(examination.steps)
     return examination.exit_code
+
+
+def print_role(target: str | None, flags: Flags, *, as_json: bool) -> None:
+    """Print the smallest role or policy. Raises ``UsageError`` where the backend has none."""
+    voice = Voice(as_json=as_json, quiet=False, verbose=False)
+    chosen = choose([target or ""], flags, environment=os.environ, warn=voice.warn)
+    choices = chosen.choices[0]
+    text = run(needed_rights(choices, chosen.catalogue, os.environ, voice.warn))
+    if as_json:
+        print_line({"schema": 1, "event": "role", "backend": choices.backend, "role": text})
+    else:
+        print_text(text)
 
 
 def _chosen(
