@@ -28,6 +28,7 @@ def doctor(
     *,
     target: options.OptionalTarget = None,
     backend: options.Backend = None,
+    profile: options.Profile = None,
     option: options.Setting = None,
     node: options.Node = None,
     cookie_from: options.CookieFrom = None,
@@ -55,6 +56,7 @@ def doctor(
 
     flags = Flags(
         backend=backend,
+        profile=profile,
         option=option or (),
         node=node,
         cookie_from=cookie_from,

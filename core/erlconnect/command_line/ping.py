@@ -22,6 +22,7 @@ def ping(
     *,
     target: options.Target,
     backend: options.Backend = None,
+    profile: options.Profile = None,
     option: options.Setting = None,
     node: options.Node = None,
     cookie_from: options.CookieFrom = None,
@@ -41,6 +42,7 @@ def ping(
 
     flags = Flags(
         backend=backend,
+        profile=profile,
         option=option or (),
         node=node,
         cookie_from=cookie_from,

@@ -20,6 +20,7 @@ def targets(
     *,
     target: options.Target,
     backend: options.Backend = None,
+    profile: options.Profile = None,
     option: options.Setting = None,
     node: options.Node = None,
     transport: options.Transport = None,
@@ -38,6 +39,7 @@ def targets(
 
     flags = Flags(
         backend=backend,
+        profile=profile,
         option=option or (),
         node=node,
         transport=transport,
