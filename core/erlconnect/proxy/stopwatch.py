@@ -46,7 +46,3 @@ class Stopwatch:
         finally:
             seconds = time.monotonic() - began
             self.phases.append(Phase(name=name, detail=detail, seconds=seconds, error=error))
-
-    def seconds(self, *names: str) -> float:
-        """Give the time that all phases of these names took together."""
-        return sum(phase.seconds for phase in self.phases if phase.name in names)
