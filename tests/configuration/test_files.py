@@ -65,7 +65,10 @@ def test_a_file_that_was_named_is_the_only_one_that_is_read(home: Path) -> None:
 def test_a_file_that_was_named_has_to_be_there(home: Path, by_variable: bool) -> None:
     missing = home / "missing.toml"
     environment = {"ERLCONNECT_CONFIG": str(missing)} if by_variable else {}
-    with pytest.raises(ConfigurationError, match=r"missing\.toml cannot be read: there is no such"):
+    with pytest.raises(
+        ConfigurationError,
+        match=r"missing\.toml: this configuration file cannot be read: there is no such",
+    ):
         read(home, None if by_variable else missing, **environment)
 
 

@@ -15,8 +15,7 @@ from erlconnect.configuration.options import parse_options
 from erlconnect.configuration.profiles import NO_PROFILE
 from erlconnect.configuration.session_settings import SESSION_KEYS
 from erlconnect.configuration.settings import beside
-from erlconnect.configuration.suggestions import did_you_mean
-from erlconnect.errors import UnknownProfileError, UsageError
+from erlconnect.errors import UsageError
 from erlconnect.plugin_catalogue import Catalogue
 from erlconnect.plugin_catalogue.profile_problems import name_problems
 from erlconnect.session.choices import Choices, ProfileSettings
@@ -36,6 +35,7 @@ class Flags:
     profile: str | None = None
     option: Sequence[str] = ()
     node: str | None = None
+    all_targets: bool = False
     cookie_from: str | None = None
     transport: str | None = None
     via: str | None = None
@@ -110,27 +110,12 @@ def _find(
     if name is None and slash and after and before in profiles.names():
         name, service = before, after
     if name is None and flags.backend is None:
-        name = _default(profiles, environment)
+        name = environment.get("ERLCONNECT_PROFILE") or profiles.default()
     if name is None:
         return NO_PROFILE, target
     cookie_from = (flags.cookie_from or "").partition(":")[0] or None
     chosen = {"cookie": cookie_from, "transport": _transport(flags)}
     return profiles.resolve(name, service, chosen=chosen), service
-
-
-def _default(profiles: Profiles, environment: Mapping[str, str]) -> str | None:
-    if environment.get("ERLCONNECT_PROFILE"):
-        return environment["ERLCONNECT_PROFILE"]
-    default = profiles.default()
-    if default is None:
-        return None
-    name = str(default.value)
-    if name not in profiles.names():
-        raise UnknownProfileError(
-            f"{default.where}: there is no profile {name!r}",
-            remedy=f"{did_you_mean(name, profiles.names())}Correct that line.",
-        )
-    return name
 
 
 def _choices(
@@ -155,6 +140,7 @@ def _choices(
             transport=profile.table("transport"),
         ),
         node=flags.node,
+        all_targets=flags.all_targets,
         cookie_from=flags.cookie_from or written("cookie", "from"),
         transport=_transport(flags) or written("transport", "name"),
         caller_name=names.caller_name(flags.caller_name) or written("caller-name"),

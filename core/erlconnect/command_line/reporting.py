@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import sys
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TextIO
 
 from erlconnect.command_line.copy_paste import ready_text
@@ -96,6 +97,7 @@ class HumanReporter:
         self._prefix = prefix
         self._spinner: Status | None = None
         self._failures: set[str] = set()
+        self._shown: set[str] = set()
         self._lines = Lines(sys.stderr, lambda number: _text(_left_out(number)))
 
     def progress(self, message: str) -> None:
@@ -114,11 +116,19 @@ class HumanReporter:
         with outliving(sys.stderr):
             self.stop_progress()
         if isinstance(event, Ready):
-            print_text(ready_text(event, self._prefix))
+            self._show(event)
             return
+        if isinstance(event, TargetLost):
+            self._shown.discard(event.alias)
         text = _text(event)
         if text and not self._repeated(event, text) and self._wanted(event):
             self._lines.write(plain(redact(text), sys.stderr))
+
+    def _show(self, ready: Ready) -> None:
+        """Print what was not printed before."""
+        new = [alias for alias in ready.aliases if alias.alias not in self._shown]
+        self._shown |= {alias.alias for alias in new}
+        print_text(ready_text(replace(ready, aliases=new), self._prefix))
 
     def _repeated(self, event: _Line, text: str) -> bool:
         """Say whether this failure was shown since a link last came up.

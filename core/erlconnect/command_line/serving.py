@@ -45,7 +45,7 @@ def serve(
         warn=lambda message: reporter.report(Warned(message=message)),
     )
     chosen.catalogue.load_observers(os.environ)
-    session = Session(chosen.choices[0], chosen.catalogue, reporter, os.environ)
+    session = Session(chosen.choices, chosen.catalogue, reporter, os.environ)
     return asyncio.run(_until_a_signal(session, reporter))
 
 

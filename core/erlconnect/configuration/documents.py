@@ -6,6 +6,7 @@ Refuses to know what a key means. TOML: https://toml.io/en/v1.0.0
 from __future__ import annotations
 
 import hashlib
+import re
 import tomllib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
@@ -13,16 +14,17 @@ from typing import TYPE_CHECKING, Any, Final
 from erlconnect.configuration.places import Scope
 from erlconnect.configuration.problems import Problem, written_where
 from erlconnect.configuration.toml_lines import key_lines
-from erlconnect.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
     from erlconnect.configuration.places import Place
+    from erlconnect.configuration.problems import ProblemError
     from erlconnect.configuration.toml_lines import KeyPath
 
 _MAX_BYTES: Final = 1024 * 1024
+_PLACE: Final = re.compile(r" \(at (line (?P<line>\d+), column \d+|end of document)\)$")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,10 +65,7 @@ def read_document(place: Place) -> Document | None:
     try:
         content, lines = tomllib.loads(text), key_lines(text)
     except tomllib.TOMLDecodeError as error:
-        raise ConfigurationError(
-            f"The configuration file {place.path} is not TOML: {error}",
-            remedy="Correct that line.",
-        ) from error
+        raise _no_toml(place.path, text, str(error)).error() from None
     except RecursionError:
         raise _unreadable(place.path, "its brackets are nested too deeply") from None
     return Document(
@@ -101,8 +100,19 @@ def _decoded(path: Path, data: bytes) -> str:
         raise _unreadable(path, f"it is not UTF-8 after {error.start} bytes") from error
 
 
-def _unreadable(path: Path, reason: str) -> ConfigurationError:
-    return ConfigurationError(
-        f"The configuration file {path} cannot be read: {reason}",
-        remedy="Correct it, or name another one with --config.",
+def _no_toml(path: Path, text: str, error: str) -> Problem:
+    """Give the line, which only the text of the error has; a column helps nobody."""
+    found = _PLACE.search(error)
+    last = text.count("\n") + 1
+    return Problem(
+        path=path,
+        line=int(found["line"]) if found and found["line"] else last,
+        message=f"this is not TOML: {_PLACE.sub('', error)}",
+        remedy="Correct that line.",
     )
+
+
+def _unreadable(path: Path, reason: str) -> ProblemError:
+    message = f"this configuration file cannot be read: {reason}"
+    remedy = "Correct it, or name another one with --config."
+    return Problem(path=path, line=None, message=message, remedy=remedy).error()

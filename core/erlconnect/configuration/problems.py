@@ -25,9 +25,17 @@ class Problem:
         """The file with the line, for people."""
         return written_where(self.path, self.line)
 
-    def error(self) -> ConfigurationError:
+    def error(self) -> ProblemError:
         """Give it as the error with which a command ends."""
-        return ConfigurationError(f"{self.where}: {self.message}", remedy=self.remedy)
+        return ProblemError(self)
+
+
+class ProblemError(ConfigurationError):
+    """A configuration file that cannot be used."""
+
+    def __init__(self, problem: Problem) -> None:
+        super().__init__(f"{problem.where}: {problem.message}", remedy=problem.remedy)
+        self.problem = problem
 
 
 def written_where(path: Path, line: int | None) -> str:

@@ -38,7 +38,7 @@ KUBERNETES_KINDS: Final = frozenset(
 )
 PLUGIN_NAME: Final = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 
-_PROFILE_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+PROFILE_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,7 +53,7 @@ class ProfileKey:
 
 def name_fault(name: str) -> str:
     """Say why a profile cannot have this name; nothing where it can."""
-    if not _PROFILE_NAME.fullmatch(name):
+    if not PROFILE_NAME.fullmatch(name):
         return "cannot name a profile: use letters, digits, '.', '_' and '-'"
     if name.lower() in KUBERNETES_KINDS:
         return f"cannot name a profile: `{name}/shop` means a Kubernetes object"
@@ -195,3 +195,9 @@ SHARED: Final = (
 
 PROFILE_KEYS: Final = {key.name: key for key in (*PROFILE_ONLY, *SHARED)}
 SERVICE_KEYS: Final = {key.name: key for key in (SERVICE_ONLY, *SHARED)}
+
+
+def profile_name(text: str) -> str:
+    """Give the nearest name that a profile can have."""
+    name = re.sub(r"[^A-Za-z0-9._-]+", "-", text).strip("._-") or "profile"
+    return f"{name}-1" if name_fault(name) else name

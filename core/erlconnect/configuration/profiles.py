@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from erlconnect.configuration.suggestions import did_you_mean
+from erlconnect.configuration.toml_text import toml_key
 from erlconnect.configuration.written import Written
-from erlconnect.errors import ConfigurationError, UnknownProfileError
+from erlconnect.errors import UnknownProfileError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -81,40 +82,49 @@ class Profiles:
         """Give the names of all profiles, in the order of the alphabet."""
         return sorted({name for document in self._documents for name in _profiles(document)})
 
+    def written(self, name: str) -> Written:
+        """Give the table of a profile, in the file that wins."""
+        document, path, table = next(self._tables([name]))
+        return _written(document, path, table)
+
     def services(self, name: str) -> list[str]:
         """Give the names of the services that a profile or its ancestors have tables for."""
         tables = [table.get("services", {}) for _, _, table in self._tables(self.chain(name))]
         return sorted({service for services in tables for service in services})
 
-    def default(self) -> Written | None:
-        """Give the profile that is used where none is named."""
+    def default(self) -> str | None:
+        """Give the name of the profile that is used where none is named.
+
+        Raises ``ProblemError`` where there is no such profile.
+        """
         for document in self._documents:
             value = document.content.get("default-profile")
             if value is not None:
-                return _written(document, ("default-profile",), value)
+                if value in self.names():
+                    return str(value)
+                written = _written(document, ("default-profile",), value)
+                message = f"there is no profile {value!r}"
+                raise written.problem(message, self._known(str(value))).error()
         return None
 
     def chain(self, name: str) -> list[str]:
         """Give a profile and those that it inherits from, nearest first.
 
-        Raises ``UnknownProfileError`` for a name that is none, and ``ConfigurationError`` where
-        profiles inherit from each other in a circle.
+        Raises ``UnknownProfileError`` for a name that is none, and ``ProblemError`` for an ancestor
+        that is none, or where profiles inherit from each other in a circle.
         """
         if name not in self.names():
-            raise self._unknown(name, f"There is no profile {name!r}")
+            raise UnknownProfileError(f"there is no profile {name!r}", remedy=self._known(name))
         chain = [name]
         while parent := self._parent(chain[-1]):
             ancestor = str(parent.value)
             if ancestor in chain:
                 circle = " -> ".join([*chain[chain.index(ancestor) :], ancestor])
-                raise ConfigurationError(
-                    f"{parent.where}: profiles inherit in a circle: {circle}",
-                    remedy="Take one `inherits` out of it.",
-                )
+                message = f"profiles inherit in a circle: {circle}"
+                raise parent.problem(message, "Take one `inherits` out of it.").error()
             if ancestor not in self.names():
-                raise self._unknown(
-                    ancestor, f"{parent.where}: there is no profile {ancestor!r} to inherit from"
-                )
+                message = f"there is no profile {ancestor!r} to inherit from"
+                raise parent.problem(message, self._known(ancestor)).error()
             chain.append(ancestor)
         return chain
 
@@ -163,12 +173,13 @@ class Profiles:
                 if name in _profiles(document):
                     yield document, ("profiles", name), _profiles(document)[name]
 
-    def _unknown(self, name: str, message: str) -> UnknownProfileError:
+    def _known(self, name: str) -> str:
+        """Say which profile may be meant by ``name``, and which there are."""
         names = self.names()
         known = (
             f"There are: {', '.join(names)}." if names else "`erlconnect profiles init` makes one."
         )
-        return UnknownProfileError(message, remedy=f"{did_you_mean(name, names)}{known}")
+        return f"{did_you_mean(name, names)}{known}"
 
 
 def _fitting(layers: Sequence[_Layer], kind: str, chosen: str | None) -> set[int]:
@@ -209,5 +220,5 @@ def _written(document: Document, keys: KeyPath, value: object) -> Written:
         path=document.path,
         scope=document.scope,
         line=document.line(*keys),
-        table=".".join(keys[:-1]),
+        table=toml_key(keys[:-1]),
     )

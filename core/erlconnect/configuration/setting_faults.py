@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 
 import pydantic
 
-from erlconnect.configuration.problems import Problem
 from erlconnect.configuration.setting_fields import is_secret, variable_name
 from erlconnect.configuration.suggestions import did_you_mean
+from erlconnect.configuration.toml_text import toml_key
 from erlconnect.errors import ConfigurationError, ErlconnectError, UnknownSettingError, UsageError
 
 if TYPE_CHECKING:
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
 
     from erlconnect.api import Offer
+    from erlconnect.configuration.problems import Problem
     from erlconnect.configuration.written import Written
 
 
@@ -52,12 +53,7 @@ class Fault:
 
     def problem(self, written: Written) -> Problem:
         """Give it as a problem of the file where the value is written."""
-        return Problem(
-            path=written.path,
-            line=written.line,
-            message=f"{self.key}{self.what}",
-            remedy=self.remedy,
-        )
+        return written.problem(f"{toml_key([self.key])}{self.what}", self.remedy)
 
 
 def faults(

@@ -17,6 +17,7 @@ from erlconnect.configuration.setting_fields import (
     setting_fields,
     variable_name,
 )
+from erlconnect.configuration.toml_text import toml_key, toml_value
 from erlconnect.errors import ConfigurationError, UnknownSettingError
 
 if TYPE_CHECKING:
@@ -86,8 +87,8 @@ def _from_files(
     return {
         key: Given(
             value=_located(fields.get(key), one),
-            text=str(one.value),
-            place=f"{one.where}: {key}",
+            text=toml_value(one.value),
+            place=f"{one.where}: {toml_key([key])}",
             error=ConfigurationError,
         )
         for key, one in written.items()

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from erlconnect.configuration.places import Scope, state_folder
+from erlconnect.configuration.toml_text import toml_key
 from erlconnect.errors import ConfigurationError, UntrustedFileError
 
 if TYPE_CHECKING:
@@ -44,16 +45,23 @@ def decisions(document: Document, users_profiles: Collection[str]) -> list[Decis
     ]
 
 
+def untrusted_decisions(
+    document: Document, users_profiles: Collection[str], environment: Mapping[str, str]
+) -> list[Decision]:
+    """Give what a project's file decides although nobody has trusted it."""
+    if document.scope is not Scope.PROJECT or is_trusted(document, environment):
+        return []
+    return decisions(document, users_profiles)
+
+
 def refuse_untrusted(
     document: Document, users_profiles: Collection[str], environment: Mapping[str, str]
 ) -> None:
     """Raise ``UntrustedFileError`` for a project's file that decides things and is not trusted."""
-    if document.scope is not Scope.PROJECT:
+    found = untrusted_decisions(document, users_profiles, environment)
+    if not found:
         return
-    found = decisions(document, users_profiles)
-    if not found or is_trusted(document, environment):
-        return
-    first = ".".join(found[0].keys)
+    first = toml_key(found[0].keys)
     more = f" and {len(found) - 1} more" if len(found) > 1 else ""
     changed = _record(document.path, environment).exists()
     state = "has changed since it was trusted" if changed else "is not trusted"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from erlconnect.configuration.problems import written_where
+from erlconnect.configuration.problems import Problem, written_where
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -27,3 +27,7 @@ class Written:
     def where(self) -> str:
         """The file with the line, for people."""
         return written_where(self.path, self.line)
+
+    def problem(self, message: str, remedy: str) -> Problem:
+        """Give what is wrong with it."""
+        return Problem(path=self.path, line=self.line, message=message, remedy=remedy)

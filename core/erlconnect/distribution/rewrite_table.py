@@ -47,7 +47,7 @@ class RewriteTable:
 
     @cached_property
     def _cut(self) -> re.Pattern[bytes]:
-        return cut_at_end(self.replacements)
+        return cut_at_end(self.replacements, funs=self.may_shrink)
 
     @cached_property
     def _fun_head(self) -> re.Pattern[bytes]:
@@ -81,7 +81,7 @@ class RewriteTable:
         return self.may_shrink and self._fun_head.search(data, start, end) is not None
 
     def cut_length(self, data: bytes | bytearray, start: int, end: int) -> int:
-        """Give how many bytes at the end may go on as a name or as a fun's head."""
+        """Give how many bytes at the end may go on as a name, or as a fun whose Size matters."""
         match = self._cut.search(data, max(start, end - _LONGEST_CUT), end)
         return end - match.start() if match else 0
 

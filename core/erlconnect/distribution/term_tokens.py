@@ -144,12 +144,12 @@ def fun_head() -> re.Pattern[bytes]:
     return re.compile(rb"p[\x00-\x1f].{20}\x00.{3}\x00\x00\x00.[Rwvsd]", re.DOTALL)
 
 
-def cut_at_end(patterns: Iterable[bytes]) -> re.Pattern[bytes]:
+def cut_at_end(patterns: Iterable[bytes], *, funs: bool) -> re.Pattern[bytes]:
     """Compile a search for a suffix that may go on as one of the patterns or as a fun's head."""
-    ways = [rb"p.{0,29}"]
+    ways = [rb"p.{0,29}"] if funs else []
     for pattern in patterns:
         way = b""
         for byte in reversed(pattern[:-1]):
             way = re.escape(bytes([byte])) + (b"(?:" + way + b")?" if way else b"")
         ways.append(way)
-    return re.compile(b"(?:" + b"|".join(ways) + rb")\Z", re.DOTALL)
+    return re.compile(b"(?:" + b"|".join(ways or [b"(?!)"]) + rb")\Z", re.DOTALL)

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from erlconnect.errors import ErlconnectError
     from erlconnect.hookspecs import LinkEvent
     from erlconnect.proxy.frame_stream import Peer
-    from erlconnect.proxy.handshake import Introduced, Introduction
+    from erlconnect.proxy.introduction import Introduced, Introduction
 
 # A local node gives up 7 s after it dialled.
 HANDSHAKE_SECONDS: Final = 6.0

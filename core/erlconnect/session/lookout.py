@@ -13,13 +13,11 @@ from typing import TYPE_CHECKING
 from erlconnect.epmd.environment import EpmdEnvironment
 from erlconnect.proxy.own_connection import OwnConnection
 from erlconnect.proxy.stopwatch import Stopwatch
-from erlconnect.session.approach import Approach
 from erlconnect.session.dialling import dialled, seconds_from_now
-from erlconnect.session.discovery import Discovery
 from erlconnect.session.endings import why_ended
 from erlconnect.session.groups import first_error
 from erlconnect.session.local_names import CallerNames
-from erlconnect.session.offers import Offers
+from erlconnect.session.service import Service
 from erlconnect.session.slots import session_slot
 
 if TYPE_CHECKING:
@@ -34,30 +32,11 @@ _DIAL_SECONDS = 6.0
 
 
 class Lookout:
-    """Use :func:`lookout`. ``stopwatch`` has timed whatever was done through ``discovery``."""
+    """Use :func:`lookout`. ``stopwatch`` has timed whatever was done through ``service``."""
 
-    def __init__(
-        self,
-        choices: Choices,
-        offers: Offers,
-        callers: CallerNames,
-        group: asyncio.TaskGroup,
-        warn: Callable[[str], None],
-    ) -> None:
-        self.choices = choices
-        self.offers = offers
-        self.warn = warn
-        self.stopwatch = Stopwatch()
-        self._callers = callers
-        self.approach = Approach(
-            offers,
-            callers,
-            group,
-            node=choices.node,
-            dist_port=choices.options.session.dist_port,
-            stopwatch=self.stopwatch,
-        )
-        self.discovery = Discovery(choices, offers, self.approach, warn)
+    def __init__(self, service: Service, stopwatch: Stopwatch) -> None:
+        self.service = service
+        self.stopwatch = stopwatch
 
     @asynccontextmanager
     async def connection(
@@ -71,7 +50,7 @@ class Lookout:
         until = seconds_from_now(_DIAL_SECONDS)
         with self.stopwatch.phase("connect", where):
             sock = await dialled(dialer, approached.port, where, until)
-        caller_name = self._callers.of_check(long=approached.target.node.long)
+        caller_name = self.service.callers.of_check(long=approached.target.node.long)
         connection = OwnConnection(
             sock, caller_name=caller_name, where=where, stopwatch=self.stopwatch
         )
@@ -96,9 +75,19 @@ async def lookout(
     with session_slot(environment) as slot:
         port = EpmdEnvironment.read(environment).port
         callers = CallerNames(epmd_port=port, slot=slot, fixed=choices.caller_name)
-        offers = Offers(catalogue, choices, environment)
+        stopwatch = Stopwatch()
         try:
             async with asyncio.TaskGroup() as group:
-                yield Lookout(choices, offers, callers, group, warn)
+                service = Service(
+                    choices,
+                    catalogue,
+                    environment,
+                    callers=callers,
+                    group=group,
+                    warn=warn,
+                    progress=lambda _: None,
+                    stopwatch=stopwatch,
+                )
+                yield Lookout(service, stopwatch)
         except BaseExceptionGroup as errors:
             raise first_error(errors) from None

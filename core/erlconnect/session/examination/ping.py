@@ -63,8 +63,8 @@ async def ping(
     async with lookout(choices, catalogue, environment, warn) as looking:
         watched(looking.stopwatch)
         with looking.stopwatch.phase("lookup"):
-            targets = await looking.discovery.targets()
-        approached = await looking.discovery.first_of(targets)
+            targets = await looking.service.discovery.targets()
+        _, approached = await looking.service.discovery.first_of(targets)
         try:
             return await _prove(looking, approached)
         finally:
@@ -89,13 +89,15 @@ async def _prove(looking: Lookout, approached: Approached) -> Pong:
 
 async def _cookie(looking: Lookout, approached: Approached) -> RemoteCookie | None:
     """Fetch the cookie; one that nobody named may be missing, and then the knock is all."""
-    ask = not looking.choices.no_input
+    ask = not looking.service.choices.no_input
     try:
-        return await remote_cookie(looking.offers, approached.target, ask=ask, warn=looking.warn)
+        return await remote_cookie(
+            looking.service.offers, approached.target, ask=ask, warn=looking.service.warn
+        )
     except CookieNotFoundError as error:
-        if looking.choices.cookie_from:
+        if looking.service.choices.cookie_from:
             raise
-        looking.warn(f"only knocked, without trying a cookie: {error.message}")
+        looking.service.warn(f"only knocked, without trying a cookie: {error.message}")
     return None
 
 

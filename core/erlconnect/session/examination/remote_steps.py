@@ -70,7 +70,7 @@ async def _discover(looking: Lookout, examination: Examination) -> Sequence[Targ
     """Find the targets; a refusal is a matter of rights, which have a step of their own."""
     stage = Stage(StepName.DISCOVERY)
     try:
-        targets = await looking.discovery.targets()
+        targets = await looking.service.discovery.targets()
     except RefusedError as error:
         examination.skip([StepName.DISCOVERY], "the lookup was refused")
         examination.add(Stage(StepName.RIGHTS).failed(error))
@@ -92,25 +92,25 @@ def _listed(targets: Sequence[Target]) -> str:
 async def _approach(
     looking: Lookout, examination: Examination, targets: Sequence[Target]
 ) -> Approached | None:
-    phases = looking.stopwatch.phases
+    approached = None
     try:
-        approached = await looking.discovery.first_of(targets)
+        _, approached = await looking.service.discovery.first_of(targets)
+        steps = steps_there(list(looking.stopwatch.phases), approached)
     except ErlconnectError as error:
-        steps = steps_lost(list(phases), Failure(error=error, target=targets[0]))
-    else:
-        for step in steps_there(list(phases), approached):
-            examination.add(step)
-        return approached
+        failure = Failure(error=error, target=targets[0])
+        steps = steps_lost(list(looking.stopwatch.phases), failure)
     for step in steps:
         examination.add(step)
-    return None
+    return approached
 
 
 async def _cookie(looking: Lookout, examination: Examination, target: Target) -> Cookie | None:
     stage = Stage(StepName.COOKIE)
-    ask = not looking.choices.no_input
+    ask = not looking.service.choices.no_input
     try:
-        found = await remote_cookie(looking.offers, target, ask=ask, warn=looking.warn)
+        found = await remote_cookie(
+            looking.service.offers, target, ask=ask, warn=looking.service.warn
+        )
     except ErlconnectError as error:
         examination.add(stage.failed(error))
         return None

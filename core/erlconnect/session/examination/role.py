@@ -33,7 +33,7 @@ async def needed_rights(
         for kind, name, offer in _asked(looking):
             if isinstance(offer, DescribesRights):
                 with catalogue.blaming(kind, name, "rights()"):
-                    parts.append(await offer.rights(query, looking.discovery))
+                    parts.append(await offer.rights(query, looking.service.discovery))
     if not parts:
         raise UsageError(
             f"{choices.backend} has no roles or policies that could be printed",
@@ -43,9 +43,9 @@ async def needed_rights(
 
 
 def _asked(looking: Lookout) -> Iterator[tuple[Kind, str, object]]:
-    choices = looking.choices
-    yield Kind.BACKEND, choices.backend, looking.offers.backend()
+    choices = looking.service.choices
+    yield Kind.BACKEND, choices.backend, looking.service.offers.backend()
     if choices.cookie_from:
         nowhere = Target(node=NodeName(name="", host=""), address="")
-        for name, source in looking.offers.cookie_sources(nowhere):
+        for name, source in looking.service.offers.cookie_sources(nowhere):
             yield Kind.COOKIE_SOURCE, name, source

@@ -40,11 +40,12 @@ async def sight(
     Raises ``ErlconnectError`` where the lookup fails, and for no target that does not answer.
     """
     async with lookout(choices, catalogue, environment, warn) as looking:
-        targets = await looking.discovery.targets()
+        targets = await looking.service.discovery.targets()
         places = asyncio.Semaphore(_AT_THE_SAME_TIME)
         async with asyncio.TaskGroup() as group:
             knocks = [
-                group.create_task(_knock(looking.approach, target, places)) for target in targets
+                group.create_task(_knock(looking.service.approach, target, places))
+                for target in targets
             ]
         return [knock.result() for knock in knocks]
 
