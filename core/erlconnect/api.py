@@ -41,6 +41,7 @@ __all__ = [
     "Cookie",
     "CookieNotFoundError",
     "CookieSource",
+    "DescribesRights",
     "Dialer",
     "ErlconnectError",
     "ExplainsEnd",
@@ -226,6 +227,17 @@ class ListsServices(Protocol):
 
     async def services(self, session: SessionApi) -> Sequence[str]:
         """Give what may stand as TARGET."""
+
+
+@runtime_checkable
+class DescribesRights(Protocol):
+    """A backend that can say which rights its platform has to give to whoever connects."""
+
+    async def rights(self, query: Query, session: SessionApi) -> str:
+        """Give the smallest set of rights that does for ``query``, in the platform's own form.
+
+        For Kubernetes this is a Role as YAML. It is to be given too while rights are still missing.
+        """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
