@@ -6,6 +6,7 @@ that a test changes objects and injects faults while clients, which are processe
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any, Self
 
 from world.kubernetes.certificates import Authority
@@ -25,8 +26,8 @@ if TYPE_CHECKING:
 class KubernetesApi:
     """Serves while its context lasts.
 
-    ``token`` is that of a user who may do everything. ``objects``, ``pods``, ``users`` and
-    ``faults`` are the cluster's; see there.
+    ``token`` is that of a user who may do everything. ``objects``, ``pods``, ``users``, ``faults``
+    and ``requests`` are the cluster's; see there.
     """
 
     def __init__(self) -> None:
@@ -35,11 +36,12 @@ class KubernetesApi:
         self.pods = self.cluster.pods
         self.users = self.cluster.users
         self.faults = self.cluster.faults
+        self.requests = self.cluster.requests
         self.token = self.users.add("admin", ADMINISTRATORS)
         self.authority = Authority()
         self.port = free_port()
         context = self.authority.server_context()
-        self._listener = Listener(self.port, context, RestHandler(self.cluster))
+        self._listener = Listener(self.port, context, partial(RestHandler, self.cluster))
 
     def __enter__(self) -> Self:
         self._listener.start()
