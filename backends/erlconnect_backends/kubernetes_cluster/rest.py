@@ -20,7 +20,7 @@ from erlconnect_backends.kubernetes_cluster.rights import Right, role_yaml
 from erlconnect_backends.kubernetes_cluster.trying import AgainError, tried
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterable, Mapping
+    from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping
 
     from erlconnect_backends.kubernetes_cluster.cluster_access import ClusterAccess, Credentials
     from erlconnect_backends.kubernetes_cluster.exchange import Response
@@ -70,7 +70,12 @@ class Rest:
                 return found
             page = {"limit": _PAGE, "continue": str(rest)}
 
-    async def watch(self, question: Question) -> AsyncIterator[Mapping[str, Any]]:
+    async def version(self, question: Question) -> str:
+        """Give the version of a list from which its changes can be watched. Raises as ``get``."""
+        answer = await self.get(question.narrowed({"limit": "1"}))
+        return str((answer.get("metadata") or {}).get("resourceVersion") or "")
+
+    async def watch(self, question: Question) -> AsyncGenerator[Mapping[str, Any]]:
         """Give the changes to what fits as they happen, until the server ends the answer.
 
         Raises as ``get``, without another try. Closed or cancelled, it leaves no connection behind.
