@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from erlconnect.api import ErlconnectError, LookupFailedError
 from erlconnect_backends.consul_catalogue import connect_failures as failures
-from erlconnect_backends.consul_catalogue.connect_sockets import connected
+from erlconnect_backends.sockets import connected
 from erlconnect_backends.consul_catalogue.connect_tls import (
     Tls,
     WrongIdentityError,
