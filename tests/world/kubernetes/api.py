@@ -6,6 +6,7 @@ that a test changes objects and injects faults while clients, which are processe
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any, Self
 
 from world.kubernetes.certificates import Authority
@@ -39,7 +40,7 @@ class KubernetesApi:
         self.authority = Authority()
         self.port = free_port()
         context = self.authority.server_context()
-        self._listener = Listener(self.port, context, RestHandler(self.cluster))
+        self._listener = Listener(self.port, context, partial(RestHandler, self.cluster))
 
     def __enter__(self) -> Self:
         self._listener.start()

@@ -2,14 +2,29 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+import re
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Final
 
 from world.kubernetes.kinds import KINDS, Kind
 from world.kubernetes.statuses import no_such_resource
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+_FIELD_NAME: Final = re.compile(r"(?:^|,)metadata\.name==?([^,]+)")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Access:
+    """What rules are asked about; everything but verb and resource may be empty."""
+
+    verb: str
+    group: str
+    resource: str
+    subresource: str
+    namespace: str
+    name: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,6 +36,21 @@ class Call:
     namespace: str
     name: str
     subresource: str
+
+    def access(self, verb: str = "") -> Access:
+        """What this call needs the right to; another ``verb`` than its own where one is given."""
+        return Access(
+            verb=verb or self.verb,
+            group=self.kind.group,
+            resource=self.kind.plural,
+            subresource=self.subresource,
+            namespace=self.namespace,
+            name=self.name,
+        )
+
+    def of_object(self) -> Call:
+        """The call that reads the object that a subresource belongs to."""
+        return replace(self, verb="get", subresource="")
 
 
 def read_call(method: str, path: str, query: Mapping[str, str]) -> Call:
@@ -39,13 +69,10 @@ def read_call(method: str, path: str, query: Mapping[str, str]) -> Call:
     kind = _kind(api_version, plural)
     if len(rest) > 3 or (subresource and subresource not in dict(kind.subresources)):
         raise no_such_resource()
-    return Call(
-        verb=_verb(method, name, subresource, watching=query.get("watch") in ("1", "true")),
-        kind=kind,
-        namespace=namespace,
-        name=name,
-        subresource=subresource,
-    )
+    verb = _verb(method, name, subresource, watching=query.get("watch") in ("1", "true"))
+    if verb in ("list", "watch") and (named := _FIELD_NAME.search(query.get("fieldSelector", ""))):
+        name = named[1]  # as rules with resourceNames are asked
+    return Call(verb=verb, kind=kind, namespace=namespace, name=name, subresource=subresource)
 
 
 def _kind(api_version: str, plural: str) -> Kind:

@@ -10,11 +10,16 @@ from world.kubernetes.pods import Pods
 from world.kubernetes.users import Users
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class Cluster:
-    """The parts; any thread may use any of them."""
+    """The parts; any thread may use any of them.
+
+    ``stream_verbs`` are those that a stream over a websocket needs the right to: both since
+    Kubernetes 1.35, before that only ``get``.
+    """
 
     objects: Objects = field(default_factory=Objects)
     pods: Pods = field(default_factory=Pods)
     users: Users = field(default_factory=Users)
     faults: Faults = field(default_factory=Faults)
+    stream_verbs: tuple[str, ...] = ("get", "create")

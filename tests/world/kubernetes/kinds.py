@@ -38,7 +38,7 @@ class Kind:
 
 _CONNECT: Final = ("create", "get")
 _RBAC: Final = "rbac.authorization.k8s.io"
-_REVIEW: Final = Kind(
+REVIEW: Final = Kind(
     name="SelfSubjectAccessReview",
     plural="selfsubjectaccessreviews",
     group="authorization.k8s.io",
@@ -67,7 +67,7 @@ KINDS: Final = (
     Kind(name="RoleBinding", plural="rolebindings", group=_RBAC),
     Kind(name="ClusterRole", plural="clusterroles", group=_RBAC, namespaced=False),
     Kind(name="ClusterRoleBinding", plural="clusterrolebindings", group=_RBAC, namespaced=False),
-    _REVIEW,
+    REVIEW,
 )
 
 

@@ -9,30 +9,41 @@ import asyncio
 import socket
 import struct
 import threading
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from aiohttp import web
 
 if TYPE_CHECKING:
     import ssl
-    from collections.abc import Awaitable, Callable, Coroutine
+    from collections.abc import Callable, Coroutine
 
 _SECONDS: Final = 20
 
 
+class Handler(Protocol):
+    """Answers requests in the event loop that it was made in."""
+
+    async def __call__(self, request: web.BaseRequest) -> web.StreamResponse:
+        """Give the answer to one request."""
+
+    def close(self) -> None:
+        """Give back what is held beside the connections."""
+
+
 class Listener:
-    """Serves ``handler`` on ``port`` of 127.0.0.1 from ``start()`` to ``close()``."""
+    """Serves what ``make_handler`` makes, on one port of 127.0.0.1."""
 
     def __init__(
         self,
         port: int,
         context: ssl.SSLContext,
-        handler: Callable[[web.BaseRequest], Awaitable[web.StreamResponse]],
+        make_handler: Callable[[], Handler],
     ) -> None:
         self.loop = asyncio.new_event_loop()
         self._port = port
         self._context = context
-        self._handler = handler
+        self._make_handler = make_handler
+        self._handler: Handler | None = None
         self._runner: web.ServerRunner | None = None
         self._site: web.TCPSite | None = None
         self._thread = threading.Thread(target=self.loop.run_forever, name="kubernetes-api")
@@ -64,6 +75,7 @@ class Listener:
         self._do(self._cut())
 
     async def _set_up(self) -> None:
+        self._handler = self._make_handler()
         server = web.Server(self._handler, access_log=None, handler_cancellation=True)
         self._runner = web.ServerRunner(server)
         await self._runner.setup()
@@ -71,6 +83,8 @@ class Listener:
     async def _tear_down(self) -> None:
         assert self._runner is not None
         await self._runner.cleanup()
+        assert self._handler is not None
+        self._handler.close()
         await self.loop.shutdown_default_executor()
 
     async def _open(self) -> None:

@@ -121,6 +121,9 @@ class Objects:
         """Have ``observer`` called after each change, in the thread that made it."""
         self._observers.append(observer)
 
+    def stop_observing(self, observer: Callable[[], object]) -> None:
+        self._observers.remove(observer)
+
     def _ensure_namespace(self, name: str) -> None:
         with self._lock:
             if (kind_called("namespaces"), "", name) not in self._items:

@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
 from world.kubernetes import answers
-from world.kubernetes.calls import Call, read_call
-from world.kubernetes.kinds import discovery
+from world.kubernetes.access_reviews import reviewed
+from world.kubernetes.calls import read_call
+from world.kubernetes.kinds import REVIEW, discovery
 from world.kubernetes.listening import reset
-from world.kubernetes.port_forward import PROTOCOLS, PortForward, asked_ports
+from world.kubernetes.rbac import allows
 from world.kubernetes.statuses import RefusedError, bad_request, forbidden
-from world.kubernetes.users import ADMINISTRATORS
+from world.kubernetes.streams import stream
+from world.kubernetes.watches import Watches
+from world.kubernetes.websockets import offered_protocols
 
 if TYPE_CHECKING:
+    from world.kubernetes.calls import Call
     from world.kubernetes.cluster import Cluster
     from world.kubernetes.users import User
-
-_LARGEST_MESSAGE: Final = 4 << 20
-_PROTOCOL: Final = "Sec-WebSocket-Protocol"
 
 
 class RestHandler:
@@ -27,6 +28,10 @@ class RestHandler:
 
     def __init__(self, cluster: Cluster) -> None:
         self._cluster = cluster
+        self._watches = Watches(cluster.objects)
+
+    def close(self) -> None:
+        self._watches.close()
 
     async def __call__(self, request: web.BaseRequest) -> web.StreamResponse:
         try:
@@ -42,13 +47,19 @@ class RestHandler:
         if document is not None:
             return web.json_response(document)
         call = read_call(request.method, request.path, request.query)
-        self._authorize(user, call)
+        self._authorize(user, call, upgrading="Upgrade" in request.headers)
         if call.subresource:
-            return await self._stream(request, call)
-        return web.json_response(await self._object_answer(request, call))
+            return await stream(self._cluster, request, call)
+        if call.verb == "watch":
+            return await self._watch(request, call)
+        return web.json_response(await self._object_answer(request, user, call))
 
-    async def _object_answer(self, request: web.BaseRequest, call: Call) -> dict[str, Any]:
+    async def _object_answer(
+        self, request: web.BaseRequest, user: User, call: Call
+    ) -> dict[str, Any]:
         objects = self._cluster.objects
+        if call.kind is REVIEW:
+            return reviewed(objects, user, await request.json())
         match call.verb:
             case "get":
                 return answers.one(objects, call)
@@ -62,44 +73,26 @@ class RestHandler:
                 return answers.deleted(objects, call)
         raise bad_request(f"the double cannot {call.verb} {call.kind.plural}")
 
-    def _authorize(self, user: User, call: Call) -> None:
-        if ADMINISTRATORS not in user.groups:
-            raise forbidden(
-                user.name,
-                call.verb,
-                call.kind,
-                subresource=call.subresource,
-                namespace=call.namespace,
-                name=call.name,
-            )
+    async def _watch(self, request: web.BaseRequest, call: Call) -> web.StreamResponse:
+        response = web.StreamResponse(headers={"Content-Type": "application/json"})
+        await response.prepare(request)
+        async for line in self._watches.lines(call, request.query):
+            await response.write(line)
+        return response
 
-    async def _stream(self, request: web.BaseRequest, call: Call) -> web.StreamResponse:
-        item = answers.one(self._cluster.objects, call_of_pod(call))
-        pod = self._cluster.pods.find(call.namespace, call.name)
-        if pod is None:
-            raise bad_request(f"pod {call.name} does not have a host assigned")
-        ports = asked_ports(list(request.query.items()))
-        websocket = await self._upgrade(request, PROTOCOLS)
-        pod_id = item["metadata"]["uid"].replace("-", "")
-        await PortForward(websocket, pod, pod_id, ports, self._cluster.faults).run()
-        return websocket
-
-    async def _upgrade(
-        self, request: web.BaseRequest, protocols: tuple[str, ...]
-    ) -> web.WebSocketResponse:
-        offered = [word.strip() for word in request.headers.get(_PROTOCOL, "").split(",")]
-        if request.headers.get("Upgrade", "").lower() != "websocket":
-            raise bad_request("Upgrade request required")
-        if offered != [""] and not set(offered) & set(protocols):
-            raise web.HTTPForbidden(text="")  # as golang.org/x/net/websocket answers
-        websocket = web.WebSocketResponse(
-            protocols=protocols, autoping=False, compress=False, max_msg_size=_LARGEST_MESSAGE
-        )
-        await websocket.prepare(request)
-        return websocket
+    def _authorize(self, user: User, call: Call, *, upgrading: bool) -> None:
+        """Raise RefusedError unless the rights suffice; everybody may review his own."""
+        verbs = [call.verb]
+        if call.subresource and call.verb == "get" and upgrading:
+            verbs = list(self._cluster.stream_verbs)
+        for verb in verbs if call.kind is not REVIEW else ():
+            access = call.access(verb)
+            if not allows(self._cluster.objects, user, access):
+                raise forbidden(user.name, access, call.kind)
 
     async def _meet_faults(self, request: web.BaseRequest) -> None:
-        text = f"{request.method} {request.path_qs} {request.headers.get(_PROTOCOL, '')}"
+        protocols = ",".join(offered_protocols(request))
+        text = f"{request.method} {request.path_qs} {protocols}"
         for fault in self._cluster.faults.meeting(text):
             await asyncio.sleep(fault.delay)
             if fault.reset:
@@ -107,10 +100,3 @@ class RestHandler:
                 raise web.HTTPServiceUnavailable(text="")  # nobody hears it
             if fault.code:
                 raise RefusedError(fault.body(), fault.headers)
-
-
-def call_of_pod(call: Call) -> Call:
-    """The call that reads the pod that a subresource belongs to."""
-    return Call(
-        verb="get", kind=call.kind, namespace=call.namespace, name=call.name, subresource=""
-    )

@@ -7,6 +7,7 @@ Files are those of the machine, but for a folder of its own, which is home and w
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import tempfile
 from contextlib import suppress
@@ -75,7 +76,12 @@ class Sandbox:
         return ["nsenter", f"--target={self._first}", *places, "--"]
 
     def command(self, words: Sequence[str]) -> list[str]:
-        """What runs ``words`` in it, with the container's environment and no other."""
+        """What runs ``words`` in it, with the container's environment and no other.
+
+        Raises FileNotFoundError if it has no such program.
+        """
+        if shutil.which(words[0], path=self.environment["PATH"]) is None:
+            raise FileNotFoundError(words[0])
         variables = [f"{name}={value}" for name, value in self.environment.items()]
         return [*self.inside, "env", "-i", *variables, *words]
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from world.kubernetes.calls import Access
     from world.kubernetes.kinds import Kind
 
 
@@ -64,18 +65,18 @@ def expired(asked: int, oldest: int) -> dict[str, Any]:
     return status(410, "Expired", f"too old resource version: {asked} ({oldest})")
 
 
-def forbidden(
-    user: str, verb: str, kind: Kind, *, subresource: str, namespace: str, name: str
-) -> RefusedError:
-    """A request that no rule allows."""
-    resource = f"{kind.plural}/{subresource}" if subresource else kind.plural
-    subject = f'{kind.qualified} "{name}"' if name else kind.qualified
-    where = f'in the namespace "{namespace}"' if namespace else "at the cluster scope"
+def forbidden(user: str, access: Access, kind: Kind) -> RefusedError:
+    """An access that no rule allows."""
+    sub = access.subresource
+    resource = f"{kind.plural}/{sub}" if sub else kind.plural
+    subject = f'{kind.qualified} "{access.name}"' if access.name else kind.qualified
+    space = access.namespace
+    where = f'in the namespace "{space}"' if space else "at the cluster scope"
     text = (
-        f'{subject} is forbidden: User "{user}" cannot {verb} resource "{resource}" '
+        f'{subject} is forbidden: User "{user}" cannot {access.verb} resource "{resource}" '
         f'in API group "{kind.group}" {where}'
     )
-    return RefusedError(status(403, "Forbidden", text, _details(kind, name)))
+    return RefusedError(status(403, "Forbidden", text, _details(kind, access.name)))
 
 
 def _details(kind: Kind, name: str) -> dict[str, Any]:
