@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 class KubernetesApi:
     """Serves while its context lasts.
 
-    ``token`` is that of a user who may do everything. ``objects``, ``pods``, ``users`` and
-    ``faults`` are the cluster's; see there.
+    ``token`` is that of a user who may do everything. ``objects``, ``pods``, ``users``, ``faults``
+    and ``requests`` are the cluster's; see there.
     """
 
     def __init__(self) -> None:
@@ -36,6 +36,7 @@ class KubernetesApi:
         self.pods = self.cluster.pods
         self.users = self.cluster.users
         self.faults = self.cluster.faults
+        self.requests = self.cluster.requests
         self.token = self.users.add("admin", ADMINISTRATORS)
         self.authority = Authority()
         self.port = free_port()

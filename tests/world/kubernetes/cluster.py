@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from world.kubernetes.faults import Faults
 from world.kubernetes.objects import Objects
 from world.kubernetes.pods import Pods
+from world.kubernetes.request_log import RequestLog
 from world.kubernetes.users import Users
 
 
@@ -22,4 +23,5 @@ class Cluster:
     pods: Pods = field(default_factory=Pods)
     users: Users = field(default_factory=Users)
     faults: Faults = field(default_factory=Faults)
+    requests: RequestLog = field(default_factory=RequestLog)
     stream_verbs: tuple[str, ...] = ("get", "create")

@@ -46,7 +46,7 @@ class Fault:
 class Faults:
     """The faults that are in force.
 
-    ``where`` is a regular expression, looked for in ``METHOD /path?query SUBPROTOCOLS``; without
+    ``where`` is a regular expression, looked for in a request as ``RequestLog`` writes it; without
     it every request is meant. Without ``times`` a fault stays until ``clear()``.
     """
 

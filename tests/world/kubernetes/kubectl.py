@@ -29,6 +29,7 @@ class Kubectl:
     """One version with one kubeconfig; a context manager that removes its cache."""
 
     def __init__(self, suite: str, kubeconfig: Path) -> None:
+        self.suite = suite
         self.program = _WORLD / f"kubectl-{suite}" / "usr" / "bin" / "kubectl"
         require(f"kubectl of Debian {suite}", self.program.exists())
         self._cache = tempfile.TemporaryDirectory(prefix="kubectl-")
@@ -63,11 +64,15 @@ class Kubectl:
         assert done.returncode != 0, f"kubectl {' '.join(words)} worked: {done.stdout.decode()}"
         return done.stderr.decode().strip()
 
+    def started(self, *words: str) -> Process:
+        """Start it."""
+        command = [str(self.program), *self._options, *words]
+        return Process(command, environment={"HOME": self._cache.name})
+
     @contextmanager
     def forwarding(self, *words: str) -> Iterator[tuple[Process, int]]:
         """Run ``port-forward`` with these words; gives the process and its local port."""
-        command = [str(self.program), *self._options, "port-forward", *words]
-        with Process(command, environment={"HOME": self._cache.name}) as process:
+        with self.started("port-forward", *words) as process:
             line = process.wait_for_line("Forwarding from 127.0.0.1", _SECONDS)
             found = _FORWARDING.search(line)
             assert found, line

@@ -91,9 +91,9 @@ class RestHandler:
                 raise forbidden(user.name, access, call.kind)
 
     async def _meet_faults(self, request: web.BaseRequest) -> None:
-        protocols = ",".join(offered_protocols(request))
-        text = f"{request.method} {request.path_qs} {protocols}"
-        for fault in self._cluster.faults.meeting(text):
+        protocols = offered_protocols(request)
+        line = self._cluster.requests.add(request.method, request.path_qs, protocols)
+        for fault in self._cluster.faults.meeting(line):
             await asyncio.sleep(fault.delay)
             if fault.reset:
                 reset(request.transport)

@@ -39,10 +39,12 @@ class Watches:
         deadline = self._loop.time() + int(query.get("timeoutSeconds") or _LONGEST)
         watch = _Watch(call, query)
         version = _version(query)
-        if not version:
+        if watch.with_list or not version:
             items, version = self._objects.every(call.kind.plural, call.namespace)
             for item in filter(watch.selected, items):
                 yield _line("ADDED", item)
+        if watch.with_list:
+            yield watch.bookmark(version, {"k8s.io/initial-events-end": "true"})
         while True:
             changed = self._changed
             changes = self._objects.changes_since(version)
@@ -72,6 +74,7 @@ class _Watch:
     def __init__(self, call: Call, query: Mapping[str, str]) -> None:
         self._call = call
         self._bookmarks = query.get("allowWatchBookmarks") in ("1", "true")
+        self.with_list = query.get("sendInitialEvents") in ("1", "true")
         self.selected: Matches = matcher(
             query.get("labelSelector", ""), query.get("fieldSelector", "")
         )
@@ -84,12 +87,11 @@ class _Watch:
             if after is not None:
                 yield _line("ADDED" if before is None else "MODIFIED", after)
             elif before is not None:
-                gone = change.after or change.before or {}
-                meta = {**gone["metadata"], "resourceVersion": str(change.version)}
-                yield _line("DELETED", {**gone, "metadata": meta})
+                meta = {**before["metadata"], "resourceVersion": str(change.version)}
+                yield _line("DELETED", {**before, "metadata": meta})
             told = change.version if before or after else told
         if self._bookmarks and changes and told != changes[-1].version:
-            yield self._bookmark(changes[-1].version)
+            yield self.bookmark(changes[-1].version)
 
     def _seen(self, change: Change, item: dict[str, Any] | None) -> dict[str, Any] | None:
         place = self._call.namespace
@@ -99,8 +101,10 @@ class _Watch:
             return None
         return item if self.selected(item) else None
 
-    def _bookmark(self, version: int) -> bytes:
+    def bookmark(self, version: int, annotations: Mapping[str, str] | None = None) -> bytes:
+        """Say up to which version everything has been told."""
         meta = {"resourceVersion": str(version), "creationTimestamp": None}
+        meta |= {"annotations": dict(annotations)} if annotations else {}
         kind = self._call.kind
         return _line(
             "BOOKMARK", {"kind": kind.name, "apiVersion": kind.api_version, "metadata": meta}
