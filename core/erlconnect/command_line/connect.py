@@ -19,6 +19,7 @@ def connect(
     backend: options.Backend = None,
     option: options.Setting = None,
     node: options.Node = None,
+    every: options.All = False,
     cookie_from: options.CookieFrom = None,
     transport: options.Transport = None,
     via: options.Via = None,
@@ -47,6 +48,7 @@ def connect(
             [*(option or []), *_command_option(via, transport)], environment=os.environ
         ),
         node=node,
+        all_targets=every,
         cookie_from=cookie_from,
         transport="command" if via else transport,
         caller_name=names.caller_name(caller_name),
@@ -55,7 +57,7 @@ def connect(
         as_name=names.alias_name(as_name),
         local_cookie_file=local_cookie_file,
     )
-    raise typer.Exit(serve(choices, config, as_json=json, quiet=quiet, verbose=verbose))
+    raise typer.Exit(serve([choices], config, as_json=json, quiet=quiet, verbose=verbose))
 
 
 def _named(backend: str | None) -> str:

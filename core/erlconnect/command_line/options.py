@@ -41,6 +41,14 @@ Node = Annotated[
         rich_help_panel=_WHICH,
     ),
 ]
+All = Annotated[
+    bool,
+    typer.Option(
+        "--all",
+        help="Every target, each with an alias, as they come and go.",
+        rich_help_panel=_WHICH,
+    ),
+]
 CookieFrom = Annotated[
     str | None,
     typer.Option(

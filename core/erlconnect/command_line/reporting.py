@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import sys
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TextIO
 
 from erlconnect.command_line.copy_paste import ready_text
@@ -91,6 +92,7 @@ class HumanReporter:
         self._prefix = prefix
         self._spinner: Status | None = None
         self._failures: set[str] = set()
+        self._shown: set[str] = set()
         self._lines = Lines(sys.stderr, lambda number: _text(_left_out(number)))
 
     def progress(self, message: str) -> None:
@@ -109,11 +111,19 @@ class HumanReporter:
         with outliving(sys.stderr):
             self._stop_spinner()
         if isinstance(event, Ready):
-            _print(_plain(ready_text(event, self._prefix), sys.stdout))
+            self._show(event)
             return
+        if isinstance(event, TargetLost):
+            self._shown.discard(event.alias)
         text = _text(event)
         if text and not self._repeated(event, text) and self._wanted(event):
             self._lines.write(_plain(redact(text), sys.stderr))
+
+    def _show(self, ready: Ready) -> None:
+        """Print what was not printed before."""
+        new = [alias for alias in ready.aliases if alias.alias not in self._shown]
+        self._shown |= {alias.alias for alias in new}
+        _print(_plain(ready_text(replace(ready, aliases=new), self._prefix), sys.stdout))
 
     def _repeated(self, event: _Line, text: str) -> bool:
         """Say whether this failure was shown since a link last came up.

@@ -18,6 +18,7 @@ from erlconnect.session.events import Stopped, Warned
 from erlconnect.session.session import Session
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from erlconnect.session.choices import Choices
@@ -32,9 +33,14 @@ _SIGNALS: Final = {
 
 
 def serve(
-    choices: Choices, config: Path | None, *, as_json: bool, quiet: bool, verbose: bool
+    choices: Sequence[Choices],
+    config: Path | None,
+    *,
+    as_json: bool,
+    quiet: bool,
+    verbose: bool,
 ) -> ExitCode:
-    """Run the session that ``choices`` mean; give the exit code."""
+    """Run the session that ``choices`` mean, one for each TARGET; give the exit code."""
     if verbose:
         _log_to_stderr()
     reporter: Reporter

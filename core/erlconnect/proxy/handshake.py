@@ -7,16 +7,17 @@ reaches the remote node; the remote node's ack is checked before the local node 
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from erlconnect.distribution.challenge_messages import ChallengeAck, ChallengeReply
 from erlconnect.distribution.digest import digests_equal, gen_challenge, gen_digest
-from erlconnect.distribution.flags import DistributionFlag, flag_names, hidden
+from erlconnect.distribution.flags import DistributionFlag, flag_names
 from erlconnect.distribution.handshake import Acceptor, Initiator
 from erlconnect.distribution.handshake_messages import SendName, StatusKind
 from erlconnect.distribution.names import NodeName
 from erlconnect.proxy.frame_stream import PeerClosedError
+from erlconnect.proxy.introduction import Introduced
 from erlconnect.proxy.refusals import (
     another_node,
     local_cookie_wrong,
@@ -28,52 +29,12 @@ from erlconnect.proxy.refusals import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from erlconnect.api import Cookie
     from erlconnect.distribution.challenge_messages import Challenge, Complement
     from erlconnect.distribution.handshake_messages import Status
     from erlconnect.proxy.frame_stream import FrameStream
+    from erlconnect.proxy.introduction import Cookies, Introduction
 
 _log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Cookies:
-    """The cookie of each side."""
-
-    local: Cookie
-    remote: Cookie
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Introduction:
-    """What one handshake follows.
-
-    ``cookies`` is ``None`` to pass challenge and digests through. ``name`` is the name part that
-    the remote node must have, ``where`` names it in messages.
-    """
-
-    alias_for: Callable[[str], str]
-    caller_name_for: Callable[[str], str]
-    cookies: Cookies | None
-    visible: bool
-    name: str
-    where: str
-
-    def flags(self, flags: int) -> int:
-        """Give the flags that the other side gets to see."""
-        return flags if self.visible else hidden(flags)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Introduced:
-    """The names that a handshake ended with: the local node's, its caller name, alias and node."""
-
-    local_node: str
-    caller_name: str
-    alias: str
-    node: str
 
 
 class TwoHandshakes:
@@ -120,11 +81,15 @@ class TwoHandshakes:
         else:
             await self._pass_through(remote, posed, introduction.where)
         named = status.kind is StatusKind.NAMED
+        local_node = status.name if named else self.name.name
         return Introduced(
-            local_node=status.name if named else self.name.name,
+            local_node=local_node,
             caller_name=status.name if named else caller_name,
             alias=alias,
             node=challenge.name,
+            neighbours=introduction.neighbours(local_node, challenge.name),
+            local_flags=self.name.flags,
+            remote_flags=challenge.flags,
         )
 
     async def _relay_status(self, remote: FrameStream, caller_name: str, where: str) -> Status:

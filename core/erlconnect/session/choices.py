@@ -22,6 +22,7 @@ class Choices:
     transport: str | None = None
     as_name: str | None = None
     node: str | None = None
+    all_targets: bool = False
     caller_name: str | None = None
     local_cookie_file: Path | None = None
     visible: bool = False
