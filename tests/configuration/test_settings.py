@@ -173,7 +173,7 @@ def test_a_bad_secret_is_not_shown(arguments: dict[str, object]) -> None:
         UnknownSettingError if "options" in arguments else ConfigurationError, **arguments
     )
     assert "hunter2" not in error.message + error.remedy + repr(error.__cause__)
-    assert error.__suppress_context__
+    assert error.__context__ is None
     assert "password" in error.message.lower()
 
 

@@ -17,7 +17,7 @@ mirror() ->
     mirror().
 
 answer(Name, From, Term) ->
-    {Name, node(From)} ! {Name, seen(Term, node(), node(From)), Term}.
+    {Name, node(From)} ! {Name, portable:hash(Term, node(), node(From)), Term}.
 
 same(Alias, Term) ->
     same(Alias, Term, mirror_client).
@@ -28,7 +28,7 @@ same(Alias, Term, Name) ->
     {mirror, Alias} ! {Name, self(), Term},
     try
         receive {Name, Seen, Returned} ->
-            case {Seen =:= seen(Term, Alias, node()), Returned =:= Term} of
+            case {Seen =:= portable:hash(Term, Alias, node()), Returned =:= Term} of
                 {true, true} -> same;
                 {false, _} -> {differs, there};
                 {true, false} -> {differs, back}
@@ -44,29 +44,3 @@ identity(Term) ->
 
 call({_, Function}) ->
     Function().
-
-%% A number that stands for the term, the same on every node and in every release.
-seen(Term, Remote, Local) ->
-    erlang:phash2(portable(Term, Remote, Local), 1 bsl 32).
-
-portable(Remote, Remote, _) -> {node, remote};
-portable(Local, _, Local) -> {node, local};
-portable(Atom, _, _) when is_atom(Atom) -> {atom, Atom};
-portable([Head | Tail], Remote, Local) ->
-    [portable(Head, Remote, Local) | portable(Tail, Remote, Local)];
-portable(Tuple, Remote, Local) when is_tuple(Tuple) ->
-    list_to_tuple(portable(tuple_to_list(Tuple), Remote, Local));
-portable(Map, Remote, Local) when is_map(Map) ->
-    {map, lists:sort(portable(maps:to_list(Map), Remote, Local))};
-portable(Fun, Remote, Local) when is_function(Fun) ->
-    Items = [erlang:fun_info(Fun, Item) || Item <- [module, name, arity, type, env]],
-    {function, portable(Items, Remote, Local)};
-portable(Identifier, Remote, Local)
-  when is_pid(Identifier); is_reference(Identifier); is_port(Identifier) ->
-    %% Releases differ in the tags, and in how many zeros stand before a port's number.
-    <<131, Node/binary>> = term_to_binary(node(Identifier)),
-    [_, Number] = binary:split(term_to_binary(Identifier), Node),
-    Kind = {is_pid(Identifier), is_reference(Identifier)},
-    {Kind, portable(node(Identifier), Remote, Local), binary:decode_unsigned(Number)};
-portable(Other, _, _) ->
-    Other.

@@ -19,15 +19,9 @@ if TYPE_CHECKING:
 
 _FOLDER = Path(__file__).parent
 _COMPILED = """
-    Read = fun Read(Text, Line) ->
-        case erl_scan:tokens([], Text, Line) of
-            {done, {ok, Tokens, Next}, Rest} ->
-                {ok, Form} = erl_parse:parse_form(Tokens),
-                [Form | Read(Rest, Next)];
-            _ -> []
-        end
-    end,
-    {ok, %s, Code} = compile:forms(Read(%s ++ "\\n", 1), [return_errors]),
+    File = filename:join(os:getenv("HOME"), "%s.erl"),
+    ok = file:write_file(File, unicode:characters_to_binary(%s)),
+    {ok, _, Code} = compile:file(File, [binary, return_errors]),
     base64:encode_to_string(Code).
 """
 _SAME = """
@@ -39,9 +33,9 @@ _SAME = """
 """
 
 
-def load(module: str, *nodes: ErlangNode) -> None:
-    """Compile a module of this folder in the first node and load it in all: they share its funs."""
-    source = (_FOLDER / f"{module}.erl").read_text()
+def load(module: str, *nodes: ErlangNode, folder: Path = _FOLDER) -> None:
+    """Compile a module of ``folder`` in the first node and load it in all: they share its funs."""
+    source = (folder / f"{module}.erl").read_text()
     text = source.replace("\\", "\\\\").replace('"', '\\"')
     code = nodes[0].evaluate(_COMPILED % (module, f'"{text}"'))
     for node in nodes:
@@ -50,9 +44,9 @@ def load(module: str, *nodes: ErlangNode) -> None:
 
 
 def load_mirror(*nodes: ErlangNode) -> None:
-    """Load ``mirror`` and ``material``, compiled in the first node, and start ``mirror``."""
-    load("mirror", *nodes)
-    load("material", *nodes)
+    """Load ``mirror`` and what it needs, compiled in the first node, and start ``mirror``."""
+    for module in ("portable", "mirror", "material"):
+        load(module, *nodes)
     for node in nodes:
         assert node.evaluate("mirror:start().") == "ok"
 
@@ -61,13 +55,13 @@ def load_mirror(*nodes: ErlangNode) -> None:
 def mirrored(*options: str, **settings: Any) -> Iterator[Connected]:
     """What ``world.connected.connected`` gives, with ``mirror`` and ``material`` in both nodes."""
     with connected(*options, **settings) as world:
-        load_mirror(*sorted([world.remote, world.local], key=_release))
+        load_mirror(*sorted([world.remote, world.local], key=release_of))
         yield world
 
 
-def _release(node: ErlangNode) -> str:
-    """The OTP release: an older one's code runs in newer ones."""
-    return node.evaluate("erlang:system_info(otp_release).")
+def release_of(node: ErlangNode) -> str:
+    """The OTP release as the node says it: an older one's code runs in newer ones."""
+    return node.evaluate("erlang:system_info(otp_release).").strip('"')
 
 
 def assert_calls_work(world: Connected) -> None:

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import pytest
-from end_to_end.mirrored import assert_calls_work, load, load_mirror, mirrored
+from end_to_end.mirrored import assert_calls_work, load, load_mirror, mirrored, release_of
 from world.connected import REMOTE_NAME
 from world.recording_relay import RecordingRelay
 
@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from world.connected import Connected
-    from world.erlang import ErlangNode
 
 # OTP 23 and releases from 26 on refuse each other, with or without a session between them.
 PAIRS = [
@@ -27,11 +26,6 @@ PAIRS = [
     ("27", "29"),
     ("29", "27"),
 ]
-
-
-def release_of(node: ErlangNode) -> str:
-    """What a node says of itself."""
-    return node.evaluate("erlang:system_info(otp_release).").strip('"')
 
 
 @pytest.mark.parametrize(("local", "remote"), PAIRS)

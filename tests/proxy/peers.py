@@ -110,7 +110,7 @@ class RemoteSide:
         return Introduction(
             alias_for=lambda local_node: alias_for("app", local_node),
             caller_name_for=lambda _: CALLER,
-            neighbours=lambda local_node, node: (),
+            neighbours=lambda *_: (),
             cookies=self._cookies,
             visible=self._visible,
             name="app",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from world.connected import LOCAL_COOKIE, REMOTE_COOKIE, remote_node
@@ -42,7 +42,7 @@ class Recorder:
         pass
 
 
-def choices(node: str, port: int, folder: Path, **more: str) -> Choices:
+def choices(node: str, port: int, folder: Path, **more: Any) -> Choices:
     cookie = folder / "local.cookie"
     cookie.write_text(LOCAL_COOKIE)
     cookie.chmod(0o400)

@@ -31,9 +31,12 @@ _STOP_SECONDS = 5
 class ErlangNode:
     """One running node; a context manager that stops it."""
 
-    def __init__(self, name: str, dist_port: int, process: Process, control: Control) -> None:
+    def __init__(
+        self, name: str, *, epmd_port: int, dist_port: int, process: Process, control: Control
+    ) -> None:
         """Use :meth:`start`."""
         self.name = name
+        self.epmd_port = epmd_port
         self.dist_port = dist_port
         self.process = process
         self._control = control
@@ -81,7 +84,13 @@ class ErlangNode:
             "CONTROL_SOCKET": str(control.path_in_node),
             **(environment or {}),
         }
-        node = cls(name, dist_port, Process(command, environment=variables), control)
+        node = cls(
+            name,
+            epmd_port=epmd_port,
+            dist_port=dist_port,
+            process=Process(command, environment=variables),
+            control=control,
+        )
         try:
             node._await_start()
         except BaseException:

@@ -13,6 +13,7 @@ from erlconnect.api import (
     LookupTimeoutError,
     NoNodeFoundError,
     Ref,
+    SuggestedProfile,
     UsageError,
 )
 from erlconnect_backends.consul_catalogue.absence import why_absent
@@ -21,7 +22,7 @@ from erlconnect_backends.consul_catalogue.client import SIDECAR, ConsulClient
 from erlconnect_backends.consul_catalogue.instances import Instance, target_of
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Sequence
+    from collections.abc import AsyncIterator, Mapping, Sequence
 
     from erlconnect.api import Query, SessionApi, Target
     from erlconnect_backends.consul_catalogue.discovery import ConsulSettings
@@ -102,6 +103,14 @@ class ConsulBackend:
             for name in names
             if not (name.endswith(SIDECAR) and name.removesuffix(SIDECAR) in names)
         )
+
+    def suggested_profiles(self, environment: Mapping[str, str]) -> Sequence[SuggestedProfile]:
+        """Give the agent that CONSUL_HTTP_ADDR names, without what it may hold of a password."""
+        if not environment.get("CONSUL_HTTP_ADDR"):
+            return ()
+        address = str(access_of(self._settings, environment).address)
+        settings = {"address": address}
+        return [SuggestedProfile(name="consul", why="CONSUL_HTTP_ADDR", settings=settings)]
 
     async def _client(self) -> ConsulClient:
         return ConsulClient(await asyncio.to_thread(access_of, self._settings))

@@ -7,7 +7,6 @@ to be. One thread, because TLS and the websocket are one state that both directi
 from __future__ import annotations
 
 import select
-import socket
 import ssl
 import threading
 import time

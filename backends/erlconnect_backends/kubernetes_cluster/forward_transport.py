@@ -117,9 +117,7 @@ class PortForwardDialer:
     async def _dial_by_kubectl(self, port: int, refusal: ErlconnectError) -> socket.socket:
         if program() is None:
             raise refusal
-        way = await self._stack.enter_async_context(
-            kubectl_forward(self._place, self._kubeconfig)
-        )
+        way = await self._stack.enter_async_context(kubectl_forward(self._place, self._kubeconfig))
         try:
             stream = await way.dial(port)
         except ErlconnectError as error:

@@ -1,4 +1,4 @@
-"""The other way to a pod's ports: ``kubectl port-forward`` as a child, where websockets are refused.
+"""The other way to a pod's ports, where websockets are refused: ``kubectl port-forward``, a child.
 
 One child for each port, because kubectl ends with all its streams as soon as the pod refuses one.
 Refuses to know when this way is taken.
@@ -88,9 +88,7 @@ class KubectlForward:
 
     async def _started(self, port: int) -> _Forward:
         child = await self._children.enter_async_context(
-            guarded_child(
-                [*self._words, f":{port}"], os.environ, ready=f" -> {port}\n".encode()
-            )
+            guarded_child([*self._words, f":{port}"], os.environ, ready=f" -> {port}\n".encode())
         )
         await child.ready_or_over(_READY_SECONDS)
         found = _LISTENS.search(child.last_words)
@@ -111,7 +109,7 @@ class KubectlForward:
 
 @asynccontextmanager
 async def kubectl_forward(place: PodPlace, kubeconfig: str) -> AsyncIterator[KubectlForward]:
-    """Give the way; leaving ends every kubectl. ``kubeconfig`` is the one that was named, if any."""
+    """Give the way; leaving ends every kubectl. ``kubeconfig`` is the one that was named."""
     words = [program() or "kubectl", "port-forward", "--address=127.0.0.1"]
     words += [f"--namespace={place.namespace}"]
     if place.access.context != IN_CLUSTER:

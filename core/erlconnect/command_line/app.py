@@ -8,7 +8,7 @@ from typing import Any, Final
 import typer
 from typer.core import TyperGroup
 
-from erlconnect.command_line import connect, demo, plugins
+from erlconnect.command_line import connect, demo, plugins, profiles, trust
 from erlconnect.command_line.failing import report_and_exit_code
 from erlconnect.command_line.streams import open_missing_streams
 
@@ -69,6 +69,8 @@ def _group(
 app.command("connect", help=connect.HELP)(connect.connect)
 app.command("demo")(demo.demo)
 app.command("plugins")(plugins.plugins)
+app.add_typer(profiles.group, name="profiles")
+app.command("trust", help=trust.HELP)(trust.trust)
 
 
 def main() -> None:

@@ -16,10 +16,28 @@ Target = Annotated[
     str,
     typer.Argument(metavar="TARGET", help="What the backend is to look for.", show_default=False),
 ]
+Targets = Annotated[
+    list[str],
+    typer.Argument(
+        metavar="TARGET...",
+        help="What the backend is to look for; PROFILE/NAME names the profile, too.",
+        show_default=False,
+    ),
+]
 Backend = Annotated[
     str | None,
     typer.Option(
         "--backend", "-b", metavar="NAME", help="What finds the node.", rich_help_panel=_WHICH
+    ),
+]
+Profile = Annotated[
+    str | None,
+    typer.Option(
+        "--profile",
+        "-p",
+        metavar="NAME",
+        help="A profile of the configuration file; `erlconnect profiles` lists them.",
+        rich_help_panel=_WHICH,
     ),
 ]
 Setting = Annotated[

@@ -9,19 +9,17 @@ import signal
 import sys
 from typing import TYPE_CHECKING, Final
 
+from erlconnect.command_line.choosing import choose
 from erlconnect.command_line.reporting import HumanReporter, JsonReporter
-from erlconnect.configuration.files import read_configuration
 from erlconnect.errors import ExitCode
-from erlconnect.plugin_catalogue import Catalogue
 from erlconnect.redaction import RedactingFilter
 from erlconnect.session.events import Stopped, Warned
 from erlconnect.session.session import Session
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
 
-    from erlconnect.session.choices import Choices
+    from erlconnect.command_line.choosing import Flags
     from erlconnect.session.events import Reporter
 
 # Reason and exit code. A session that is asked to end and does so is done.
@@ -33,25 +31,21 @@ _SIGNALS: Final = {
 
 
 def serve(
-    choices: Sequence[Choices],
-    config: Path | None,
-    *,
-    as_json: bool,
-    quiet: bool,
-    verbose: bool,
+    targets: Sequence[str], flags: Flags, *, as_json: bool, quiet: bool, verbose: bool
 ) -> ExitCode:
-    """Run the session that ``choices`` mean, one for each TARGET; give the exit code."""
+    """Run the session that ``targets`` and ``flags`` mean; give the exit code."""
     if verbose:
         _log_to_stderr()
     reporter: Reporter
     reporter = JsonReporter() if as_json else HumanReporter(quiet=quiet, prefix=_prefix())
-    configuration = read_configuration(config, environment=os.environ)
-    catalogue = Catalogue(
-        prefer=configuration.prefer,
+    chosen = choose(
+        targets,
+        flags,
+        environment=os.environ,
         warn=lambda message: reporter.report(Warned(message=message)),
     )
-    catalogue.load_observers(os.environ)
-    session = Session(choices, catalogue, reporter, os.environ)
+    chosen.catalogue.load_observers(os.environ)
+    session = Session(chosen.choices, chosen.catalogue, reporter, os.environ)
     return asyncio.run(_until_a_signal(session, reporter))
 
 

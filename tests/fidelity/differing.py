@@ -1,0 +1,72 @@
+"""One random program of distribution operations, run directly and through a session.
+
+Knows how the program gets into the nodes and what its report looks like; what it does is written
+in ``programs/differential.erl``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import zip_longest
+from typing import TYPE_CHECKING, Final
+
+from end_to_end.mirrored import load, release_of
+from fidelity.pairs import PROGRAMS
+
+if TYPE_CHECKING:
+    from fidelity.pairs import Pair
+    from world.erlang import ErlangNode
+
+_MODULES: Final = (
+    *("random_terms", "random_messages", "random_signals", "random_spawns"),
+    *("random_calls", "random_breaks", "differential"),
+)
+_RUN: Final = """
+    Lookalikes = [Bytes || Text <- {names}, Name <- [list_to_atom(Text)],
+                  Bytes <- [term_to_binary(Name), term_to_binary([Name, {{Name}}]),
+                            atom_to_binary(Name, utf8),
+                            <<119, (length(Text)), (list_to_binary(Text))/binary>>]],
+    differential:run({there}, {seed}, {operations}, Lookalikes).
+"""
+_SHOWN: Final = 5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """What the program observed, directly and through the session, an operation a line."""
+
+    direct: list[str]
+    through: list[str]
+
+    def differences(self) -> list[str]:
+        """The first operations whose results differ."""
+        both = zip_longest(self.direct, self.through, fillvalue="nothing")
+        return [f"{one} directly, {other}" for one, other in both if one != other][:_SHOWN]
+
+
+def load_program(*nodes: ErlangNode) -> None:
+    """Load all its modules, compiled by the oldest of ``nodes``, in all of them."""
+    ordered = sorted(nodes, key=release_of)
+    load("portable", *ordered)
+    for module in _MODULES:
+        load(module, *ordered, folder=PROGRAMS)
+
+
+def run_both(pair: Pair, direct: ErlangNode, *, seed: int, operations: int) -> Report:
+    """Run the program of ``seed`` on both local nodes, one after the other."""
+    world = pair.world
+    # Bytes that look like any name of either way: every program has the same ones.
+    names = [world.remote.name, world.local.name, world.alias[1:-1], world.caller[1:-1]]
+
+    def run(node: ErlangNode, there: str) -> list[str]:
+        listed = "[" + ",".join(f'"{name}"' for name in names) + "]"
+        program = _RUN.format(names=listed, there=there, seed=seed, operations=operations)
+        return (
+            node.evaluate(program, 60 + operations / 50)[1:-1]
+            .replace(",{op,", "\n{op,")
+            .split("\n")
+        )
+
+    return Report(
+        direct=run(direct, f"'{world.remote.name}'"), through=run(world.local, world.alias)
+    )
