@@ -66,8 +66,8 @@ def no_connection(where: str, seconds: float) -> TimedOutError:
     """Explain that dialling took all the time that a local node waits."""
     return TimedOutError(
         f"{where} did not accept a connection within {round(seconds, 1):g} s",
-        remedy="Check that the node runs and that this machine still has a way to its address "
-        "(a VPN?); every new connect looks for the node again.",
+        remedy="Check that the node runs and that this machine has a way to its address; a private "
+        "network is joined by a VPN, or gone into by a command inside with `--via`.",
     )
 
 
