@@ -7,15 +7,10 @@ import tomllib
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from command_line.running import erlconnect
-from configuration.homes import Home
 
 if TYPE_CHECKING:
-    import subprocess
-    from collections.abc import Callable
-    from pathlib import Path
-
-    Run = Callable[..., subprocess.CompletedProcess[str]]
+    from command_line.running import Run
+    from configuration.homes import Home
 
 _USERS = """
 default-profile = "staging"
@@ -81,20 +76,9 @@ cookie.key = "erlang/cookie"
 _VARIABLES = {"ERLCONNECT_SESSION_DIST_PORT": "9200", "ERLCONNECT_DNS_RECORD": "a"}
 
 
-@pytest.fixture
-def here(tmp_path: Path) -> Home:
-    home = Home(tmp_path)
-    home.work.mkdir(parents=True)
-    home.user(_USERS)
-    return home
-
-
-@pytest.fixture
-def run(here: Home) -> Run:
-    def run(*words: str, **variables: str) -> subprocess.CompletedProcess[str]:
-        return erlconnect(*words, home=here.folder, folder=here.work, environment=variables)
-
-    return run
+@pytest.fixture(autouse=True)
+def _a_file_of_the_user(here: Home) -> None:
+    here.user(_USERS)
 
 
 def test_the_list_for_people(here: Home, run: Run) -> None:
