@@ -20,6 +20,7 @@ from erlconnect_backends.consul_catalogue.absence import why_absent
 from erlconnect_backends.consul_catalogue.access import access_of
 from erlconnect_backends.consul_catalogue.client import SIDECAR, ConsulClient
 from erlconnect_backends.consul_catalogue.instances import Instance, target_of
+from erlconnect_backends.consul_catalogue.policy import read_rule
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping, Sequence
@@ -93,6 +94,13 @@ class ConsulBackend:
                 yield found
             # Checks that change all the time, or something that is no Consul, must not be a storm.
             await asyncio.sleep(_PAUSE_SECONDS)
+
+    async def rights(self, query: Query, session: SessionApi) -> str:
+        """Give the ACL policy for a lookup and, with ``cookie-key``, for the cookie."""
+        del session  # nothing to ask, nothing to warn of
+        key = self._settings.cookie_key.lstrip("/")
+        rules = [read_rule("service", _checked(query.service)), read_rule("node_prefix", "")]
+        return "\n".join([*rules, *([read_rule("key", key)] if key else [])])
 
     async def services(self, session: SessionApi) -> Sequence[str]:
         """Give the services that the token may see, without the sidecars among them."""
