@@ -136,10 +136,10 @@ killed(Alias) ->
 
 %% A process alias is a reference that messages are sent to.
 aliased(Alias) ->
-    Process = alias(),
+    Process = erlang:alias(),
     spawn(Alias, calls, send_to, [Process, {through_alias, Alias}]),
     First = receive {through_alias, Node} -> Node after 5000 -> nothing end,
-    unalias(Process),
+    erlang:unalias(Process),
     {_, Monitor} = spawn_monitor(Alias, calls, send_to, [Process, {through_alias, Alias}]),
     Sent = receive {'DOWN', Monitor, process, _, Reason} -> Reason end,
     {First, Sent, receive {through_alias, _} -> arrived after 0 -> dropped end}.

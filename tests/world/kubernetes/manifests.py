@@ -59,6 +59,7 @@ def pod(
                     "started": True,
                     "restartCount": 0,
                     "image": each["image"],
+                    "imageID": f"{each['image']}@sha256:{'0' * 64}",
                     "state": {"running": {"startedAt": timestamp()}},
                 }
                 for each in kept
