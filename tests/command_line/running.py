@@ -6,7 +6,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -32,3 +32,9 @@ def erlconnect(
         check=False,
         timeout=30,
     )
+
+
+class Run(Protocol):
+    """The command, as the fixture ``run`` gives it: with words and with variables."""
+
+    def __call__(self, *words: str, **variables: str) -> subprocess.CompletedProcess[str]: ...
