@@ -18,6 +18,7 @@ with atheris.instrument_imports():
 LONG = "-app@pod-0.app.default.svc.cluster.local-0000"
 NAMES = permutation([("app@127.0.0.1", LONG[1:]), ("d@e", LONG)])
 TABLES = [RewriteTable(NAMES), RewriteTable(inverse(NAMES)), RewriteTable({})]
+TABLES += [RewriteTable(NAMES, fun_sizes=False), RewriteTable(inverse(NAMES), fun_sizes=False)]
 KINDS = [b"\x83D", b"\x83E\0\0\0\0\0\0\0", b"\x83F\0\0\0\0\0\0\0", b"p\x83", b""]
 TOKENS = [bytes([len(name)]) + name.encode() for name in NAMES]
 TOKENS += [b"w" + token for token in TOKENS] + [b"v\0" + token for token in TOKENS]

@@ -221,6 +221,9 @@ _ALIAS = AliasEntry(
     address="10.3.2.1",
     dist_port=33061,
     local_port=49307,
+    backend="dns",
+    transport="direct",
+    cookie_source="file",
     facts={
         "record": "SRV",
         "service": "shop.internal",
@@ -232,9 +235,6 @@ _ALIAS = AliasEntry(
     },
 )
 _READY = Ready(
-    backend="dns",
-    transport="direct",
-    cookie_source="file",
     epmd_port=4369,
     epmd_embedded=True,
     aliases=[_ALIAS],

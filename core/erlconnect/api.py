@@ -41,6 +41,7 @@ __all__ = [
     "Cookie",
     "CookieNotFoundError",
     "CookieSource",
+    "DescribesRights",
     "Dialer",
     "ErlconnectError",
     "ExplainsEnd",
@@ -56,6 +57,8 @@ __all__ = [
     "RefusedError",
     "SessionApi",
     "Settings",
+    "SuggestedProfile",
+    "SuggestsProfiles",
     "Target",
     "TimedOutError",
     "Transport",
@@ -224,6 +227,40 @@ class ListsServices(Protocol):
 
     async def services(self, session: SessionApi) -> Sequence[str]:
         """Give what may stand as TARGET."""
+
+
+@runtime_checkable
+class DescribesRights(Protocol):
+    """A backend that can say which rights its platform has to give to whoever connects."""
+
+    async def rights(self, query: Query, session: SessionApi) -> str:
+        """Give the smallest set of rights that does for ``query``, in the platform's own form.
+
+        For Kubernetes this is a Role as YAML. It is to be given too while rights are still missing.
+        """
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SuggestedProfile:
+    """A profile for a first configuration file; ``why`` says what it was made from.
+
+    ``settings`` are those of the backend, by their keys, and hold no secret.
+    """
+
+    name: str
+    why: str
+    settings: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+
+
+@runtime_checkable
+class SuggestsProfiles(Protocol):
+    """A backend that sees on this machine where it is used, for ``profiles init``."""
+
+    def suggested_profiles(self, environment: Mapping[str, str]) -> Sequence[SuggestedProfile]:
+        """Give a profile for each place that the files and variables of this user name.
+
+        Asks no other machine. Raises an ``ErlconnectError`` where something cannot be read.
+        """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -165,6 +165,18 @@ class ConfigurationError(ErlconnectError):
     cause = "configuration"
 
 
+class UnknownProfileError(ConfigurationError):
+    """No configuration file has a profile of this name."""
+
+    cause = "unknown-profile"
+
+
+class UntrustedFileError(ConfigurationError):
+    """The project's file decides things for which nobody has trusted it yet."""
+
+    cause = "untrusted-file"
+
+
 class MissingExtraError(ConfigurationError):
     """A plugin needs a library that is not installed."""
 

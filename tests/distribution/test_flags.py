@@ -2,7 +2,13 @@ from __future__ import annotations
 
 import pytest
 
-from erlconnect.distribution.flags import KNOCK_FLAGS, DistributionFlag, flag_names, hidden
+from erlconnect.distribution.flags import (
+    KNOCK_FLAGS,
+    DistributionFlag,
+    checks_fun_sizes,
+    flag_names,
+    hidden,
+)
 
 OTP_23 = 0x101DF7FBD
 OTP_25 = 0xD07DF7FBD
@@ -44,3 +50,9 @@ def test_a_knock_is_hidden_and_has_what_otp_27_demands() -> None:
 
     assert demanded <= set(flag_names(KNOCK_FLAGS))
     assert hidden(KNOCK_FLAGS) == KNOCK_FLAGS
+
+
+def test_only_releases_before_25_may_check_the_size_of_a_fun() -> None:
+    assert checks_fun_sizes(OTP_23)
+    assert not checks_fun_sizes(OTP_25)
+    assert not checks_fun_sizes(OTP_29)

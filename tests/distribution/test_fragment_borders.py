@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from distribution import streams, terms
 from distribution.fragmented import APP, CONTROL, HEADER, LONG, NAME, POD, arrives, one
+from distribution.reference import Reader, renamed
 from distribution.streams import Receiver
 
 from erlconnect.distribution.rewrite_table import RewriteTable
@@ -96,3 +97,18 @@ def test_the_control_term_is_never_cut() -> None:
         control = b"h\2a\6" + terms.atom(b"x" + terms.pattern(APP)[:size])
         frames = streams.fragments(5, b"\0", control, NAME, [0])
         assert ("atom", 119, POD.encode()) in one(frames).events
+
+
+@pytest.mark.parametrize("at", range(1, 32))
+def test_a_fun_whose_head_left_before_its_names_grew_keeps_its_size(at: int) -> None:
+    """Its Size is too small then, which nobody minds; what comes after it must not be hurt."""
+    fun = terms.fun(b"w\3lib", terms.pid(terms.atom(APP.encode())))
+    payload = b"h\3" + LONG + fun + NAME
+    cut = len(payload) - len(NAME) - len(fun) + at
+    frames = streams.fragments(5, HEADER, CONTROL, payload, [cut])
+    table = RewriteTable({APP: APP + "22", POD: POD}, fun_sizes=False)
+
+    message = one(frames, table)
+    sent = Reader(CONTROL + payload, cached=[POD.encode()]).rest()
+    assert message.events == renamed(sent.events, {APP.encode(): APP.encode() + b"22"})
+    assert [found.size for found in message.funs] == [len(fun) - 1]

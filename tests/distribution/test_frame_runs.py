@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from erlconnect.distribution.frame_runs import frames_alike
+from erlconnect.distribution.frame_runs import frames_alike, whole_messages
 from erlconnect.distribution.rewrite_table import RewriteTable
 from erlconnect.distribution.rewriter import Rewriter
 
@@ -58,3 +58,17 @@ def test_runs_of_all_lengths_are_counted_frame_by_frame() -> None:
     assert position == len(stream)
     assert [bytes(segment) for segment in segments] == [bytes(stream)]
     assert rewriter.frames == len(frames)
+
+
+@pytest.mark.parametrize("missing", [1, 3, 39, 43])
+def test_a_message_that_is_not_all_there_is_left(missing: int) -> None:
+    buffer = bytearray(frame(40) + frame(50) + frame(60) * 200)
+
+    assert whole_messages(buffer, 0, len(buffer)) == (len(buffer), 202)
+    assert whole_messages(buffer, 0, len(buffer) - missing) == (len(buffer) - 64, 201)
+
+
+def test_messages_are_followed_up_to_what_is_none() -> None:
+    buffer = bytearray(frame(40) + frame(50) + b"\0\0\0\0" + frame(60))
+
+    assert whole_messages(buffer, 0, len(buffer)) == (44 + 54, 2)

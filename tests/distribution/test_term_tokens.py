@@ -88,7 +88,7 @@ def test_a_run_ends_at_the_end_of_a_token_and_takes_no_name(random: Random) -> N
 
 @pytest.mark.parametrize("pattern", PATTERNS)
 def test_a_cut_takes_every_beginning_of_a_name(pattern: bytes) -> None:
-    search = cut_at_end(PATTERNS)
+    search = cut_at_end(PATTERNS, funs=True)
     for size in range(1, len(pattern)):
         match = search.search(b"....." + pattern[:size])
         assert match
@@ -96,7 +96,7 @@ def test_a_cut_takes_every_beginning_of_a_name(pattern: bytes) -> None:
 
 
 def test_a_cut_takes_nothing_else() -> None:
-    search = cut_at_end(PATTERNS)
+    search = cut_at_end(PATTERNS, funs=True)
 
     assert search.search(b"....." + PATTERNS[-1]) is None
     assert search.search(b".....!") is None
@@ -106,7 +106,7 @@ def test_a_cut_takes_nothing_else() -> None:
 @pytest.mark.parametrize("size", range(1, 32))
 def test_a_cut_takes_every_beginning_of_the_head_of_a_fun(size: int) -> None:
     head = terms.fun(b"w\3lib", terms.pid(b"R\0"))
-    match = cut_at_end(PATTERNS).search(head[:size])
+    match = cut_at_end(PATTERNS, funs=True).search(head[:size])
 
     assert bool(match) == (size < 31)
     assert bool(fun_head().search(b"..." + head[:size])) == (size == 31)
@@ -121,4 +121,4 @@ def test_searches_cope_with_bytes_that_mean_something_in_patterns() -> None:
         match = run.match(b"a\1w" + pattern)
         assert match
         assert match.end() == 2
-        assert cut_at_end(odd).search(b"..w" + pattern[:-1])
+        assert cut_at_end(odd, funs=True).search(b"..w" + pattern[:-1])

@@ -11,13 +11,11 @@ from itertools import zip_longest
 from typing import TYPE_CHECKING, Final
 
 from end_to_end.mirrored import load, release_of
-
 from fidelity.pairs import PROGRAMS
 
 if TYPE_CHECKING:
-    from world.erlang import ErlangNode
-
     from fidelity.pairs import Pair
+    from world.erlang import ErlangNode
 
 _MODULES: Final = (
     *("random_terms", "random_messages", "random_signals", "random_spawns"),
@@ -63,6 +61,12 @@ def run_both(pair: Pair, direct: ErlangNode, *, seed: int, operations: int) -> R
     def run(node: ErlangNode, there: str) -> list[str]:
         listed = "[" + ",".join(f'"{name}"' for name in names) + "]"
         program = _RUN.format(names=listed, there=there, seed=seed, operations=operations)
-        return node.evaluate(program, 60 + operations / 50)[1:-1].replace(",{op,", "\n{op,").split("\n")
+        return (
+            node.evaluate(program, 60 + operations / 50)[1:-1]
+            .replace(",{op,", "\n{op,")
+            .split("\n")
+        )
 
-    return Report(direct=run(direct, f"'{world.remote.name}'"), through=run(world.local, world.alias))
+    return Report(
+        direct=run(direct, f"'{world.remote.name}'"), through=run(world.local, world.alias)
+    )

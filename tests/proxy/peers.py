@@ -14,7 +14,7 @@ from erlconnect.distribution.challenge_messages import (
 )
 from erlconnect.distribution.digest import gen_digest
 from erlconnect.distribution.handshake_messages import SendName, Status, StatusKind
-from erlconnect.proxy.handshake import Cookies, Introduction
+from erlconnect.proxy.introduction import Cookies, Introduction
 from erlconnect.session.local_names import alias_for
 
 if TYPE_CHECKING:
@@ -110,6 +110,11 @@ class RemoteSide:
         return Introduction(
             alias_for=lambda local_node: alias_for("app", local_node),
             caller_name_for=lambda _: CALLER,
+<<<<<<< HEAD
+            neighbours=lambda _local_node, _node: (),
+=======
+            neighbours=lambda *_: (),
+>>>>>>> main
             cookies=self._cookies,
             visible=self._visible,
             name="app",

@@ -35,12 +35,12 @@ def test_ready() -> None:
         address="10.3.2.1",
         dist_port=41000,
         local_port=35000,
-        facts={"zone": "a"},
-    )
-    ready = Ready(
         backend="dns",
         transport="direct",
         cookie_source="file",
+        facts={"zone": "a"},
+    )
+    ready = Ready(
         epmd_port=4369,
         epmd_embedded=True,
         aliases=[alias],
@@ -61,6 +61,9 @@ def test_ready() -> None:
                 "address": "10.3.2.1",
                 "dist_port": 41000,
                 "local_port": 35000,
+                "backend": "dns",
+                "transport": "direct",
+                "cookie_source": "file",
                 "facts": {"zone": "a"},
             }
         ],

@@ -12,9 +12,10 @@ import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
-from world import namespaces, releases
+from world import releases
 from world.erlang_control import LOOP, Control
 from world.missing import require
+from world.namespaces import prefix as prefix_of
 from world.ports import free_port
 from world.processes import Process
 
@@ -52,14 +53,17 @@ class ErlangNode:
         short: bool = False,
         environment: Mapping[str, str] | None = None,
         namespace: str | None = None,
+        inside: Sequence[str] = (),
     ) -> Self:
         """Start ``name`` (``app@127.0.0.1``) and return when it evaluates.
 
         ``release`` is the OTP number. The distribution listens on ``dist_port``, a free one
         unless ``flags`` give ``inet_dist_listen_min``. ``environment`` is added to the tests' own;
-        ``namespace`` is the name of a network namespace, whose own epmd serves it.
+        ``namespace`` is the name of a network namespace, whose own epmd serves it, and ``inside``
+        are the words before a command that shall run in another place. With an empty ``cookie``
+        the node takes the one of its HOME.
         """
-        root, prefix = _way_in(release, namespace)
+        root, prefix = _way_in(release, inside if namespace is None else prefix_of(namespace))
         dist_port = _listen_port(flags)
         control = Control(root)
         folder = control.path_in_node.parent
@@ -67,7 +71,8 @@ class ErlangNode:
             *prefix,
             "erl",
             *("-sname" if short else "-name", name),
-            *("-setcookie", cookie, "-noinput", "-start_epmd", "false"),
+            *(("-setcookie", cookie) if cookie else ()),
+            *("-noinput", "-start_epmd", "false"),
             *(() if _LISTEN in flags else _listen_flags(dist_port)),
             *flags,
             *("-eval", LOOP),
@@ -158,11 +163,10 @@ def erl_call(
     )
 
 
-def _way_in(release: str, namespace: str | None) -> tuple[Path, list[str]]:
-    inside = [] if namespace is None else namespaces.prefix(namespace)
+def _way_in(release: str, inside: Sequence[str]) -> tuple[Path, list[str]]:
     if release == "25":
         require("OTP 25", shutil.which("erl") is not None)
-        return Path("/"), inside
+        return Path("/"), [*inside]
     trees = releases.available()
     require(f"OTP {release}", release in trees)
     return trees[release], [*inside, "chroot", str(trees[release])]

@@ -137,28 +137,51 @@ private_consul() {
         return
     fi
     say "unpacking Consul into .world/consul"
-    rm -rf "$tree"
-    mkdir -p "$tree/lists/partial" "$tree/cache/archives/partial"
-    PYTHONPATH=tests python3 -m world.debian bullseye >"$tree/sources.list" &&
-        download_consul "$tree" || {
+    unpack_from bullseye consul "$tree" || {
         say "apt-get could not download Consul; tests that need it will be skipped"
         return
     }
-    dpkg -x "$tree"/cache/archives/consul_*.deb "$tree"
     printf '#!/bin/sh\nexec "%s" "$@"\n' "$tree/usr/bin/consul" >"$program"
     chmod +x "$program"
     "$program" version >/dev/null || stop "the unpacked $program does not start"
 }
 
-# With package lists of its own, so that this machine's stay as they are.
-download_consul() {
+# Two versions of Kubernetes' own command, each in a tree of its own and on nobody's PATH.
+private_kubectl() {
+    local suite tree
+    command -v apt-get >/dev/null || {
+        say "there is no apt-get to fetch kubectl; tests that need it will be skipped"
+        return
+    }
+    for suite in trixie sid; do
+        tree=$PWD/.world/kubectl-$suite
+        "$tree/usr/bin/kubectl" version --client >/dev/null 2>&1 && continue
+        say "unpacking kubectl of Debian $suite into .world/kubectl-$suite"
+        unpack_from "$suite" kubectl "$tree" ||
+            say "apt-get could not download kubectl; tests that need it will be skipped"
+    done
+}
+
+# Unpack one package of another Debian suite into a folder, without what it depends on.
+unpack_from() {
+    rm -rf "$3"
+    mkdir -p "$3/lists/partial" "$3/cache/archives/partial"
+    PYTHONPATH=tests python3 -m world.debian "$1" >"$3/sources.list" &&
+        download_from "$3" "$2" &&
+        dpkg -x "$3/cache/archives/$2"_*.deb "$3"
+}
+
+# With package lists of its own, so that this machine's stay as they are, and as if nothing were
+# installed here. The newest suite's index is at times past its date on a mirror.
+download_from() {
     local options=(
         -o "Dir::Etc::SourceList=$1/sources.list" -o Dir::Etc::SourceParts=/dev/null
         -o "Dir::State::Lists=$1/lists" -o "Dir::Cache=$1/cache"
+        -o Dir::State::status=/dev/null -o Acquire::Check-Valid-Until=false
         -o Debug::NoLocking=true -o APT::Sandbox::User=root --quiet=2
     )
     apt-get "${options[@]}" update </dev/null &&
-        (cd "$1/cache/archives" && apt-get "${options[@]}" download consul </dev/null)
+        (cd "$1/cache/archives" && apt-get "${options[@]}" download "$2" </dev/null)
 }
 
 # Other Erlang releases and servers; the tests that need one which is not there are skipped by name.

@@ -13,15 +13,17 @@ from erlconnect.api import (
     LookupTimeoutError,
     NoNodeFoundError,
     Ref,
+    SuggestedProfile,
     UsageError,
 )
 from erlconnect_backends.consul_catalogue.absence import why_absent
 from erlconnect_backends.consul_catalogue.access import access_of
 from erlconnect_backends.consul_catalogue.client import SIDECAR, ConsulClient
 from erlconnect_backends.consul_catalogue.instances import Instance, target_of
+from erlconnect_backends.consul_catalogue.policy import read_rule
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Sequence
+    from collections.abc import AsyncIterator, Mapping, Sequence
 
     from erlconnect.api import Query, SessionApi, Target
     from erlconnect_backends.consul_catalogue.discovery import ConsulSettings
@@ -93,6 +95,13 @@ class ConsulBackend:
             # Checks that change all the time, or something that is no Consul, must not be a storm.
             await asyncio.sleep(_PAUSE_SECONDS)
 
+    async def rights(self, query: Query, session: SessionApi) -> str:
+        """Give the ACL policy for a lookup and, with ``cookie-key``, for the cookie."""
+        del session  # nothing to ask, nothing to warn of
+        key = self._settings.cookie_key.lstrip("/")
+        rules = [read_rule("service", _checked(query.service)), read_rule("node_prefix", "")]
+        return "\n".join([*rules, *([read_rule("key", key)] if key else [])])
+
     async def services(self, session: SessionApi) -> Sequence[str]:
         """Give the services that the token may see, without the sidecars among them."""
         del session  # nothing to warn of
@@ -102,6 +111,14 @@ class ConsulBackend:
             for name in names
             if not (name.endswith(SIDECAR) and name.removesuffix(SIDECAR) in names)
         )
+
+    def suggested_profiles(self, environment: Mapping[str, str]) -> Sequence[SuggestedProfile]:
+        """Give the agent that CONSUL_HTTP_ADDR names, without what it may hold of a password."""
+        if not environment.get("CONSUL_HTTP_ADDR"):
+            return ()
+        address = str(access_of(self._settings, environment).address)
+        settings = {"address": address}
+        return [SuggestedProfile(name="consul", why="CONSUL_HTTP_ADDR", settings=settings)]
 
     async def _client(self) -> ConsulClient:
         return ConsulClient(await asyncio.to_thread(access_of, self._settings))

@@ -7,7 +7,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
 from erlconnect.api import ConfigurationError, ErlconnectError, RefusedError
-from erlconnect_backends.consul_catalogue.connect_sockets import connected
+from erlconnect_backends.sockets import connected
 
 if TYPE_CHECKING:
     from erlconnect_backends.consul_catalogue.connect_agent import MeshAgent, Upstream

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Final
 
 from erlconnect.api import ErlconnectError, LookupFailedError
 from erlconnect_backends.consul_catalogue import connect_failures as failures
-from erlconnect_backends.consul_catalogue.connect_sockets import connected
 from erlconnect_backends.consul_catalogue.connect_tls import (
     Tls,
     WrongIdentityError,
@@ -21,6 +20,7 @@ from erlconnect_backends.consul_catalogue.connect_tls import (
     handshake,
 )
 from erlconnect_backends.consul_catalogue.connect_tls_pump import TlsPump
+from erlconnect_backends.sockets import connected
 
 if TYPE_CHECKING:
     import socket

@@ -13,8 +13,8 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Final
 
 from erlconnect.api import ConfigurationError, UnreachableError
-from erlconnect_backends.consul_catalogue.connect_child import GuardedChild, guarded_child
 from erlconnect_backends.consul_catalogue.connect_upstream import Route, UpstreamWay
+from erlconnect_backends.guarded_child import GuardedChild, guarded_child
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

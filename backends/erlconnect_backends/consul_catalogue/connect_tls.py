@@ -13,7 +13,7 @@ import tempfile
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, cast
 
-from erlconnect_backends.consul_catalogue.connect_sockets import readable_within
+from erlconnect_backends.sockets import readable_within
 
 if TYPE_CHECKING:
     import socket

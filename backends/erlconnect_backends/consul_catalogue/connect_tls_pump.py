@@ -14,7 +14,7 @@ import threading
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final, cast
 
-from erlconnect_backends.consul_catalogue.connect_sockets import buffered_pair
+from erlconnect_backends.sockets import buffered_pair
 
 if TYPE_CHECKING:
     from erlconnect_backends.consul_catalogue.connect_tls import Tls

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from erlconnect_backends.consul_catalogue import connect_failures as failures
-from erlconnect_backends.consul_catalogue.connect_sockets import connected, ended_within
+from erlconnect_backends.sockets import connected, ended_within
 
 if TYPE_CHECKING:
     import socket

@@ -7,14 +7,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from erlconnect.api import NodeName, Ref, Target, UsageError
+from erlconnect.api import NodeName, Ref, SuggestedProfile, Target, UsageError
 from erlconnect_backends.railway_network.erlang_variables import ErlangVariables, read_variables
 from erlconnect_backends.railway_network.graph_api import GraphApi
 from erlconnect_backends.railway_network.private_names import replicas
 from erlconnect_backends.railway_network.project import Project
+from erlconnect_backends.railway_network.surroundings import place_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from erlconnect.api import Query, SessionApi
     from erlconnect_backends.railway_network.discovery import RailwaySettings
@@ -65,6 +66,17 @@ class RailwayBackend:
             )
             for number, address in enumerate(addresses, start=1)
         ]
+
+    def suggested_profiles(self, environment: Mapping[str, str]) -> Sequence[SuggestedProfile]:
+        """Give the project that is linked to the working directory, or that this is a part of."""
+        place = place_of("", "", environment, Path.cwd())
+        if not place.project:
+            return ()
+        settings = {"project": place.project}
+        if place.environment:
+            settings["environment"] = place.environment
+        why = "the project that Railway knows for this folder"
+        return [SuggestedProfile(name="railway", why=why, settings=settings)]
 
     def _node(self, erlang: ErlangVariables, host: str) -> NodeName:
         if self._settings.basename:

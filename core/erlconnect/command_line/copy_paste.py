@@ -9,22 +9,23 @@ if TYPE_CHECKING:
 
 
 def ready_text(ready: Ready, prefix: str) -> str:
-    """Give the text of ``ready``; ``prefix`` goes before each command (``ERL_EPMD_PORT=…``)."""
-    return "\n\n".join(_alias_text(ready, alias, prefix) for alias in ready.aliases)
+    """Give the text of ``ready``; ``prefix`` goes before each command (``ERL_EPMD_PORT=…``).
+
+    The commands are those for the first alias; with another name they are right for the others.
+    """
+    heads = "\n".join(_head(ready, alias) for alias in ready.aliases)
+    lines = [f"  {prefix}{line}" for line in command_lines(ready.aliases[0])]
+    return "\n".join([heads, "", *lines])
 
 
-def _alias_text(ready: Ready, alias: AliasEntry, prefix: str) -> str:
+def _head(ready: Ready, alias: AliasEntry) -> str:
     facts = "".join(f", {name} {value}" for name, value in alias.facts.items())
     epmd = "an embedded epmd" if ready.epmd_embedded else "the running epmd"
-    head = [
-        f"{alias.node} at {alias.address}:{alias.dist_port} ({ready.backend}{facts})",
-        (
-            f"is {alias.alias} here, by {ready.transport}, cookie from {ready.cookie_source}, "
-            f"in {epmd} on port {ready.epmd_port}"
-        ),
-        "",
-    ]
-    return "\n".join([*head, *(f"  {prefix}{line}" for line in command_lines(alias))])
+    return (
+        f"{alias.node} at {alias.address}:{alias.dist_port} ({alias.backend}{facts})\n"
+        f"is {alias.alias} here, by {alias.transport}, cookie from {alias.cookie_source}, "
+        f"in {epmd} on port {ready.epmd_port}"
+    )
 
 
 def command_lines(alias: AliasEntry) -> list[str]:

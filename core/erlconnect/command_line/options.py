@@ -16,10 +16,32 @@ Target = Annotated[
     str,
     typer.Argument(metavar="TARGET", help="What the backend is to look for.", show_default=False),
 ]
+OptionalTarget = Annotated[
+    str | None,
+    typer.Argument(metavar="[TARGET]", help="What the backend is to look for.", show_default=False),
+]
+Targets = Annotated[
+    list[str],
+    typer.Argument(
+        metavar="TARGET...",
+        help="What the backend is to look for; PROFILE/NAME names the profile, too.",
+        show_default=False,
+    ),
+]
 Backend = Annotated[
     str | None,
     typer.Option(
         "--backend", "-b", metavar="NAME", help="What finds the node.", rich_help_panel=_WHICH
+    ),
+]
+Profile = Annotated[
+    str | None,
+    typer.Option(
+        "--profile",
+        "-p",
+        metavar="NAME",
+        help="A profile of the configuration file; `erlconnect profiles` lists them.",
+        rich_help_panel=_WHICH,
     ),
 ]
 Setting = Annotated[
@@ -38,6 +60,14 @@ Node = Annotated[
         "--node",
         metavar="NAME",
         help="Which of several targets, or of several names in the remote epmd.",
+        rich_help_panel=_WHICH,
+    ),
+]
+All = Annotated[
+    bool,
+    typer.Option(
+        "--all",
+        help="Every target, each with an alias, as they come and go.",
         rich_help_panel=_WHICH,
     ),
 ]

@@ -9,18 +9,17 @@ import signal
 import sys
 from typing import TYPE_CHECKING, Final
 
+from erlconnect.command_line.choosing import choose
 from erlconnect.command_line.reporting import HumanReporter, JsonReporter
-from erlconnect.configuration.files import read_configuration
 from erlconnect.errors import ExitCode
-from erlconnect.plugin_catalogue import Catalogue
 from erlconnect.redaction import RedactingFilter
 from erlconnect.session.events import Stopped, Warned
 from erlconnect.session.session import Session
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Sequence
 
-    from erlconnect.session.choices import Choices
+    from erlconnect.command_line.choosing import Flags
     from erlconnect.session.events import Reporter
 
 # Reason and exit code. A session that is asked to end and does so is done.
@@ -32,20 +31,21 @@ _SIGNALS: Final = {
 
 
 def serve(
-    choices: Choices, config: Path | None, *, as_json: bool, quiet: bool, verbose: bool
+    targets: Sequence[str], flags: Flags, *, as_json: bool, quiet: bool, verbose: bool
 ) -> ExitCode:
-    """Run the session that ``choices`` mean; give the exit code."""
+    """Run the session that ``targets`` and ``flags`` mean; give the exit code."""
     if verbose:
-        _log_to_stderr()
+        log_to_stderr()
     reporter: Reporter
     reporter = JsonReporter() if as_json else HumanReporter(quiet=quiet, prefix=_prefix())
-    configuration = read_configuration(config, environment=os.environ)
-    catalogue = Catalogue(
-        prefer=configuration.prefer,
+    chosen = choose(
+        targets,
+        flags,
+        environment=os.environ,
         warn=lambda message: reporter.report(Warned(message=message)),
     )
-    catalogue.load_observers(os.environ)
-    session = Session(choices, catalogue, reporter, os.environ)
+    chosen.catalogue.load_observers(os.environ)
+    session = Session(chosen.choices, chosen.catalogue, reporter, os.environ)
     return asyncio.run(_until_a_signal(session, reporter))
 
 
@@ -81,7 +81,8 @@ def _prefix() -> str:
     return f"ERL_EPMD_PORT={port} " if port else ""
 
 
-def _log_to_stderr() -> None:
+def log_to_stderr() -> None:
+    """Log everything there, without secrets."""
     handler = logging.StreamHandler(sys.stderr)
     handler.addFilter(RedactingFilter())
     handler.setFormatter(logging.Formatter("%(asctime)s %(name)s %(message)s"))

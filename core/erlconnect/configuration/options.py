@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from erlconnect.configuration.session_settings import (
@@ -16,6 +17,8 @@ from erlconnect.errors import UnknownSettingError, UsageError
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from erlconnect.configuration.written import Written
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
@@ -27,8 +30,15 @@ class Options:
     session: SessionSettings
 
 
-def parse_options(items: Iterable[str], *, environment: Mapping[str, str]) -> Options:
+def parse_options(
+    items: Iterable[str],
+    *,
+    environment: Mapping[str, str],
+    written: Mapping[str, Written] = MappingProxyType({}),
+) -> Options:
     """Sort ``KEY=VALUE`` items; of a key that is given twice the last value holds.
+
+    ``written`` is what a profile says of the session's own keys.
 
     Raises ``UsageError`` for an item that is no ``KEY=VALUE``, ``UnknownSettingError`` for an
     unknown prefix or a bad value of the session's own keys, and ``ConfigurationError`` for a bad
@@ -53,7 +63,7 @@ def parse_options(items: Iterable[str], *, environment: Mapping[str, str]) -> Op
         backend=groups[""],
         cookie=groups["cookie"],
         transport=groups["transport"],
-        session=resolve_session_settings(options=session, environment=environment),
+        session=resolve_session_settings(options=session, environment=environment, written=written),
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
 from erlconnect.configuration.suggestions import did_you_mean
@@ -10,6 +11,8 @@ from erlconnect.errors import ConfigurationError, UnknownSettingError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from erlconnect.configuration.written import Written
 
 _VARIABLE_PREFIX: Final = "ERLCONNECT_SESSION_"
 _MEGABYTE: Final = 1024 * 1024
@@ -21,34 +24,41 @@ class SessionSettings:
 
     ``None`` leaves a port or the node name as the backend found it. ``node`` is a template or a
     literal name. ``max_frame`` is the number of bytes of the longest unfragmented frame.
+    ``look_again`` is after how many seconds a backend that sees no changes by itself is asked again
+    for all instances.
     """
 
     epmd_port: int | None = None
     dist_port: int | None = None
     node: str | None = None
     max_frame: int = 256 * _MEGABYTE
+    look_again: int = 10
 
 
 SESSION_KEYS: Final = tuple(field.name.replace("_", "-") for field in fields(SessionSettings))
 
-_RANGES: Final = {
+RANGES: Final = {
     "epmd-port": (1, 65535),
     "dist-port": (1, 65535),
     # OTP cuts fragments at 64 KB; a length field of the protocol ends at 4 GB.
     "max-frame": (_MEGABYTE, 2**32 - 1),
+    "look-again": (1, 3600),
 }
 
 
 def resolve_session_settings(
-    *, options: Mapping[str, str], environment: Mapping[str, str]
+    *,
+    options: Mapping[str, str],
+    environment: Mapping[str, str],
+    written: Mapping[str, Written] = MappingProxyType({}),
 ) -> SessionSettings:
-    """Read the session's keys: ``-o`` over ``ERLCONNECT_SESSION_<KEY>`` over the defaults.
+    """Read the session's keys: ``-o`` over ``ERLCONNECT_SESSION_<KEY>`` over a profile's values.
 
     Raises ``UnknownSettingError`` for a value in ``options`` and ``ConfigurationError`` for a
-    variable that cannot be used.
+    variable that cannot be used. What is ``written`` was judged when its file was read.
     """
-    values: dict[str, Any] = {}
-    for key, (variable, text) in _variables(environment).items():
+    values: dict[str, Any] = {key: one.value for key, one in written.items()}
+    for key, (variable, text) in session_variables(environment).items():
         try:
             values[key] = _value(key, text)
         except ValueError as error:
@@ -66,7 +76,8 @@ def resolve_session_settings(
     return SessionSettings(**{key.replace("-", "_"): values[key] for key in values})
 
 
-def _variables(environment: Mapping[str, str]) -> dict[str, tuple[str, str]]:
+def session_variables(environment: Mapping[str, str]) -> dict[str, tuple[str, str]]:
+    """Give the variable and its text for each key that ``environment`` sets."""
     known = {_VARIABLE_PREFIX + key.replace("-", "_").upper(): key for key in SESSION_KEYS}
     for variable in environment:
         if variable.startswith(_VARIABLE_PREFIX) and variable not in known:
@@ -82,11 +93,11 @@ def _variables(environment: Mapping[str, str]) -> dict[str, tuple[str, str]]:
 
 
 def _value(key: str, text: str) -> int | str:
-    if key not in _RANGES:
+    if key not in RANGES:
         if not text:
             raise ValueError("it is empty")
         return text
-    lowest, highest = _RANGES[key]
+    lowest, highest = RANGES[key]
     if not (text.isascii() and text.isdigit() and lowest <= int(text) <= highest):
         raise ValueError(f"it must be a number from {lowest} to {highest}")
     return int(text)

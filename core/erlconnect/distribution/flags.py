@@ -73,6 +73,14 @@ def hidden(flags: int) -> int:
     return flags & ~int(DistributionFlag.PUBLISHED)
 
 
+def checks_fun_sizes(flags: int) -> bool:
+    """Tell whether a node with ``flags`` may check the Size of a NEW_FUN_EXT.
+
+    OTP 23 ends the link over one that reaches beyond its message; 25 and later step over it.
+    """
+    return not flags & DistributionFlag.MANDATORY_25_DIGEST
+
+
 def flag_names(flags: int) -> list[str]:
     """Name the set bits, lowest first; unknown ones as ``bit N``."""
     known = {int(flag): str(flag.name) for flag in DistributionFlag}

@@ -90,6 +90,9 @@ class FragmentedMessage:
             sent -= table.cut_length(data, walked, end)
             self._undecided.keep(memoryview(data)[walked:sent])
         self.carry = bytes(data[sent:end])
+        if findings.funs:
+            # The head of one that begins before has left.
+            findings.funs = [fun for fun in findings.funs if fun[0] >= start]
         shrinks = table.may_shrink and not stage.last
         edits = term_edits(data, sent, findings, table.replacements, may_shrink=shrinks)
         if not edits and sent == end:

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-import re
-from collections import defaultdict
 from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
+from erlconnect.distribution.name_search import NameSearch
 from erlconnect.distribution.name_table import atom_pattern
 from erlconnect.distribution.term_tokens import cut_at_end, fun_head, token_run
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    import re
+    from collections.abc import Mapping
 
 # The longest suffix that may go on as a name's pattern or as a fun's head.
 _LONGEST_CUT: Final = 256
+
+# In fewer bytes the engine alone is quicker than a look before it.
+_MUCH: Final = 4096
 
 _ATOM_LENGTHS_OF_ONE_BYTE: Final = (119, 115)
 _ATOM_LENGTHS_OF_TWO_BYTES: Final = (118, 100)
@@ -23,18 +26,19 @@ _ATOM_LENGTHS_OF_TWO_BYTES: Final = (118, 100)
 class RewriteTable:
     """The patterns of a permutation of names; built once when a link's handshake ends.
 
-    Names are searched for by their ``@``: a byte that is rare in most data, so that one fast look
-    tells that a stretch holds no name at all.
+    ``fun_sizes`` tells whether the receiver checks the Size of a NEW_FUN_EXT, as OTP did until
+    release 23.
     """
 
-    def __init__(self, names: Mapping[str, str]) -> None:
+    def __init__(self, names: Mapping[str, str], *, fun_sizes: bool = True) -> None:
         self.replacements: Final = {
             atom_pattern(old): atom_pattern(new) for old, new in names.items()
         }
-        self.may_shrink: Final = any(len(new) < len(old) for old, new in self.replacements.items())
-        self._anchors: Final = [(pattern, _anchor(pattern)) for pattern in self.replacements]
-        self._in_all: Final = b"@" if all(b"@" in pattern for pattern in self.replacements) else b""
-        self._names: Final = _name_search(self._anchors)
+        self.may_shrink: Final = fun_sizes and any(
+            len(new) < len(old) for old, new in self.replacements.items()
+        )
+        """Whether the Size of a fun that leaves before its end is known has to be lowered."""
+        self._search: Final = NameSearch(self.replacements)
 
     @cached_property
     def token_run(self) -> re.Pattern[bytes]:
@@ -43,35 +47,45 @@ class RewriteTable:
 
     @cached_property
     def _cut(self) -> re.Pattern[bytes]:
-        return cut_at_end(self.replacements)
+        return cut_at_end(self.replacements, funs=self.may_shrink)
 
     @cached_property
     def _fun_head(self) -> re.Pattern[bytes]:
         return fun_head()
 
     def first_place(self, data: bytes | bytearray, start: int, end: int) -> int:
-        """Give the first place of a name's ``@`` in a stretch, or its end; it runs for every byte.
+        """Give a place inside the first name of a stretch, or the stretch's end.
 
         What is before ``start`` counts as part of the name.
         """
+<<<<<<< HEAD
         at = data.find(self._in_all, start, end)
+        looked = -_TRIES * _LOOK
+        while at >= 0 and looked < at - start:
+            if self._names.match(data, at, end):
+                return at
+            looked += _LOOK
+            at = data.find(self._in_all, at + 1, end)
         match = self._names.search(data, at, end) if at >= 0 else None
         return match.start() if match else end
+=======
+        return self._search.first_place(data, start, end)
+>>>>>>> main
 
     def occurs_as_atom(self, data: bytes | bytearray, start: int, end: int) -> bool:
         """Tell whether a name stands there behind what may be an atom's tag.
 
         At the very start the tag may belong to the bytes before, so it counts as one.
         """
-        at = self.first_place(data, start, end)
-        while at < end:
-            for pattern, anchor in self._anchors:
-                begin = at - anchor
+        if end - start > _MUCH and self._search.first_place(data, start, end) == end:
+            return False
+        for place in self._search.places(data, start, end):
+            for pattern, anchor in self._search.anchors:
+                begin = place - anchor
                 if begin < start or not data.startswith(pattern, begin, end):
                     continue
                 if begin < start + 2 or _may_be_atom(data, begin):
                     return True
-            at = self.first_place(data, at + 1, end)
         return False
 
     def shrinkable_fun_occurs(self, data: bytes | bytearray, start: int, end: int) -> bool:
@@ -79,26 +93,9 @@ class RewriteTable:
         return self.may_shrink and self._fun_head.search(data, start, end) is not None
 
     def cut_length(self, data: bytes | bytearray, start: int, end: int) -> int:
-        """Give how many bytes at the end may go on as a name or as a fun's head."""
+        """Give how many bytes at the end may go on as a name, or as a fun whose Size matters."""
         match = self._cut.search(data, max(start, end - _LONGEST_CUT), end)
         return end - match.start() if match else 0
-
-
-def _anchor(pattern: bytes) -> int:
-    """Give the place in a pattern to search by: the ``@``, or the last byte if there is none."""
-    return pattern.rfind(b"@") % len(pattern)
-
-
-def _name_search(anchors: Sequence[tuple[bytes, int]]) -> re.Pattern[bytes]:
-    """Compile a search for any of the patterns that begins to match at its anchor.
-
-    All ways begin with the same byte, the ``@``, for which the engine has a quick loop.
-    """
-    ways: defaultdict[bytes, list[bytes]] = defaultdict(list)
-    for pattern, at in anchors:
-        ways[pattern[at:]].append(b"(?<=%b)" % re.escape(pattern))
-    searched = [b"%b(?:%b)" % (re.escape(end), b"|".join(whole)) for end, whole in ways.items()]
-    return re.compile(b"|".join(searched) if searched else b"(?!)", re.DOTALL)
 
 
 def _may_be_atom(data: bytes | bytearray, at: int) -> bool:

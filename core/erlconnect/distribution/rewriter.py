@@ -22,16 +22,13 @@ from erlconnect.distribution.frame_kinds import (
     WHOLE,
     check_frame,
 )
-from erlconnect.distribution.frame_runs import frames_alike
+from erlconnect.distribution.frame_runs import whole_messages
 from erlconnect.distribution.term_walk import Findings, TermWalk
 
 if TYPE_CHECKING:
     from erlconnect.distribution.rewrite_table import RewriteTable
 
 DEFAULT_MAX_FRAME: Final = 256 * 1024 * 1024
-# In so many bytes it is worth looking for a run of equal frames, and again after so many frames.
-_MUCH: Final = 4096
-_LOOK_AFTER: Final = 16
 _length_and_kind = struct.Struct(">IH").unpack_from
 _length = struct.Struct(">I").unpack_from
 _sequence_and_number = struct.Struct(">QQ").unpack_from
@@ -77,20 +74,13 @@ class Rewriter:
     def _frames_of(self, buffer: bytearray, position: int, end: int) -> int:
         run = position
         frames = 0
-        look = 1 if end - position > _MUCH else end
         last_head = end - 6
         while position <= last_head:
             length, kind = _length_and_kind(buffer, position)
             after = position + LENGTH_SIZE + length
             if kind == WHOLE and after <= end:
-                frames += 1
-                if frames >= look:
-                    size = after - position
-                    more = frames_alike(buffer, position, end, size) - 1
-                    frames += more
-                    after += more * size
-                    look = frames + _LOOK_AFTER
-                position = after
+                position, count = whole_messages(buffer, position, end)
+                frames += count
             elif not length:
                 frames += 1
                 position = after

@@ -69,6 +69,11 @@ REFERENCE_CREATIONS: Final = {
 
 _ENUMERATED: Final = 48
 
+# Tokens of one kind in a row are matched together where there are so many: the choice between the
+# kinds costs more than the match.
+_CACHE_REFS_AT_ONCE: Final = 8
+_BINARIES_AT_ONCE: Final = 4
+
 
 def _counted(lengths: Iterable[int], extra: int = 0) -> bytes:
     """Alternatives of one length byte followed by so many bytes; ``re`` has no counted form."""
@@ -81,6 +86,20 @@ def _references(head: bytes, creation: int) -> bytes:
     return head + b"\\x00(?:" + b"|".join(ways) + b")"
 
 
+def _short_binaries(heads: list[bytes]) -> bytes:
+    """Match one binary, or several in a row of the lengths that names make likely.
+
+    What term_to_binary makes of a name, or of a pid with it, is what most often looks like one.
+    """
+    head = rb"m\x00\x00\x00"
+    likely = {len(name) + more for name in heads for more in (2, 3, 15, 16)}
+    ways = []
+    for length in sorted(length for length in likely if length < 256):  # noqa: PLR2004 - one byte
+        binary = b"%b.{%d}+" % (re.escape(bytes([length])), length)
+        ways += [binary + (head + binary) * (_BINARIES_AT_ONCE - 1), binary]
+    return head + b"(?:" + b"|".join([*ways, _counted(range(_ENUMERATED + 1))]) + b")"
+
+
 def token_run(patterns: Iterable[bytes]) -> re.Pattern[bytes]:
     """Compile a pattern that matches as many tokens as it can, none of them a name's atom.
 
@@ -91,14 +110,11 @@ def token_run(patterns: Iterable[bytes]) -> re.Pattern[bytes]:
     heads = list(patterns)
     no_name = b"(?!%b)" % b"|".join(map(re.escape, heads)) if heads else b""
     short = _counted(range(_ENUMERATED + 1))
-    # What term_to_binary makes of a name, or of a pid with it, is what most often looks like one.
-    of_names = [len(head) + more for head in heads for more in (2, 15)]
-    lengths = dict.fromkeys([*of_names, *range(_ENUMERATED + 1)])
-    binary = _counted(length for length in lengths if length < 256)  # noqa: PLR2004 - one byte
     tokens = [
+        rb"R." * _CACHE_REFS_AT_ONCE,
         rb"[aRh].",
         rb"[bilt].{4}",
-        rb"m\x00\x00\x00" + binary,
+        _short_binaries(heads),
         b"[ws]" + no_name + short,
         rb"XR.{13}",
         rb"[jq\x83]",
@@ -128,12 +144,12 @@ def fun_head() -> re.Pattern[bytes]:
     return re.compile(rb"p[\x00-\x1f].{20}\x00.{3}\x00\x00\x00.[Rwvsd]", re.DOTALL)
 
 
-def cut_at_end(patterns: Iterable[bytes]) -> re.Pattern[bytes]:
+def cut_at_end(patterns: Iterable[bytes], *, funs: bool) -> re.Pattern[bytes]:
     """Compile a search for a suffix that may go on as one of the patterns or as a fun's head."""
-    ways = [rb"p.{0,29}"]
+    ways = [rb"p.{0,29}"] if funs else []
     for pattern in patterns:
         way = b""
         for byte in reversed(pattern[:-1]):
             way = re.escape(bytes([byte])) + (b"(?:" + way + b")?" if way else b"")
         ways.append(way)
-    return re.compile(b"(?:" + b"|".join(ways) + rb")\Z", re.DOTALL)
+    return re.compile(b"(?:" + b"|".join(ways or [b"(?!)"]) + rb")\Z", re.DOTALL)

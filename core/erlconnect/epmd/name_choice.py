@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_LAST_NUMBER: Final = 99
+_LAST_NUMBER: Final = 999
 
 
 def candidates(name: str, suffix: str = "") -> Iterator[str]:

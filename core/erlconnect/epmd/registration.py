@@ -84,15 +84,22 @@ class LocalEpmd:
         finally:
             await self._place.close()
 
-    async def register(self, name: str, *, port: int, suffix: str = "") -> str:
+    async def register(
+        self,
+        name: str,
+        *,
+        port: int,
+        suffix: str = "",
+        usable: Callable[[str], bool] = lambda _: True,
+    ) -> str:
         """Register a node with its distribution port; give the name it really has now.
 
-        ``name`` is the part before the ``@``. A name that is taken, and not by a node that is
-        about to end, gets ``suffix`` (if any), then 2, 3... after a dash. Raises ``EpmdError``.
-        Cancelled, it leaves no name behind.
+        ``name`` is the part before the ``@``. A name that is not ``usable``, or is taken, and not
+        by a node that is about to end, gets ``suffix`` (if any), then 2, 3... after a dash. Raises
+        ``EpmdError``. Cancelled, it leaves no name behind.
         """
         patience = _DYING_SECONDS
-        for candidate in candidates(name, suffix):
+        for candidate in filter(usable, candidates(name, suffix)):
             registration = await self._claim(candidate, port, patience)
             if registration is not None:
                 self._hold(_Held(name=candidate, port=port, registration=registration))

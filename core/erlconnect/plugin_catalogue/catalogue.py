@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from erlconnect.api import Backend, CookieSource, Offer, Settings, Transport
+    from erlconnect.configuration.written import Written
     from erlconnect.hookspecs import LinkEvent
 
 
@@ -82,6 +83,7 @@ class Catalogue:
         options: Mapping[str, str],
         inherited: Mapping[str, object],
         environment: Mapping[str, str],
+        written: Mapping[str, Written] = MappingProxyType({}),
     ) -> Settings:
         """Resolve the settings of an offer as ``resolve_settings`` does, and with its errors.
 
@@ -96,6 +98,7 @@ class Catalogue:
                 options=options,
                 inherited=inherited,
                 environment=environment,
+                written=written,
                 foreign=foreign_variables(
                     self._entries, self._load(find(self._entries, name)), kind
                 ),

@@ -7,6 +7,7 @@ import contextlib
 import socket
 from typing import TYPE_CHECKING, Final, Protocol
 
+from erlconnect.distribution.flags import checks_fun_sizes
 from erlconnect.distribution.name_table import inverse
 from erlconnect.distribution.rewrite_table import RewriteTable
 from erlconnect.distribution.rewriter import Rewriter
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from erlconnect.errors import ErlconnectError
     from erlconnect.hookspecs import LinkEvent
     from erlconnect.proxy.frame_stream import Peer
-    from erlconnect.proxy.handshake import Introduced, Introduction
+    from erlconnect.proxy.introduction import Introduced, Introduction
 
 # A local node gives up 7 s after it dialled.
 HANDSHAKE_SECONDS: Final = 6.0
@@ -129,22 +130,18 @@ class Link:
         local.setblocking(True)
         remote.setblocking(True)
 
-        def pump(peer: Peer, table: Mapping[str, str]) -> Pump:
+        def pump(peer: Peer, names: Mapping[str, str], receiver: int) -> Pump:
             source, sink = (local, remote) if peer == "local" else (remote, local)
 
             def tell(reason: str) -> None:
                 loop.call_soon_threadsafe(ends.put_nowait, (peer, reason))
 
-            rewriter = Rewriter(RewriteTable(table), max_frame=self._side.max_frame)
-            return Pump(
-                peer,
-                source=source,
-                sink=sink,
-                rewriter=rewriter,
-                on_end=tell,
-            )
+            table = RewriteTable(names, fun_sizes=checks_fun_sizes(receiver))
+            rewriter = Rewriter(table, max_frame=self._side.max_frame)
+            return Pump(peer, source=source, sink=sink, rewriter=rewriter, on_end=tell)
 
-        return pump("local", names), pump("remote", inverse(names)), ends
+        outward = pump("local", names, introduced.remote_flags)
+        return outward, pump("remote", inverse(names), introduced.local_flags), ends
 
     async def _transport_words(self, peer: Peer) -> str:
         """Give what the transport knows of the remote side's end."""

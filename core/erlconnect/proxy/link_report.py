@@ -10,7 +10,7 @@ from erlconnect.errors import NameInUseError
 from erlconnect.hookspecs import LinkEvent
 
 if TYPE_CHECKING:
-    from erlconnect.proxy.handshake import Introduced
+    from erlconnect.proxy.introduction import Introduced
     from erlconnect.proxy.relay import Pump
 
 
@@ -21,6 +21,7 @@ def names_of(introduced: Introduced) -> dict[str, str]:
             [
                 (introduced.alias, introduced.node),
                 (introduced.local_node, introduced.caller_name),
+                *introduced.neighbours,
             ]
         )
     except ValueError as error:

@@ -6,7 +6,7 @@ import asyncio
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-from erlconnect.api import NodeName, Query, WatchesTargets
+from erlconnect.api import Query, WatchesTargets
 from erlconnect.errors import (
     ErlconnectError,
     LookupTimeoutError,
@@ -100,9 +100,12 @@ class Discovery:
                 remedy="Try again; if it stays so, look at what the backend asks.",
             ) from error
 
-    async def first_that_answers(self) -> Approached:
-        """Give the first target that answers a knock; the others are told in a warning."""
-        targets = await self.targets()
+    async def first_that_answers(self) -> tuple[Target, Approached]:
+        """Discover, and give the first target that answers a knock."""
+        return await self.first_of(await self.targets())
+
+    async def first_of(self, targets: Sequence[Target]) -> tuple[Target, Approached]:
+        """Give the first one that answers a knock; the others are told in a warning."""
         failures: list[ErlconnectError] = []
         for target in targets:
             try:
@@ -113,9 +116,9 @@ class Discovery:
                 failures.append(error)
                 continue
             self._tell(targets, target, failures)
-            self._compare(target.node, approached.target.node)
-            return approached
-        raise _none_answered(targets, failures)
+            self.compare(target, approached)
+            return target, approached
+        raise none_answered(targets, failures) from failures[0]
 
     def _with_settings(self, target: Target, query: Query) -> Target:
         session = self._choices.options.session
@@ -131,10 +134,12 @@ class Discovery:
         if others:
             self._warn(
                 f"{len(targets)} targets; {_label(chosen)} was the first that answered. "
-                f"`--node` chooses another: {', '.join(others)}"
+                f"`--node` chooses another, `--all` takes all: {', '.join(others)}"
             )
 
-    def _compare(self, expected: NodeName, real: NodeName) -> None:
+    def compare(self, target: Target, approached: Approached) -> None:
+        """Say so if the name that was expected is not the node's own."""
+        expected, real = target.node, approached.target.node
         if expected.name and expected != real:
             self._warn(f"the node that was expected to be {expected} calls itself {real}")
 
@@ -143,9 +148,10 @@ def _label(target: Target) -> str:
     return f"{target.node} ({target.address})" if target.node.name else target.address
 
 
-def _none_answered(
+def none_answered(
     targets: Sequence[Target], failures: Sequence[ErlconnectError]
 ) -> ErlconnectError:
+    """Give the one error that the failures of all targets make."""
     if len(failures) == 1:
         return failures[0]
     told = "; ".join(failure.message for failure in failures)

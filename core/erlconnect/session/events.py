@@ -16,7 +16,7 @@ SCHEMA = 1
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AliasEntry:
-    """One alias of ``ready``: a node's local names, where it is, and what is known of it."""
+    """One alias of ``ready``: a node's local names, where it is, and how it is reached."""
 
     alias: str
     short_alias: str
@@ -25,17 +25,17 @@ class AliasEntry:
     address: str
     dist_port: int
     local_port: int
+    backend: str
+    transport: str
+    cookie_source: str
     facts: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ready:
-    """From now on ``Node.connect`` works."""
+    """From now on ``Node.connect`` works; told again, whole, when an alias is added."""
 
     event: ClassVar[str] = "ready"
-    backend: str
-    transport: str
-    cookie_source: str
     epmd_port: int
     epmd_embedded: bool
     aliases: Sequence[AliasEntry]
@@ -43,7 +43,7 @@ class Ready:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TargetLost:
-    """The target of an alias is gone and nothing has replaced it yet."""
+    """The target of an alias is gone and nothing has replaced it; with ``--all`` the alias, too."""
 
     event: ClassVar[str] = "target-lost"
     alias: str
@@ -121,10 +121,11 @@ def _fields(record: Any) -> dict[str, Any]:
 
 
 def _ready(event: Ready) -> dict[str, Any]:
+    first = event.aliases[0]
     return {
-        "backend": event.backend,
-        "transport": event.transport,
-        "cookie_source": event.cookie_source,
+        "backend": first.backend,
+        "transport": first.transport,
+        "cookie_source": first.cookie_source,
         "epmd": {"port": event.epmd_port, "embedded": event.epmd_embedded},
         "aliases": [{**_fields(one), "facts": dict(one.facts)} for one in event.aliases],
     }

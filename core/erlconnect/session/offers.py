@@ -1,7 +1,7 @@
 """From names to objects: which backend, cookie sources and transports a session uses.
 
-Order of choice: the command line, then the target's own references, then the defaults. An offer
-that the command line names inherits the settings of the target's reference of the same name.
+Order of choice: the command line, the profile, the target's own references, the defaults. An offer
+that is named by one of the first two inherits the settings of the target's reference of that name.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from erlconnect.api import Backend, CookieSource, Settings, Target, Transport
+    from erlconnect.configuration.written import Written
     from erlconnect.plugin_catalogue.catalogue import Catalogue
     from erlconnect.session.choices import Choices
 
@@ -26,10 +27,11 @@ _DEFAULT_TRANSPORT: Final = Ref(name="direct")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Wanted:
-    """An offer to create: its name, options of the command line, settings it inherits."""
+    """An offer to create: its name, options of the command line and profile, what it inherits."""
 
     name: str
     options: Mapping[str, str]
+    written: Mapping[str, Written]
     inherited: Mapping[str, object]
 
 
@@ -46,8 +48,12 @@ class Offers:
     def backend(self) -> Backend:
         """Create the backend."""
         name = self._choices.backend
-        options = self._choices.options.backend
-        wanted = _Wanted(name=name, options=options, inherited={})
+        wanted = _Wanted(
+            name=name,
+            options=self._choices.options.backend,
+            written=self._choices.settings.backend,
+            inherited={},
+        )
         settings = self._settings(Kind.BACKEND, wanted)
         return self.catalogue.create(Kind.BACKEND, name, settings)
 
@@ -58,19 +64,23 @@ class Offers:
         if colon:
             offer = self.catalogue.offer(Kind.COOKIE_SOURCE, chosen)
             options = {**options, **argument_option(offer, argument)}
-        wanted = _wanted(chosen, options, [*target.cookies, _DEFAULT_COOKIE])
+        refs = [*target.cookies, _DEFAULT_COOKIE]
+        wanted = _wanted(chosen, options, self._choices.settings.cookie, refs)
         return [(one.name, self._cookie_source(one)) for one in wanted]
 
     def transports(self, target: Target) -> list[tuple[str, Transport]]:
         """Create the transports to try for ``target``, best first, with their names."""
         refs = target.transports or (_DEFAULT_TRANSPORT,)
         options = self._choices.options.transport
-        wanted = _wanted(self._choices.transport or "", options, refs)
+        written = self._choices.settings.transport
+        wanted = _wanted(self._choices.transport or "", options, written, refs)
         return [(one.name, self._transport(one)) for one in wanted]
 
     def transport(self, ref: Ref) -> Transport:
         """Create the transport that another plugin refers to."""
-        return self._transport(_Wanted(name=ref.name, options={}, inherited=ref.settings))
+        return self._transport(
+            _Wanted(name=ref.name, options={}, written={}, inherited=ref.settings)
+        )
 
     def _cookie_source(self, wanted: _Wanted) -> CookieSource:
         settings = self._settings(Kind.COOKIE_SOURCE, wanted)
@@ -85,17 +95,24 @@ class Offers:
             kind,
             wanted.name,
             options=wanted.options,
+            written=wanted.written,
             inherited=wanted.inherited,
             environment=self._environment,
         )
 
 
-def _wanted(chosen: str, options: Mapping[str, str], refs: Sequence[Ref]) -> list[_Wanted]:
-    """Give what to create: the one that was chosen, or all references, options for the best."""
+def _wanted(
+    chosen: str,
+    options: Mapping[str, str],
+    written: Mapping[str, Written],
+    refs: Sequence[Ref],
+) -> list[_Wanted]:
+    """Give what to create: the one that was chosen, or all references, settings for the best."""
     if chosen:
         ref = next((ref for ref in refs if ref.name == chosen), Ref(name=chosen))
-        return [_Wanted(name=chosen, options=options, inherited=ref.settings)]
+        return [_Wanted(name=chosen, options=options, written=written, inherited=ref.settings)]
+    best, *others = refs
     return [
-        _Wanted(name=ref.name, options=options if ref is refs[0] else {}, inherited=ref.settings)
-        for ref in refs
+        _Wanted(name=best.name, options=options, written=written, inherited=best.settings),
+        *(_Wanted(name=ref.name, options={}, written={}, inherited=ref.settings) for ref in others),
     ]

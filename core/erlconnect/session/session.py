@@ -1,7 +1,8 @@
-"""One session: everything stands before the alias appears, and goes with it.
+"""One session: everything stands before an alias appears, and goes with it.
 
-Order: discovery, a warm transport and a knock, the cookies, the local epmd, the listener, the
-alias, ``ready``. The other way round at the end.
+Order: for each TARGET discovery, a warm transport and a knock, the cookies; then the local epmd,
+the listeners, the aliases, ``ready``. The other way round at the end. If one TARGET cannot be
+opened, none is.
 """
 
 from __future__ import annotations
@@ -12,25 +13,20 @@ from typing import TYPE_CHECKING
 from erlconnect.epmd.environment import EpmdEnvironment
 from erlconnect.epmd.registration import LocalEpmd
 from erlconnect.hookspecs import LinkEvent
-from erlconnect.proxy.handshake import Cookies
-from erlconnect.proxy.listener import Listener
-from erlconnect.session.aliased_target import AliasedTarget
-from erlconnect.session.approach import Approach
+from erlconnect.session.aliases import Aliases
 from erlconnect.session.callers import ConnectedCallers
-from erlconnect.session.cookies import local_cookie, remote_cookie
-from erlconnect.session.discovery import Discovery
-from erlconnect.session.events import AliasEntry, Ready, Warned
-from erlconnect.session.local_names import CallerNames, alias_forms
-from erlconnect.session.offers import Offers
+from erlconnect.session.events import Warned
+from erlconnect.session.first_target import FirstTarget
+from erlconnect.session.instances import Instances
+from erlconnect.session.local_names import CallerNames
+from erlconnect.session.service import Service
 from erlconnect.session.slots import session_slot
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from erlconnect.plugin_catalogue.catalogue import Catalogue
-    from erlconnect.session.approach import Approached
     from erlconnect.session.choices import Choices
-    from erlconnect.session.cookies import RemoteCookie
     from erlconnect.session.events import Event, Reporter
 
 
@@ -39,16 +35,16 @@ class Session:
 
     def __init__(
         self,
-        choices: Choices,
+        choices: Sequence[Choices],
         catalogue: Catalogue,
         reporter: Reporter,
         environment: Mapping[str, str],
     ) -> None:
+        """``choices`` are one for each TARGET."""
         self._choices = choices
         self._catalogue = catalogue
         self._reporter = reporter
         self._environment = environment
-        self._offers = Offers(catalogue, choices, environment)
         self._callers = ConnectedCallers()
 
     async def run(self) -> None:
@@ -62,81 +58,32 @@ class Session:
 
     async def _open_and_serve(self, group: asyncio.TaskGroup, slot: int) -> None:
         local = EpmdEnvironment.read(self._environment)
-        callers = CallerNames(
-            epmd_port=local.port,
-            slot=slot,
-            fixed=self._choices.caller_name,
-        )
-        discovery = self._discovery(group, callers)
-        self._reporter.progress(f"looking for {self._choices.service}")
-        approached = await discovery.first_that_answers()
-        self._reporter.progress(f"fetching the cookie of {approached.target.node}")
-        remote = await remote_cookie(
-            self._offers, approached.target, ask=not self._choices.no_input, warn=self._warn
-        )
-        cookies = self._cookies(remote)
+        members = [self._members(choices, group, local, slot) for choices in self._choices]
+        for one in members:
+            await one.find()
         epmd = LocalEpmd(port=local.port, addresses=local.addresses, warn=self._warn)
-        listener = Listener()
-        try:
-            async with epmd:
-                name = await self._register(epmd, approached, discovery, listener.port)
-                target = AliasedTarget(
-                    name,
-                    approached,
-                    discovery=discovery,
-                    callers=callers,
-                    cookies=cookies,
-                    visible=self._choices.visible,
-                    max_frame=self._choices.options.session.max_frame,
-                    group=group,
-                    report=self._report,
-                )
-                self._report(self._ready(target, epmd, listener, remote.source))
-                group.create_task(discovery.follow(target.notice))
-                await listener.serve(target.handle)
-        finally:
-            listener.close()
+        async with epmd, Aliases(epmd, self._report) as aliases:
+            for one in members:
+                await one.stand(aliases)
+            aliases.serve()
+            async with asyncio.TaskGroup() as following:
+                for one in members:
+                    following.create_task(one.follow(aliases))
+            await asyncio.Event().wait()
 
-    def _discovery(self, group: asyncio.TaskGroup, callers: CallerNames) -> Discovery:
-        approach = Approach(
-            self._offers,
-            callers,
-            group,
-            node=self._choices.node,
-            dist_port=self._choices.options.session.dist_port,
+    def _members(
+        self, choices: Choices, group: asyncio.TaskGroup, local: EpmdEnvironment, slot: int
+    ) -> FirstTarget | Instances:
+        service = Service(
+            choices,
+            self._catalogue,
+            self._environment,
+            callers=CallerNames(epmd_port=local.port, slot=slot, fixed=choices.caller_name),
+            group=group,
+            warn=self._warn,
+            progress=self._reporter.progress,
         )
-        return Discovery(self._choices, self._offers, approach, self._warn)
-
-    def _cookies(self, remote: RemoteCookie) -> Cookies | None:
-        if remote.cookie is None:
-            return None
-        local = local_cookie(self._choices.local_cookie_file)
-        return Cookies(local=local, remote=remote.cookie)
-
-    async def _register(
-        self, epmd: LocalEpmd, approached: Approached, discovery: Discovery, port: int
-    ) -> str:
-        """Register the alias; it avoids what is registered here and every other target's name."""
-        wanted = self._choices.as_name or approached.target.node.name
-        others = discovery.known_names - {str(approached.target.node)}
-        clash = others.intersection(alias_forms(wanted))
-        name = await epmd.register(f"{wanted}-local" if clash else wanted, port=port)
-        if name != wanted:
-            why = f"{min(clash)} is another target" if clash else _why_another(wanted)
-            self._warn(f"{why}; the alias is {alias_forms(name)[0]}")
-        return name
-
-    def _ready(
-        self, target: AliasedTarget, epmd: LocalEpmd, listener: Listener, cookie_source: str
-    ) -> Ready:
-        return Ready(
-            backend=self._choices.backend,
-            transport=target.approached.transport,
-            cookie_source=cookie_source,
-            epmd_port=epmd.port,
-            epmd_embedded=epmd.embedded,
-            aliases=[_entry(target.name, target.approached, listener.port)],
-        )
+        return Instances(service) if choices.all_targets else FirstTarget(service)
 
     def _warn(self, message: str) -> None:
         self._report(Warned(message=message))
@@ -147,26 +94,6 @@ class Session:
             if warning := self._callers.notice(event):
                 self._warn(warning)
             self._catalogue.link_event(event)
-
-
-def _why_another(wanted: str) -> str:
-    if "--" in wanted:
-        return f"Livebook takes {wanted} for a part of {wanted.partition('--')[0]}"
-    return f"the name {wanted} is taken"
-
-
-def _entry(name: str, approached: Approached, local_port: int) -> AliasEntry:
-    alias, short_alias, ipv6_alias = alias_forms(name)
-    return AliasEntry(
-        alias=alias,
-        short_alias=short_alias,
-        ipv6_alias=ipv6_alias,
-        node=str(approached.target.node),
-        address=approached.target.address,
-        dist_port=approached.port,
-        local_port=local_port,
-        facts=approached.target.facts,
-    )
 
 
 def _first(errors: BaseExceptionGroup[BaseException]) -> BaseException:

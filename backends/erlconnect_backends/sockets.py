@@ -1,9 +1,10 @@
-"""Plain sockets of the transport: connecting, waiting for an end, and pairs."""
+"""Plain sockets of backends and their transports: connecting, waiting for an end, and pairs."""
 
 from __future__ import annotations
 
 import asyncio
 import socket
+from contextlib import suppress
 from typing import Final
 
 # A stream that is judged at its start is small talk at most.
@@ -55,10 +56,15 @@ async def readable_within(sock: socket.socket, seconds: float) -> bool:
 
 async def ended_within(sock: socket.socket, seconds: float) -> bool:
     """Say whether the other side closes ``sock`` in time; what it says is left unread."""
-    if not await readable_within(sock, seconds):
-        return False
+    return await readable_within(sock, seconds) and has_ended(sock)
+
+
+def has_ended(sock: socket.socket) -> bool:
+    """Say whether the other side has closed ``sock``; what it says is left unread."""
     try:
         return not sock.recv(_PEEK_BYTES, socket.MSG_PEEK)
+    except BlockingIOError:
+        return False
     except OSError:
         return True
 
@@ -71,3 +77,11 @@ def buffered_pair() -> tuple[socket.socket, socket.socket]:
         for option in (socket.SO_SNDBUF, socket.SO_RCVBUF):
             sock.setsockopt(socket.SOL_SOCKET, option, _BUFFER_BYTES)
     return pair
+
+
+def drain(sock: socket.socket) -> None:
+    """Take no more from the other end of a pair: what it wrote and nobody read is no reset to it."""
+    with suppress(OSError):
+        sock.shutdown(socket.SHUT_RD)
+        while sock.recv(_BUFFER_BYTES):
+            pass

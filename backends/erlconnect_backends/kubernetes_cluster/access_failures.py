@@ -1,0 +1,151 @@
+"""The words for a kubeconfig that cannot be used. They never quote what may be a secret."""
+
+from __future__ import annotations
+
+import os
+import ssl
+from typing import TYPE_CHECKING, Any
+
+from erlconnect.api import ConfigurationError, LookupTimeoutError, redact
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from urllib.parse import SplitResult
+
+_MAX_SHOWN = 300
+
+
+def no_kubeconfig(paths: str) -> ConfigurationError:
+    """Fail because nothing says which API server to ask."""
+    return ConfigurationError(
+        f"There is no kubeconfig ({paths})",
+        remedy="Name one with -o kubeconfig= or KUBECONFIG; `kubectl config view` has to show a"
+        " cluster.",
+    )
+
+
+def no_context(context: str, known: Sequence[str], paths: str) -> ConfigurationError:
+    """Fail because the context is not there, or none was named."""
+    there = ", ".join(known) or "none at all"
+    if not context:
+        return ConfigurationError(
+            f"The kubeconfig {paths} names no current context",
+            remedy=f"Choose one with -o context= or `kubectl config use-context`: {there}.",
+        )
+    return ConfigurationError(
+        f"The kubeconfig {paths} has no context {context!r}",
+        remedy=f"There are {there}: choose with -o context=.",
+    )
+
+
+def unreadable(paths: str, error: Exception) -> ConfigurationError:
+    """Fail because a file is not readable or no kubeconfig; a parser's words quote the file."""
+    if isinstance(error, OSError):
+        words = error.strerror or "it cannot be read"
+    else:
+        mark = getattr(error, "problem_mark", None)
+        words = "it is no kubeconfig" + (f" (line {mark.line + 1})" if mark else "")
+    return ConfigurationError(
+        f"The kubeconfig {paths} could not be read: {words}",
+        remedy="Correct the file, or name another with -o kubeconfig=.",
+    )
+
+
+def unusable(context: str, error: Exception) -> ConfigurationError:
+    """Fail because the context lacks something."""
+    if isinstance(error, OSError):
+        words = f"{error.filename or 'a file'}: {error.strerror}"
+    else:
+        # Behind these words, the library quotes whole entries with their tokens.
+        words = str(error).partition(" in ")[0]
+    return ConfigurationError(
+        f"The context {context} cannot be used: {redact(words)}",
+        remedy="Correct the kubeconfig; `kubectl --context` with this context has to work, too.",
+    )
+
+
+def slow_plugin(context: str, seconds: float) -> LookupTimeoutError:
+    """Fail because credentials do not come."""
+    return LookupTimeoutError(
+        f"The context {context} gave no credentials within {seconds:g} s",
+        remedy="Log in by its provider's own program first; `kubectl get pods` has to work.",
+    )
+
+
+def plugin_failed(
+    context: str, plugin: Mapping[str, Any], said: Sequence[str]
+) -> ConfigurationError:
+    """Fail because a credential plugin gave nothing."""
+    words = redact("; ".join(said) or "it gave neither a token nor a certificate")[:_MAX_SHOWN]
+    return ConfigurationError(
+        f"The credential plugin {plugin.get('command')} of the context {context} failed: {words}",
+        remedy="Log in by its provider's own program; `kubectl get pods` has to work.",
+    )
+
+
+def no_address(context: str, host: str) -> ConfigurationError:
+    """Fail because the cluster has no usable ``server``."""
+    return ConfigurationError(
+        f"The cluster of the context {context} has no usable address ({host!r})",
+        remedy="Its `server` in the kubeconfig has to be https://HOST:PORT.",
+    )
+
+
+def in_the_clear(context: str, host: str) -> ConfigurationError:
+    """Fail because a token and a cookie would travel without TLS."""
+    return ConfigurationError(
+        f"The context {context} asks {host} without TLS, where anybody on the way could read the"
+        " token and the cookie",
+        remedy="Use an https:// address; http:// is for this machine alone (`kubectl proxy`).",
+    )
+
+
+def unverified(context: str, host: str) -> ConfigurationError:
+    """Fail because the kubeconfig turns the check of certificates off."""
+    return ConfigurationError(
+        f"The context {context} has insecure-skip-tls-verify: anybody on the way could be {host},"
+        " and would receive the token and the cookie",
+        remedy="Remove insecure-skip-tls-verify and put the cluster's CA into"
+        " certificate-authority-data; if only the name differs, set tls-server-name.",
+    )
+
+
+def unprintable_token(context: str) -> ConfigurationError:
+    """Fail because what should be a token is none."""
+    return ConfigurationError(
+        f"The token of the context {context} has characters that no token has",
+        remedy="Write it into the kubeconfig or the token's file again, without line ends.",
+    )
+
+
+def bad_authority(context: str, error: OSError) -> ConfigurationError:
+    """Fail because the CA certificates cannot be used."""
+    return ConfigurationError(
+        f"The CA certificates of the context {context} could not be used: {_words(error)}",
+        remedy="Correct certificate-authority or certificate-authority-data in the kubeconfig.",
+    )
+
+
+def bad_certificate(context: str, error: OSError) -> ConfigurationError:
+    """Fail because the client's certificate or key cannot be used."""
+    return ConfigurationError(
+        f"The client certificate of the context {context} could not be used: {_words(error)}",
+        remedy="Correct client-certificate and client-key in the kubeconfig: PEM, the key"
+        " unencrypted.",
+    )
+
+
+def unknown_proxy(context: str, proxy: SplitResult, schemes: Sequence[str]) -> ConfigurationError:
+    """Fail because the proxy is of a kind that is not spoken here."""
+    return ConfigurationError(
+        f"The way of the context {context} leads through a proxy of the kind"
+        f" {proxy.scheme or 'unknown'!r}",
+        remedy=f"Proxies of these kinds can be used: {', '.join(schemes)}. Correct proxy-url in the"
+        " kubeconfig or HTTPS_PROXY.",
+    )
+
+
+def _words(error: OSError) -> str:
+    if isinstance(error, ssl.SSLError):
+        return (error.reason or "not in PEM form").replace("_", " ").lower()
+    return os.strerror(error.errno) if error.errno else str(error)

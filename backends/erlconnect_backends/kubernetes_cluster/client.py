@@ -1,0 +1,177 @@
+"""Reads kubeconfig files and a pod's own service account; the only importer of ``kubernetes``.
+
+The library merges files and runs credential plugins. Its REST client is not taken: it blocks, and
+its generated models take two seconds to import. Refuses to connect; ``connection`` does.
+Format: https://kubernetes.io/docs/reference/config-api/kubeconfig.v1/
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import yaml
+from kubernetes.client import Configuration
+from kubernetes.config import ConfigException
+from kubernetes.config import incluster_config as in_cluster
+from kubernetes.config.kube_config import KubeConfigLoader, KubeConfigMerger
+
+from erlconnect_backends.kubernetes_cluster import access_failures as failures
+from erlconnect_backends.kubernetes_cluster.cluster_access import ClusterAccess, Loaded
+from erlconnect_backends.kubernetes_cluster.library_log import said_by_library
+from erlconnect_backends.kubernetes_cluster.loading import Found, loaded_of
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from erlconnect_backends.kubernetes_cluster.access import AccessSettings
+
+PLUGIN_SECONDS: Final = 25.0
+"""How long a credential plugin may take; a person may have to answer it."""
+
+_DEFAULT_PATH: Final = "~/.kube/config"
+_NAMESPACE_FILE: Final = Path(in_cluster.SERVICE_TOKEN_FILENAME).with_name("namespace")
+# Files may change at any time; only a plugin says how long its answer holds.
+_FILE_SECONDS: Final = 60.0
+
+
+async def cluster_access(settings: AccessSettings) -> ClusterAccess:
+    """Give the API server that ``settings`` mean, by a kubeconfig or this pod's service account.
+
+    Raises ``ConfigurationError`` where there is none or it cannot be used, ``LookupTimeoutError``
+    where a credential plugin does not answer. Cancelled, a thread may still wait for the plugin.
+    """
+    source = await asyncio.to_thread(_source, settings, os.environ)
+
+    async def load() -> Loaded:
+        try:
+            async with asyncio.timeout(PLUGIN_SECONDS):
+                return await asyncio.to_thread(_load, source)
+        except TimeoutError as error:
+            raise failures.slow_plugin(source.context, PLUGIN_SECONDS) from error
+
+    return ClusterAccess(
+        context=source.context,
+        namespace=settings.namespace or source.namespace,
+        loaded=await load(),
+        load=load,
+    )
+
+
+def _source(
+    settings: AccessSettings, environment: Mapping[str, str]
+) -> _Kubeconfig | _ServiceAccount:
+    named = str(settings.kubeconfig or "") or environment.get("KUBECONFIG", "")
+    paths = named or _DEFAULT_PATH
+    if any(Path(path).expanduser().is_file() for path in paths.split(os.pathsep)):
+        return _Kubeconfig(paths, settings.context)
+    if environment.get(in_cluster.SERVICE_HOST_ENV_NAME) and not (named or settings.context):
+        return _ServiceAccount()
+    raise failures.no_kubeconfig(paths)
+
+
+def _load(source: _Kubeconfig | _ServiceAccount) -> Loaded:
+    # The library writes keys into files; they are gone as soon as TLS has read them.
+    with tempfile.TemporaryDirectory(prefix="erlconnect-") as folder:
+        try:
+            return loaded_of(source.find(folder), source.context)
+        except (ConfigException, OSError, ValueError, TypeError) as error:
+            raise failures.unusable(source.context, error) from None
+
+
+class _ServiceAccount:
+    """What Kubernetes gives to the pod that this runs in."""
+
+    context: Final = "in-cluster"
+
+    def __init__(self) -> None:
+        file = _NAMESPACE_FILE
+        self.namespace = file.read_text().strip() if file.is_file() else "default"
+
+    def find(self, folder: str) -> Found:
+        """Read the token and the certificate that are mounted now."""
+        del folder  # nothing is written
+        loader: Any = in_cluster.InClusterConfigLoader(
+            in_cluster.SERVICE_TOKEN_FILENAME, in_cluster.SERVICE_CERT_FILENAME
+        )
+        loader.load_and_set(Configuration())
+        return Found(
+            host=loader.host,
+            authority_file=loader.ssl_ca_cert,
+            token=loader.token,
+            seconds=_FILE_SECONDS,
+        )
+
+
+class _Kubeconfig:
+    """One context of one or several kubeconfig files, which are read whenever it is loaded."""
+
+    def __init__(self, paths: str, context: str) -> None:
+        self._paths = paths
+        merged = _merged(paths)
+        self.context = context or _current(merged)
+        self.namespace = str(self._context(merged).get("namespace") or "default")
+
+    def find(self, folder: str) -> Found:
+        """Read all that the context says; what the library has to write goes into ``folder``."""
+        merged = _merged(self._paths)
+        user = _entries(merged, "user").get(str(self._context(merged).get("user")), {})
+        loader: Any = KubeConfigLoader(
+            merged.config,
+            active_context=self.context,
+            config_base_path=None,
+            temp_file_path=folder,
+        )
+        with said_by_library() as said:
+            loader.load_and_set(Configuration())
+        found = _found(loader, user)
+        if "exec" in user and not (found.token or found.certificate_file):
+            raise failures.plugin_failed(self.context, user["exec"], said)
+        return found
+
+    def _context(self, merged: Any) -> Mapping[str, Any]:
+        contexts = _entries(merged, "context")
+        if self.context not in contexts:
+            raise failures.no_context(self.context, sorted(contexts), self._paths)
+        return contexts[self.context]
+
+
+def _merged(paths: str) -> Any:
+    try:
+        return KubeConfigMerger(paths)
+    except (ConfigException, OSError, ValueError, yaml.YAMLError) as error:
+        raise failures.unreadable(paths, error) from None
+    except (TypeError, AttributeError, LookupError) as error:
+        raise failures.unreadable(paths, ValueError(f"it has another form ({error})")) from None
+
+
+def _current(merged: Any) -> str:
+    # The first file that names one, as with kubectl; the library takes the last.
+    named = (content.get("current-context") for content in merged.config_files.values())
+    return next(filter(None, named), "")
+
+
+def _entries(merged: Any, kind: str) -> dict[str, Mapping[str, Any]]:
+    """Give the entries of all files by name; beside it, the rest is called like ``kind``."""
+    nodes = merged.config.value[f"{kind}s"]
+    return {str(node.value["name"]): node.value.get(kind) or {} for node in nodes}
+
+
+def _found(loader: Any, user: Mapping[str, Any]) -> Found:
+    expiry = getattr(loader, "expiry", None)
+    return Found(
+        host=getattr(loader, "host", ""),
+        verified=getattr(loader, "verify_ssl", True),
+        authority_file=getattr(loader, "ssl_ca_cert", None),
+        certificate_file=getattr(loader, "cert_file", None),
+        key_file=getattr(loader, "key_file", None),
+        tls_server_name=getattr(loader, "tls_server_name", ""),
+        proxy=getattr(loader, "proxy", ""),
+        token=getattr(loader, "token", ""),
+        user=user,
+        expiry=expiry.timestamp() if expiry else None,
+        seconds=None if "exec" in user else _FILE_SECONDS,
+    )

@@ -1,0 +1,129 @@
+"""The words for what can go wrong on the way to a pod's port.
+
+What an API server can answer to any question stands in ``failures``; here it becomes an error of a
+transport.
+"""
+
+from __future__ import annotations
+
+import json
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Final
+
+from erlconnect.api import (
+    ErlconnectError,
+    LookupFailedError,
+    LookupTimeoutError,
+    NameNotFoundError,
+    RefusedError,
+    TimedOutError,
+    UnreachableError,
+)
+from erlconnect_backends.kubernetes_cluster import failures
+from erlconnect_backends.kubernetes_cluster.rights import Right, role_yaml
+
+if TYPE_CHECKING:
+    from erlconnect_backends.kubernetes_cluster.forward_way import PodPlace
+    from erlconnect_backends.kubernetes_cluster.websocket import Refusal
+
+RIGHTS: Final = tuple(Right(resource="pods/portforward", verb=verb) for verb in ("create", "get"))
+"""Which of both is asked for depends on the server's version."""
+
+_LOOPBACK_ONLY: Final = (
+    "Check that the node runs and listens there. A port-forward reaches only what listens on"
+    " loopback in the pod (127.0.0.1 or ::1) or everywhere: for a node that is bound to the pod's"
+    " address, use --transport direct from inside the cluster's network, or --via with a program"
+    " that leads there."
+)
+
+
+class ClosedPortError(UnreachableError):
+    """The way led to the pod, and nobody listens on the port."""
+
+
+class NoWebSocketError(Exception):
+    """The server, or something before it, opens no websockets; ``error`` says it to people."""
+
+    def __init__(self, error: ErlconnectError) -> None:
+        super().__init__(error.message)
+        self.error = error
+
+
+def asked(place: PodPlace, port: int) -> str:
+    """Say what was asked for."""
+    return f"a port-forward to port {port} of pod {place}"
+
+
+def closed_port(place: PodPlace, port: int, said: str) -> ClosedPortError:
+    """Fail because nobody listens there, as the kubelet says."""
+    return ClosedPortError(
+        f"Port {port} of pod {place} could not be reached: {failures.shown(said)}",
+        remedy=_LOOPBACK_ONLY,
+    )
+
+
+def refused(place: PodPlace, port: int, refusal: Refusal) -> ErlconnectError:
+    """Give the error for what the server answered instead of a websocket."""
+    access, what, said = place.access, asked(place, port), _message(refusal.body)
+    match refusal.status:
+        case HTTPStatus.UNAUTHORIZED:
+            return failures.not_logged_in(access, what, said)
+        case HTTPStatus.FORBIDDEN:
+            return failures.forbidden(
+                access,
+                what,
+                said,
+                missing=" or ".join(map(str, RIGHTS)),
+                namespace=place.namespace,
+                role=role_yaml(RIGHTS, namespace=place.namespace),
+            )
+    return as_transport(failures.answered(access, what, refusal.status, said))
+
+
+def no_websocket(place: PodPlace, port: int, words: str) -> UnreachableError:
+    """Fail because the server, or something before it, cannot do it at all."""
+    return UnreachableError(
+        f"Asked for {asked(place, port)}: the API server {place.access.server}, or a proxy before"
+        f" it, opens no websocket: {failures.shown(words)}",
+        remedy="Let the proxy pass websockets on, or install kubectl, which is used then.",
+    )
+
+
+def as_transport(error: ErlconnectError) -> ErlconnectError:
+    """Give what ``failures`` say of a lookup as the error of a transport."""
+    kinds: dict[type[ErlconnectError], type[ErlconnectError]] = {
+        LookupTimeoutError: TimedOutError,
+        LookupFailedError: UnreachableError,
+        NameNotFoundError: UnreachableError,
+    }
+    kind = kinds.get(type(error))
+    return kind(error.message, remedy=error.remedy) if kind else error
+
+
+def silent(place: PodPlace, port: int, seconds: float) -> TimedOutError:
+    """Fail because the websocket did not open, or its port was not announced."""
+    error = failures.silence(place.access, asked(place, port), seconds)
+    return TimedOutError(error.message, remedy=error.remedy)
+
+
+def unreachable(place: PodPlace, port: int, error: OSError) -> ErlconnectError:
+    """Fail because there is no connection to the API server."""
+    return as_transport(failures.unreachable(place.access, asked(place, port), error))
+
+
+def both(first: ErlconnectError, second: ErlconnectError) -> ErlconnectError:
+    """Fail because the websocket was refused and kubectl did not get through, either."""
+    kind = RefusedError if isinstance(first, RefusedError) else type(second)
+    return kind(
+        f"{first.message}. kubectl port-forward: {second.message}",
+        remedy=first.remedy if isinstance(first, RefusedError) else second.remedy,
+    )
+
+
+def _message(body: str) -> str:
+    """Give the ``message`` of a Status, or the text as it is."""
+    try:
+        status = json.loads(body)
+    except ValueError:
+        return body
+    return str(status.get("message", body)) if isinstance(status, dict) else body

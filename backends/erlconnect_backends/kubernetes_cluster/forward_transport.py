@@ -1,0 +1,127 @@
+"""Opens ``kubernetes-port-forward``: warm before anything depends on it, and by which of two ways.
+
+Refuses to know how either way is gone: ``websocket_forward`` and ``kubectl_forward`` do.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import TYPE_CHECKING, Final
+
+from erlconnect.api import ErlconnectError, UsageError
+from erlconnect_backends.kubernetes_cluster import forward_failures as failures
+from erlconnect_backends.kubernetes_cluster.client import cluster_access
+from erlconnect_backends.kubernetes_cluster.forward_way import PodPlace
+from erlconnect_backends.kubernetes_cluster.kubectl_forward import kubectl_forward, program
+from erlconnect_backends.kubernetes_cluster.websocket_forward import WebSocketForward
+from erlconnect_backends.sockets import has_ended
+
+if TYPE_CHECKING:
+    import socket
+    from collections.abc import AsyncIterator
+
+    from erlconnect.api import Target
+    from erlconnect_backends.kubernetes_cluster.forward_way import Way
+    from erlconnect_backends.kubernetes_cluster.port_forward import PortForwardSettings
+
+_log = logging.getLogger(__name__)
+
+# A node gives a connection on which nothing is said 7 s.
+_READY_SECONDS: Final = 4.0
+
+
+class PortForwardTransport:
+    """Opens the way to the ports of one pod."""
+
+    def __init__(self, settings: PortForwardSettings) -> None:
+        self._settings = settings
+
+    @asynccontextmanager
+    async def open(self, target: Target) -> AsyncIterator[PortForwardDialer]:
+        """Read the credentials and open a first stream, which the first dial to its port gets.
+
+        Raises what credentials raise, and what ``dial`` raises except for a closed port. Streams go
+        on after the context until they are closed, those through kubectl end with it.
+        """
+        if not self._settings.pod:
+            raise UsageError(
+                "kubernetes-port-forward does not know to which pod it has to connect",
+                remedy="Name it with -o transport.pod=POD, or find the node with -b kubernetes.",
+            )
+        access = await cluster_access(self._settings)
+        place = PodPlace(access=access, pod=self._settings.pod)
+        async with AsyncExitStack() as stack:
+            dialer = PortForwardDialer(place, str(self._settings.kubeconfig or ""), stack)
+            stack.callback(dialer.forget)
+            await dialer.warm_up(target.dist_port or target.epmd_port)
+            yield dialer
+
+
+class PortForwardDialer:
+    """Dials ports of one pod, by kubectl from when on websockets are refused."""
+
+    def __init__(self, place: PodPlace, kubeconfig: str, stack: AsyncExitStack) -> None:
+        self._place = place
+        self._kubeconfig = kubeconfig
+        self._stack = stack
+        self._ways: list[Way] = [WebSocketForward(place)]
+        self._ready: tuple[int, socket.socket] | None = None
+
+    async def warm_up(self, port: int) -> None:
+        """Dial ``port`` for whoever dials it next; a closed port is theirs to hear of."""
+        try:
+            stream = await self._dial(port)
+        except failures.ClosedPortError:
+            return
+        self._ready = port, stream
+        asyncio.get_running_loop().call_later(_READY_SECONDS, self._forget_one, stream)
+
+    async def dial(self, port: int) -> socket.socket:
+        """Give a plain socket to a port of the pod.
+
+        Raises ``UnreachableError`` with what the kubelet said where nobody listens there,
+        ``RefusedError`` and ``TimedOutError``. Cancelled, it leaves no socket behind.
+        """
+        if self._ready and self._ready[0] == port:
+            (_, stream), self._ready = self._ready, None
+            if not has_ended(stream):
+                return stream
+            stream.close()
+        return await self._dial(port)
+
+    async def why_ended(self, stream: socket.socket) -> str:
+        """Say what the way that gave ``stream`` knows of its end."""
+        for way in self._ways:
+            if words := await way.why_ended(stream):
+                return words
+        return ""
+
+    def forget(self) -> None:
+        """Close the stream that nobody came for."""
+        if self._ready:
+            self._forget_one(self._ready[1])
+
+    def _forget_one(self, stream: socket.socket) -> None:
+        if self._ready and self._ready[1] is stream:
+            self._ready = None
+            stream.close()
+
+    async def _dial(self, port: int) -> socket.socket:
+        try:
+            return await self._ways[-1].dial(port)
+        except failures.NoWebSocketError as refusal:
+            return await self._dial_by_kubectl(port, refusal.error)
+
+    async def _dial_by_kubectl(self, port: int, refusal: ErlconnectError) -> socket.socket:
+        if program() is None:
+            raise refusal
+        way = await self._stack.enter_async_context(kubectl_forward(self._place, self._kubeconfig))
+        try:
+            stream = await way.dial(port)
+        except ErlconnectError as error:
+            raise failures.both(refusal, error) from error
+        _log.warning("%s goes through kubectl port-forward: %s", self._place, refusal.message)
+        self._ways.append(way)
+        return stream

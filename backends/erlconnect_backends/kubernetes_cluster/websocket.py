@@ -1,0 +1,172 @@
+"""The client's side of one websocket over TLS or nothing: bytes of a socket in, frames out.
+
+Framing, masking and the opening handshake are those of the library ``websockets``; this file alone
+imports it. Refuses to know sockets and what a message means. Specification: RFC 6455.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from websockets.client import ClientProtocol
+from websockets.exceptions import InvalidHandshake, InvalidStatus
+from websockets.frames import CloseCode, Frame, Opcode
+from websockets.http11 import Response
+from websockets.protocol import State
+from websockets.typing import Subprotocol
+from websockets.uri import parse_uri
+
+if TYPE_CHECKING:
+    import socket
+    from collections.abc import Iterable, Iterator
+
+    from erlconnect_backends.kubernetes_cluster.layers import Layer
+
+# Kubelets send 32 KB; what is larger than this costs memory that nobody promised.
+_MAX_MESSAGE_BYTES: Final = 16 * 1024 * 1024
+# At its level "debug" the library would tell every header, the token too.
+_SILENCE: Final = logging.Logger("erlconnect.websocket", logging.CRITICAL)
+_DATA: Final = (Opcode.BINARY, Opcode.TEXT, Opcode.CONT)
+_IN_ORDER: Final = (CloseCode.NORMAL_CLOSURE, CloseCode.GOING_AWAY, CloseCode.NO_STATUS_RCVD)
+
+
+class WebSocketFailedError(Exception):
+    """The other side speaks no websocket, or ended it in the middle."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Piece:
+    """A message or a part of one; ``begins`` where it is the first."""
+
+    payload: memoryview
+    begins: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refusal:
+    """What the server answered instead of opening the websocket."""
+
+    status: int
+    body: str
+    retry_after: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Opened:
+    """A websocket that the server agreed to, on its socket; ``early`` came with the agreement."""
+
+    wire: socket.socket
+    websocket: WebSocket
+    early: tuple[Piece, ...]
+
+
+class WebSocket:
+    """One websocket, from the request on.
+
+    ``over`` is true when nothing more can come, ``answered`` as soon as a ping was.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        layer: Layer,
+        *,
+        headers: Iterable[tuple[str, str]],
+        subprotocols: Iterable[str],
+    ) -> None:
+        """``url`` begins with ``ws``; of it only the path and the query are sent."""
+        self.layer = layer
+        self.over = False
+        self.answered = False
+        self.refusal: Refusal | None = None
+        self._protocol = ClientProtocol(
+            parse_uri(url),
+            subprotocols=[Subprotocol(each) for each in subprotocols],
+            max_size=_MAX_MESSAGE_BYTES,
+            logger=_SILENCE,
+        )
+        request = self._protocol.connect()
+        for name, value in headers:
+            if name.lower() == "host":
+                del request.headers[name]
+            request.headers[name] = value
+        self._protocol.send_request(request)
+
+    @property
+    def open(self) -> bool:
+        """Whether the server has agreed, and nobody has said farewell."""
+        return self._protocol.state is State.OPEN
+
+    @property
+    def subprotocol(self) -> str:
+        """What the server chose; empty where it chose nothing."""
+        return self._protocol.subprotocol or ""
+
+    @property
+    def farewell(self) -> str:
+        """Why the server closed the websocket, in its words; empty where it was in order."""
+        close = self._protocol.close_rcvd
+        return "" if close is None or close.code in _IN_ORDER else str(close)
+
+    def receive(self, data: memoryview) -> Iterator[Piece]:
+        """Take bytes of the socket, none for its end, and give the messages in them.
+
+        Raises ``WebSocketFailedError`` where this is none, and ``ssl.SSLError``.
+        """
+        for plain in self.layer.receive(data):
+            if plain:
+                self._protocol.receive_data(bytearray(plain))
+            else:
+                self._protocol.receive_eof()
+            for event in self._protocol.events_received():
+                if isinstance(event, Response):
+                    self._hear(event)
+                elif event.opcode in _DATA:
+                    yield _piece(event)
+                elif event.opcode is Opcode.PONG:
+                    self.answered = True
+            self._judge(ended=not plain)
+
+    def send(self, payload: memoryview) -> None:
+        """Send one message."""
+        self._protocol.send_binary(payload)
+
+    def ping(self) -> None:
+        """Ask for a sign of life."""
+        self._protocol.send_ping(b"")
+
+    def close(self) -> None:
+        """Say farewell, unless that was said before."""
+        if self.open:
+            self._protocol.send_close(CloseCode.NORMAL_CLOSURE)
+
+    def outgoing(self) -> bytes:
+        """Give bytes for the socket; none where there are no more for now."""
+        for data in self._protocol.data_to_send():
+            # The library says with no bytes that it would close the socket.
+            if data:
+                self.layer.send(data)
+        return self.layer.outgoing()
+
+    def _hear(self, response: Response) -> None:
+        failure = self._protocol.handshake_exc
+        if isinstance(failure, InvalidStatus):
+            self.refusal = Refusal(
+                status=response.status_code,
+                body=bytes(response.body).decode(errors="replace"),
+                retry_after=response.headers.get("Retry-After", ""),
+            )
+
+    def _judge(self, *, ended: bool) -> None:
+        failure = self._protocol.handshake_exc or self._protocol.parser_exc
+        self.over = ended or self._protocol.close_rcvd is not None
+        if isinstance(failure, InvalidHandshake) and self.refusal:
+            return
+        if failure:
+            raise WebSocketFailedError(str(failure)) from failure
+
+
+def _piece(frame: Frame) -> Piece:
+    return Piece(payload=memoryview(frame.data), begins=frame.opcode is not Opcode.CONT)

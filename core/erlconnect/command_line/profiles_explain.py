@@ -1,0 +1,132 @@
+"""``erlconnect profiles show`` and ``explain``: what holds for a profile, and why."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from erlconnect.command_line import options
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from erlconnect.configuration.profiles import Profile
+    from erlconnect.plugin_catalogue.profile_values import Explained, Source
+
+Name = Annotated[
+    str,
+    typer.Argument(
+        metavar="NAME[/SERVICE]",
+        help="A profile, and the service of it that is meant.",
+        show_default=False,
+    ),
+]
+
+
+def show(*, name: Name, config: options.ConfigFile = None, as_json: options.Json = False) -> None:
+    """Show what holds for a profile, as TOML."""
+    from erlconnect.configuration.toml_text import toml_key, toml_value  # noqa: PLC0415
+
+    profile, explained = _explained(name, config)
+    used = [one for one in explained if not one.unused]
+    if as_json:
+        values: dict[str, Any] = {}
+        for one in used:
+            table = values.setdefault(one.keys[0], {}) if len(one.keys) > 1 else values
+            table[one.keys[-1]] = one.sources[0].value
+        _print_json("profile-values", profile, values)
+        return
+    typer.echo(f"# {_title(profile)}")
+    for one in used:
+        typer.echo(f"{toml_key(one.keys)} = {toml_value(one.sources[0].value)}")
+
+
+def explain(
+    *, name: Name, config: options.ConfigFile = None, as_json: options.Json = False
+) -> None:
+    """Show each value of a profile with the place where it is written, and what it is used over."""
+    profile, explained = _explained(name, config)
+    if as_json:
+        _print_json("profile-explained", profile, [_json(one) for one in explained])
+        return
+    typer.echo(_title(profile))
+    for one in explained:
+        typer.echo(f"\n{_text(one)}")
+
+
+def _explained(name: str, config: Path | None) -> tuple[Profile, list[Explained]]:
+    """Give a profile whose values are right with all of them; raises what is wrong with it."""
+    from erlconnect.configuration.files import read_configuration  # noqa: PLC0415 - --help is quick
+    from erlconnect.plugin_catalogue import Catalogue  # noqa: PLC0415
+    from erlconnect.plugin_catalogue.profile_problems import problems  # noqa: PLC0415
+    from erlconnect.plugin_catalogue.profile_values import explain  # noqa: PLC0415
+
+    configuration = read_configuration(config, environment=os.environ)
+    catalogue = Catalogue(prefer=configuration.prefer)
+    before, _, after = name.partition("/")
+    profile = configuration.profiles.resolve(before, after)
+    for problem in problems(catalogue, profile):
+        raise problem.error()
+    return profile, explain(catalogue, profile, os.environ)
+
+
+def _title(profile: Profile) -> str:
+    whole = f"{profile.name}/{profile.service}" if profile.service else profile.name
+    ancestors = ", then ".join(profile.chain[1:])
+    return f"{whole} inherits from {ancestors}" if ancestors else whole
+
+
+def _text(one: Explained) -> str:
+    from erlconnect.configuration.toml_text import toml_key, toml_value  # noqa: PLC0415
+
+    first, *others = one.sources
+    lines = [f"{toml_key(one.keys)} = {toml_value(first.value)}", f"    {_place(first)}"]
+    lines += [f"    over {toml_value(other.value)} of {_place(other)}" for other in others]
+    lines += [f"    not used: {one.unused}"] if one.unused else []
+    return "\n".join(lines)
+
+
+def _place(source: Source) -> str:
+    if source.variable:
+        return f"the variable {source.variable}"
+    from erlconnect.configuration.problems import written_where  # noqa: PLC0415
+
+    assert source.path is not None  # noqa: S101 - it is a file's, then
+    return f"{written_where(source.path, source.line)} ({source.table})"
+
+
+def _print_json(event: str, profile: Profile, values: object) -> None:
+    from erlconnect.command_line.reporting import print_line  # noqa: PLC0415 - pydantic
+
+    print_line(
+        {
+            "schema": 1,
+            "event": event,
+            "name": profile.name,
+            "service": profile.service,
+            "inherits": list(profile.chain[1:]),
+            "values": values,
+        }
+    )
+
+
+def _json(one: Explained) -> dict[str, Any]:
+    first, *others = one.sources
+    return {
+        "key": list(one.keys),
+        **_json_source(first),
+        "over": [_json_source(other) for other in others],
+        "unused": one.unused,
+    }
+
+
+def _json_source(source: Source) -> dict[str, Any]:
+    return {
+        "value": source.value,
+        "variable": source.variable,
+        "file": str(source.path or ""),
+        "line": source.line,
+        "table": source.table,
+    }

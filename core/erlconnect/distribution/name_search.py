@@ -1,0 +1,88 @@
+"""The search for names, which runs for every byte that is not inside a known binary.
+
+A name is searched for by a byte that all names of a table hold, such as their ``@``: one fast look
+tells that a stretch holds no name at all. Which byte is rare depends on the data (every float
+begins with ``@``), so several are tried, and the one that did well last time first.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+# Bytes to search by, those first that are rare between the tags and small numbers of terms.
+_RARE: Final = b"@._-~4957830621zqxvypgfcduonierst"
+_MOST_BYTES: Final = 3
+
+# A look at one place costs as much as the engine's search through so many bytes. Where the places
+# turn out to be more frequent than that, another byte is tried, and then the engine goes on alone.
+_LOOK: Final = 700
+_TRIES: Final = 4
+
+
+class NameSearch:
+    """Finds any of the patterns. It learns from the data which byte to look for first."""
+
+    def __init__(self, patterns: Iterable[bytes]) -> None:
+        every = list(patterns)
+        self._looks: Final = [(bytes([byte]), _by_byte(every, byte)) for byte in _common(every)]
+        self.anchors: Final = [(pattern, _anchor(pattern)) for pattern in every]
+        """Each pattern, and where in it the places are that ``places`` gives."""
+        self._engine: Final = _beginning_at(every, _anchor)
+
+    def first_place(self, data: bytes | bytearray, start: int, end: int) -> int:
+        """Give a place inside the first pattern of a stretch, or the stretch's end.
+
+        What is before ``start`` may be part of the pattern.
+        """
+        for number, (byte, pattern) in enumerate(self._looks):
+            at = data.find(byte, start, end)
+            looked = -_TRIES * _LOOK
+            while at >= 0 and looked < at - start:
+                if pattern.match(data, at, end):
+                    return at
+                looked += _LOOK
+                at = data.find(byte, at + 1, end)
+            if at < 0:
+                if number:
+                    self._looks.insert(0, self._looks.pop(number))
+                return end
+        match = self._engine.search(data, start, end)
+        return match.start() if match else end
+
+    def places(self, data: bytes | bytearray, start: int, end: int) -> Iterator[int]:
+        """Give the places of all patterns in a stretch, of those that overlap too."""
+        while match := self._engine.search(data, start, end):
+            yield match.start()
+            start = match.start() + 1
+
+
+def _anchor(pattern: bytes) -> int:
+    return pattern.rfind(b"@") % len(pattern)
+
+
+def _common(patterns: list[bytes]) -> list[int]:
+    """Give the bytes to look for: those that all patterns hold, the rarest first."""
+    if not patterns:
+        return []
+    return [byte for byte in _RARE if all(byte in pattern for pattern in patterns)][:_MOST_BYTES]
+
+
+def _by_byte(patterns: list[bytes], byte: int) -> re.Pattern[bytes]:
+    return _beginning_at(patterns, lambda pattern: pattern.rindex(byte))
+
+
+def _beginning_at(patterns: list[bytes], anchor: Callable[[bytes], int]) -> re.Pattern[bytes]:
+    """Compile a search for any of the patterns that begins to match at its anchor.
+
+    Most ways begin with the same byte then, for which the engine has a quick loop.
+    """
+    ways: defaultdict[bytes, list[bytes]] = defaultdict(list)
+    for pattern in patterns:
+        ways[pattern[anchor(pattern) :]].append(b"(?<=%b)" % re.escape(pattern))
+    searched = [b"%b(?:%b)" % (re.escape(end), b"|".join(whole)) for end, whole in ways.items()]
+    return re.compile(b"|".join(searched) if searched else b"(?!)", re.DOTALL)

@@ -1,0 +1,173 @@
+"""The aliases of one session: registered in the local epmd, served, known to each other's links.
+
+Refuses to know how targets are found and when they are gone.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter, defaultdict
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Self
+
+from erlconnect.proxy.listener import Listener
+from erlconnect.session.aliased_target import AliasedTarget
+from erlconnect.session.events import Ready
+from erlconnect.session.local_names import alias_for, alias_forms
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+    from types import TracebackType
+
+    from erlconnect.epmd.registration import LocalEpmd
+    from erlconnect.hookspecs import LinkEvent
+    from erlconnect.session.approach import Approached
+    from erlconnect.session.events import Event
+    from erlconnect.session.service import Found, Service
+
+
+@dataclass(slots=True, kw_only=True)
+class _Standing:
+    target: AliasedTarget
+    listener: Listener
+    serving: asyncio.Task[None] | None = None
+
+
+class Aliases:
+    """An asynchronous context manager; leaving it ends all links and what listens."""
+
+    def __init__(self, epmd: LocalEpmd, report: Callable[[Event | LinkEvent], None]) -> None:
+        self._epmd = epmd
+        self._group = asyncio.TaskGroup()
+        self._report = report
+        self._standing: list[_Standing] = []
+        self._given: dict[str, tuple[Service, str]] = {}
+        """Each name that ever was an alias here, and the node that it stood for."""
+        self._said: set[str] = set()
+
+    async def __aenter__(self) -> Self:
+        await self._group.__aenter__()
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        try:
+            await self._group.__aexit__(kind, error, trace)
+        finally:
+            for standing in self._standing:
+                standing.listener.close()
+
+    async def add(
+        self,
+        service: Service,
+        found: Found,
+        *,
+        find_again: Callable[[], Awaitable[Approached]],
+        tell_lost: Callable[[str], None] | None = None,
+    ) -> AliasedTarget:
+        """Register an alias for ``found``; its links wait for ``serve``. Raises ``EpmdError``."""
+        listener = Listener()
+        try:
+            name = await self._register(service, found, listener.port)
+        except BaseException:
+            listener.close()
+            raise
+        target = AliasedTarget(
+            name,
+            found,
+            service=service,
+            neighbours=self._neighbours,
+            find_again=find_again,
+            tell_lost=tell_lost,
+            report=self._report,
+        )
+        self._standing.append(_Standing(target=target, listener=listener))
+        return target
+
+    def serve(self) -> None:
+        """Let local nodes in, and say which aliases there are."""
+        self._tell_shared_names()
+        for standing in self._standing:
+            if standing.serving is None:
+                serve = standing.listener.serve(standing.target.handle)
+                standing.serving = self._group.create_task(serve)
+        self._report(
+            Ready(
+                epmd_port=self._epmd.port,
+                epmd_embedded=self._epmd.embedded,
+                aliases=[one.target.entry(one.listener.port) for one in self._standing],
+            )
+        )
+
+    async def remove(self, target: AliasedTarget) -> None:
+        """Take an alias back, with its links; the name is kept for the same node."""
+        standing = next(one for one in self._standing if one.target is target)
+        self._standing.remove(standing)
+        await self._epmd.unregister(target.name)
+        if standing.serving:
+            standing.serving.cancel()
+            await asyncio.wait([standing.serving])
+        standing.listener.close()
+        target.approached.close()
+
+    async def _register(self, service: Service, found: Found, port: int) -> str:
+        """Choose a name that means no other node, neither here nor there, nor ever did."""
+        node = found.approached.target.node
+        wanted = service.choices.as_name or node.name
+        others = self._real_names(service) - {str(node)}
+
+        def usable(name: str) -> bool:
+            before = self._given.get(name, (service, str(node)))
+            return before == (service, str(node)) and not others.intersection(alias_forms(name))
+
+        clash = others.intersection(alias_forms(wanted))
+        name = await self._epmd.register(
+            wanted, port=port, suffix="local" if clash else "", usable=usable
+        )
+        if name != wanted and self._given.get(wanted, (None,))[0] is not service:
+            why = f"{min(clash)} is another target" if clash else _why_another(wanted)
+            service.warn(f"{why}; the alias is {alias_forms(name)[0]}")
+        self._given[name] = (service, str(node))
+        return name
+
+    def _of(self, service: Service) -> list[AliasedTarget]:
+        return [one.target for one in self._standing if one.target.service is service]
+
+    def _real_names(self, service: Service) -> set[str]:
+        return {*service.discovery.known_names, *(one.node for one in self._of(service))}
+
+    def _neighbours(
+        self, target: AliasedTarget, local_node: str, node: str
+    ) -> list[tuple[str, str]]:
+        """Give the other targets' names for a link of ``target``, whose real name is ``node``.
+
+        A real name that several share stands for none of them.
+        """
+        others = [one for one in self._of(target.service) if one is not target]
+        times = Counter([node, *(one.node for one in others)])
+        pairs = [(alias_for(one.name, local_node), one.node) for one in others]
+        return [(alias, real) for alias, real in pairs if times[real] == 1 and alias != local_node]
+
+    def _tell_shared_names(self) -> None:
+        """Say which real names mean another node in each link; once for the same aliases."""
+        sharing: defaultdict[tuple[Service, str], list[str]] = defaultdict(list)
+        for one in self._standing:
+            sharing[one.target.service, one.target.node].append(one.target.alias)
+        for (service, node), aliases in sharing.items():
+            message = (
+                f"{node} is the real name of {', '.join(aliases)}: in the links of each it means "
+                "that one, elsewhere it stays as it is"
+            )
+            if len(aliases) > 1 and message not in self._said:
+                self._said.add(message)
+                service.warn(message)
+
+
+def _why_another(wanted: str) -> str:
+    if "--" in wanted:
+        return f"Livebook takes {wanted} for a part of {wanted.partition('--')[0]}"
+    return f"the name {wanted} is taken"

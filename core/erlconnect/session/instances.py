@@ -1,0 +1,181 @@
+"""All targets of a TARGET with ``--all``, each with an alias, as they come and go.
+
+Knows how what the backend lists is compared with what stands. A lookup that failed changes
+nothing; an alias with links that are up stays, because a directory's word ends no connection.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from erlconnect.errors import ErlconnectError, NoNodeFoundError
+from erlconnect.session.newcomers import Newcomers, Place, place_of
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from erlconnect.api import Target
+    from erlconnect.session.aliased_target import AliasedTarget
+    from erlconnect.session.aliases import Aliases
+    from erlconnect.session.approach import Approached
+    from erlconnect.session.service import Found, Service
+
+# How seldom a backend is asked again that does not answer, unless it is even more seldom anyway.
+_LONGEST_PAUSE_SECONDS: Final = 60.0
+_SHORTEST_PAUSE_SECONDS: Final = 1.0
+# One answer without an instance may be a partial one.
+_MISSED_ANSWERS: Final = 2
+
+
+@dataclass(slots=True, kw_only=True)
+class _Instance:
+    """``places`` are where it is listed, mostly one; ``missed`` how often it was not, lately."""
+
+    places: set[Place]
+    target: AliasedTarget
+    missed: int = 0
+    loss: str = ""
+
+
+class Instances:
+    """``find``, then ``stand``, then ``follow``."""
+
+    def __init__(self, service: Service) -> None:
+        self._service = service
+        self._newcomers = Newcomers(service)
+        self._found: list[Found] = []
+        self._standing: list[_Instance] = []
+        self._listed: Sequence[Target] = ()
+        self._watched = False
+        self._look = asyncio.Event()
+
+    async def find(self) -> None:
+        """Find all that answer. Raises ``ErlconnectError`` if none does."""
+        self._service.progress(f"looking for all of {self._service.choices.service}")
+        self._listed = await self._service.discovery.targets()
+        self._found = await self._newcomers.first(self._listed)
+
+    async def stand(self, aliases: Aliases) -> None:
+        """Give each its alias."""
+        for found in self._found:
+            if not self._known(found):
+                await self._add(aliases, found)
+
+    async def follow(self, aliases: Aliases) -> None:
+        """Give aliases to instances that come, and take them from those that are gone."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._watch())
+            tasks.create_task(self._compare_for_ever(aliases))
+
+    async def _watch(self) -> None:
+        await self._service.discovery.follow(self._notice)
+        self._watched = False
+
+    def _notice(self, listed: Sequence[Target]) -> None:
+        self._watched = True
+        self._listed = listed
+        self._look.set()
+
+    async def _compare_for_ever(self, aliases: Aliases) -> None:
+        usual = float(self._service.choices.options.session.look_again)
+        pause, said = usual, ""
+        while True:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(pause):
+                    await self._look.wait()
+            self._look.clear()
+            try:
+                if not self._watched:
+                    self._listed = await self._service.discovery.targets()
+                pause, said = usual, ""
+            except ErlconnectError as error:
+                pause = max(usual, min(2 * pause, _LONGEST_PAUSE_SECONDS))
+                if said != error.message:
+                    said = error.message
+                    self._service.warn(f"all aliases stay as they are: {said}")
+            else:
+                await self._compare(aliases)
+            await asyncio.sleep(_SHORTEST_PAUSE_SECONDS)
+
+    async def _compare(self, aliases: Aliases) -> None:
+        listed = {place_of(target) for target in self._listed}
+        for one in self._standing:
+            one.missed = one.missed + 1 if one.places.isdisjoint(listed) else 0
+        known = {place for one in self._standing for place in one.places}
+        new = [target for target in self._listed if place_of(target) not in known]
+        for found in await self._newcomers.answering(new):
+            if not self._known(found):
+                await self._welcome(aliases, found)
+        enough = 1 if self._watched else _MISSED_ANSWERS
+        for one in list(self._standing):
+            if one.missed >= enough and not one.target.links:
+                await self._part(aliases, one)
+
+    def _known(self, found: Found) -> bool:
+        """Say whether it has an alias: one that is listed twice, or is listed elsewhere now."""
+        place, approached = place_of(found.source), found.approached
+        for one in self._standing:
+            if one.target.approached.where == approached.where:
+                one.places.add(place)
+                approached.close()
+                return True
+            if one.missed and one.target.node == str(approached.target.node):
+                one.places, one.missed = {place}, 0
+                one.target.followed.adopt(approached)
+                return True
+        return False
+
+    async def _welcome(self, aliases: Aliases, found: Found) -> None:
+        links = sum(one.target.links for one in self._standing)
+        target = await self._add(aliases, found)
+        aliases.serve()
+        if links:
+            self._service.warn(
+                f"{target.alias} is new: {links} links that are up do not know its name; a local "
+                "node that connects again does"
+            )
+
+    async def _add(self, aliases: Aliases, found: Found) -> AliasedTarget:
+        target = await aliases.add(
+            self._service,
+            found,
+            find_again=lambda: self._find_again(instance),
+            tell_lost=lambda message: self._miss(instance, message),
+        )
+        instance = _Instance(places={place_of(found.source)}, target=target)
+        self._standing.append(instance)
+        return target
+
+    async def _part(self, aliases: Aliases, one: _Instance) -> None:
+        self._standing.remove(one)
+        await aliases.remove(one.target)
+        where = one.target.approached.where
+        one.target.tell_lost(one.loss or f"{where} is not listed any more")
+
+    def _miss(self, one: _Instance, message: str) -> None:
+        """Remember why one does not answer, and look whether it is still listed."""
+        one.loss = message
+        self._look.set()
+
+    async def _find_again(self, one: _Instance) -> Approached:
+        """Look for an instance where it is listed now: at its place, or under its name."""
+        others = {place for other in self._standing if other is not one for place in other.places}
+        listed = await self._service.discovery.targets()
+        here = [target for target in listed if place_of(target) in one.places]
+        named = [
+            target
+            for target in listed
+            if str(target.node) == one.target.node and place_of(target) not in others
+        ]
+        if not here + named:
+            raise NoNodeFoundError(
+                f"{one.target.node} is not listed any more",
+                remedy="Connect to another alias; this one is given back soon.",
+            )
+        source = (here + named)[0]
+        approached = await self._service.approach.approach(source)
+        one.places, one.missed = {place_of(source)}, 0
+        return approached

@@ -1,0 +1,34 @@
+"""The installed command, run to its end without a terminal."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+COMMAND = Path(sys.executable).with_name("erlconnect")
+
+
+def erlconnect(
+    *arguments: str,
+    home: Path,
+    environment: Mapping[str, str] | None = None,
+    folder: Path | None = None,
+) -> subprocess.CompletedProcess[str]:
+    """Run it in ``folder``, without a terminal."""
+    variables = {**os.environ, "HOME": str(home), "ERL_EPMD_PORT": "1", **(environment or {})}
+    return subprocess.run(
+        [COMMAND, *arguments],
+        env=variables,
+        cwd=folder,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=30,
+    )

@@ -1,0 +1,120 @@
+"""A kubelet's end of ``v4.channel.k8s.io``, played on a server of the library ``websockets``.
+
+It speaks for itself what a test tells it to; the double of the API server has real ports.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import threading
+from contextlib import asynccontextmanager, contextmanager
+from typing import TYPE_CHECKING
+
+from websockets.sync.server import serve
+
+from erlconnect_backends.kubernetes_cluster.forward_channels import SUBPROTOCOL
+from erlconnect_backends.kubernetes_cluster.forward_pump import ForwardPump
+from erlconnect_backends.kubernetes_cluster.layers import Clear
+from erlconnect_backends.kubernetes_cluster.websocket import Opened, WebSocket
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Iterator
+
+    from websockets.sync.server import ServerConnection
+
+    from erlconnect_backends.kubernetes_cluster.signs_of_life import SignsOfLife
+
+PORT = 4369
+MEGABYTE = 1024 * 1024
+DATA, ERROR = b"\x00", b"\x01"
+_PIECE = 32 * 1024
+
+
+class Kubelet:
+    """One forwarded port as its kubelet sees it."""
+
+    def __init__(self, connection: ServerConnection) -> None:
+        self.connection = connection
+
+    def announce(self) -> None:
+        for channel in (DATA, ERROR):
+            self.connection.send(channel + PORT.to_bytes(2, "little"))
+
+    def say(self, data: bytes) -> None:
+        for start in range(0, len(data), _PIECE):
+            self.connection.send(DATA + data[start : start + _PIECE])
+
+    def complain(self, words: str) -> None:
+        self.connection.send(ERROR + words.encode())
+
+    def hear(self) -> bytes:
+        """The data of the next message; nothing at the end."""
+        for message in self.connection:
+            assert isinstance(message, bytes)
+            assert message[:1] == DATA
+            if message[1:]:
+                return message[1:]
+        return b""
+
+    def hear_all(self) -> bytes:
+        return b"".join(iter(self.hear, b""))
+
+    def echo(self) -> None:
+        while data := self.hear():
+            self.say(data)
+
+
+@contextmanager
+def kubelet(behave: Callable[[Kubelet], None]) -> Iterator[int]:
+    """Serve each websocket with ``behave`` after the announcements; give the server's port."""
+
+    def handle(connection: ServerConnection) -> None:
+        here = Kubelet(connection)
+        here.announce()
+        behave(here)
+
+    options = {"subprotocols": [SUBPROTOCOL], "compression": None, "max_size": None}
+    with serve(handle, "127.0.0.1", 0, ping_interval=None, **options) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            yield server.socket.getsockname()[1]
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+async def pump_to(port: int, *, life: SignsOfLife | None = None) -> ForwardPump:
+    """A pump to the kubelet at ``port``, which has agreed; not started."""
+    loop = asyncio.get_running_loop()
+    wire = socket.socket()
+    wire.setblocking(False)
+    await loop.sock_connect(wire, ("127.0.0.1", port))
+    websocket = WebSocket(
+        f"ws://127.0.0.1:{port}/", Clear(), headers=(), subprotocols=[SUBPROTOCOL]
+    )
+    await loop.sock_sendall(wire, websocket.outgoing())
+    early = tuple(websocket.receive(memoryview(await loop.sock_recv(wire, 65536))))
+    assert websocket.open
+    opened = Opened(wire=wire, websocket=websocket, early=early)
+    return ForwardPump(opened, PORT, name="test", changed=lambda: None, life=life)
+
+
+@asynccontextmanager
+async def pumping(port: int, *, life: SignsOfLife | None = None) -> AsyncIterator[ForwardPump]:
+    """A pump whose stream blocks, and which has ended afterwards."""
+    pump = await pump_to(port, life=life)
+    pump.start()
+    with pump.stream:
+        pump.stream.settimeout(20)
+        yield pump
+    await asyncio.to_thread(pump.join, 10)
+    assert not pump.is_alive()
+
+
+def received(stream: socket.socket, size: int) -> bytes:
+    data = bytearray()
+    while len(data) < size and (piece := stream.recv(MEGABYTE)):
+        data += piece
+    return bytes(data)

@@ -1,0 +1,54 @@
+"""Port-forward over SPDY streams, as kubectl speaks it: a pair of streams for each connection.
+
+The error stream comes first, then the data stream; their headers bear the same ``requestid``. A
+direction ends by itself, so unlike over channels half-closed connections work.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Final
+
+from world.kubernetes.pod_connections import PodConnection, refusal_text
+from world.kubernetes.spdy_session import Pipe, SpdySession, SpdyStream
+
+if TYPE_CHECKING:
+    from world.kubernetes.pods import RunningPod
+
+SPDY_PROTOCOL: Final = "SPDY/3.1+portforward.k8s.io"  # of the websocket around the streams
+
+
+class SpdyPortForward:
+    """All forwards of one client to one pod."""
+
+    def __init__(self, pipe: Pipe, pod: RunningPod, pod_id: str) -> None:
+        self._session = SpdySession(pipe, self._opened)
+        self._pod = pod
+        self._pod_id = pod_id
+        self._errors: dict[str, SpdyStream] = {}
+        self._tasks = asyncio.TaskGroup()
+
+    async def run(self) -> None:
+        """Forward until the client closes."""
+        async with self._tasks:
+            await self._session.run()
+
+    def _opened(self, stream: SpdyStream) -> None:
+        request = stream.headers.get("requestid", "")
+        if stream.headers.get("streamtype") == "error":
+            self._errors[request] = stream
+            return
+        connection = PodConnection(self._pod, int(stream.headers["port"]))
+        stream.receiver = connection
+        self._tasks.create_task(self._forward(stream, self._errors.pop(request), connection))
+
+    async def _forward(
+        self, stream: SpdyStream, error_stream: SpdyStream, connection: PodConnection
+    ) -> None:
+        try:
+            await connection.run(stream.send)
+        except OSError as error:
+            text = refusal_text(connection.port, self._pod_id, error)
+            await error_stream.send(text.encode())
+        await error_stream.end()
+        await stream.end()

@@ -1,0 +1,54 @@
+"""Requests that become streams: port-forward and exec. Finds the pod, then hands over."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from world.kubernetes import answers, port_forward, websocket_exec
+from world.kubernetes.exec_command import asked_execution
+from world.kubernetes.pod_connections import asked_ports
+from world.kubernetes.spdy_port_forward import SPDY_PROTOCOL, SpdyPortForward
+from world.kubernetes.statuses import bad_request
+from world.kubernetes.websockets import Websocket, offered_protocols
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from aiohttp import web
+    from world.kubernetes.calls import Call
+    from world.kubernetes.cluster import Cluster
+    from world.kubernetes.pods import RunningPod
+
+
+async def stream(cluster: Cluster, request: web.BaseRequest, call: Call) -> web.StreamResponse:
+    """Serve one stream to its end. Raises RefusedError while nothing has been agreed on."""
+    item = answers.one(cluster.objects, call.of_object())
+    pod = cluster.pods.find(call.namespace, call.name)
+    if pod is None:
+        raise bad_request(f"pod {call.name} does not have a host assigned")
+    serve = _forward if call.subresource == "portforward" else _execute
+    return await serve(cluster, request, item, pod)
+
+
+async def _forward(
+    cluster: Cluster, request: web.BaseRequest, item: Mapping[str, Any], pod: RunningPod
+) -> web.StreamResponse:
+    pod_id = item["metadata"]["uid"].replace("-", "")
+    if offered_protocols(request) == [SPDY_PROTOCOL]:
+        websocket = await Websocket.accept(request, [SPDY_PROTOCOL], cluster.faults)
+        await SpdyPortForward(websocket, pod, pod_id).run()
+        await websocket.close()
+        return websocket.response
+    ports = asked_ports(list(request.query.items()))
+    websocket = await Websocket.accept(request, port_forward.PROTOCOLS, cluster.faults)
+    await port_forward.PortForward(websocket, pod, pod_id, ports).run()
+    return websocket.response
+
+
+async def _execute(
+    cluster: Cluster, request: web.BaseRequest, item: Mapping[str, Any], pod: RunningPod
+) -> web.StreamResponse:
+    asked = asked_execution(item, list(request.query.items()))
+    websocket = await Websocket.accept(request, websocket_exec.PROTOCOLS, cluster.faults)
+    await websocket_exec.WebsocketExec(websocket, pod, asked).run()
+    return websocket.response
