@@ -15,6 +15,12 @@ import pydantic
 
 from erlconnect.cookie_file import cookie_text, default_cookie_file, read_cookie_file
 from erlconnect.distribution.names import NodeName
+from erlconnect.erlang_variables import (
+    ERLANG_VARIABLES,
+    ErlangVariables,
+    cookie_in_flags,
+    read_variables,
+)
 from erlconnect.errors import (
     ConfigurationError,
     CookieNotFoundError,
@@ -36,6 +42,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractAsyncContextManager
 
 __all__ = [
+    "ERLANG_VARIABLES",
     "Backend",
     "ConfigurationError",
     "Cookie",
@@ -43,6 +50,7 @@ __all__ = [
     "CookieSource",
     "DescribesRights",
     "Dialer",
+    "ErlangVariables",
     "ErlconnectError",
     "ExplainsEnd",
     "ListsServices",
@@ -65,10 +73,12 @@ __all__ = [
     "UnreachableError",
     "UsageError",
     "WatchesTargets",
+    "cookie_in_flags",
     "cookie_text",
     "default_cookie_file",
     "hookimpl",
     "read_cookie_file",
+    "read_variables",
     "redact",
     "remember",
 ]

@@ -32,6 +32,9 @@ if TYPE_CHECKING:
 PLUGIN_SECONDS: Final = 25.0
 """How long a credential plugin may take; a person may have to answer it."""
 
+IN_CLUSTER: Final = "in-cluster"
+"""What stands for a context where there is no kubeconfig."""
+
 _DEFAULT_PATH: Final = "~/.kube/config"
 _NAMESPACE_FILE: Final = Path(in_cluster.SERVICE_TOKEN_FILENAME).with_name("namespace")
 # Files may change at any time; only a plugin says how long its answer holds.
@@ -85,7 +88,7 @@ def _load(source: _Kubeconfig | _ServiceAccount) -> Loaded:
 class _ServiceAccount:
     """What Kubernetes gives to the pod that this runs in."""
 
-    context: Final = "in-cluster"
+    context: Final = IN_CLUSTER
 
     def __init__(self) -> None:
         file = _NAMESPACE_FILE

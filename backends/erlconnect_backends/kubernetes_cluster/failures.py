@@ -51,7 +51,8 @@ def unreachable(access: ClusterAccess, what: str, error: OSError) -> LookupFaile
         return _tls_refused(access, what, error)
     why = error.strerror or str(error)
     if error.errno and error.errno > 0 and error.__class__.__name__ != "gaierror":
-        why = error.strerror or os.strerror(error.errno)
+        # asyncio words a refused connection in its own way.
+        why = os.strerror(error.errno)
     return LookupFailedError(
         f"Asked for {what}: {_where(access)} could not be reached: {why}",
         remedy="Check `kubectl get pods` with the same context; -o context= chooses another.",

@@ -18,7 +18,6 @@ from erlconnect.errors import (
 )
 from erlconnect.proxy.introduction import Introduction
 from erlconnect.proxy.link import Link
-from erlconnect.session.endings import why_ended
 from erlconnect.session.events import AliasEntry, Failed, TargetLost, TargetReplaced, Warned
 from erlconnect.session.followed_target import FollowedTarget
 from erlconnect.session.local_names import alias_for, alias_forms
@@ -115,6 +114,8 @@ class AliasedTarget:
             self._tell_refused(link, error)
         except Exception as error:  # noqa: BLE001 - one link's bug must not end the others
             self._tell_refused(link, unexpected(error))
+        finally:
+            self.followed.link_ended()
 
     def _tell_refused(self, link: Link, error: ErlconnectError) -> None:
         if isinstance(error, _DOUBTFUL) and not isinstance(error, LocalNodeError):
@@ -156,7 +157,7 @@ class AliasedTarget:
 
     async def why_ended(self, stream: socket.socket) -> str:
         """Ask the transport."""
-        return await why_ended(self.approached.dialer, stream)
+        return await self.followed.why_ended(stream)
 
     def warn(self, message: str) -> None:
         """Report it."""

@@ -99,11 +99,15 @@ class Approach:
         raise next((error for error in errors if isinstance(error, RefusedError)), errors[0])
 
     async def _through(self, target: Target, name: str, transport: Transport) -> Approached:
+        began = asyncio.get_running_loop().time()
         with self._stopwatch.phase("transport", name):
             dialer, close = await self._open(target, name, transport)
+        opened = asyncio.get_running_loop().time()
+        # A way that was slow to open may be as slow to dial.
+        seconds = KNOCK_SECONDS + min(opened - began, KNOCK_SECONDS)
         try:
             with self._offers.catalogue.blaming(Kind.TRANSPORT, name, "dial()"):
-                port, knocked = await self._find_and_knock(target, dialer)
+                port, knocked = await self._find_and_knock(target, dialer, seconds)
         except BaseException:
             close()
             raise
@@ -131,16 +135,18 @@ class Approach:
                 remedy="Try again, or name another one with `--transport`.",
             ) from error
 
-    async def _find_and_knock(self, target: Target, dialer: Dialer) -> tuple[int, Knocked]:
+    async def _find_and_knock(
+        self, target: Target, dialer: Dialer, seconds: float
+    ) -> tuple[int, Knocked]:
         began = asyncio.get_running_loop().time()
-        until = began + KNOCK_SECONDS
+        until = began + seconds
         if self._dist_port:
             return self._dist_port, await self._knock(target, dialer, self._dist_port, until)
         if not target.dist_port:
             return await self._ask_and_knock(target, dialer, until)
         try:
             # A directory's port may be a web server's, which waits for more instead of refusing.
-            halfway = began + KNOCK_SECONDS / 2
+            halfway = began + seconds / 2
             knocked = await self._knock(target, dialer, target.dist_port, halfway)
         except (NotDistributionError, UnreachableError, TimedOutError) as error:
             with contextlib.suppress(EpmdError, TimedOutError):
