@@ -62,6 +62,15 @@ def local_node_silent(message: str, seconds: float) -> LocalNodeError:
     )
 
 
+def gave_up_waiting(local_node: str) -> LocalNodeError:
+    """Explain that a local node was gone before anybody looked at its connection."""
+    return LocalNodeError(
+        f"{local_node} has given up waiting for an answer: its connection was over when it was "
+        "looked at",
+        remedy="A node waits 7 s. If this machine or this session slept meanwhile, connect again.",
+    )
+
+
 def no_connection(where: str, seconds: float) -> TimedOutError:
     """Explain that dialling took all the time that a local node waits."""
     return TimedOutError(
