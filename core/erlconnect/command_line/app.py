@@ -8,7 +8,19 @@ from typing import Any, Final
 import typer
 from typer.core import TyperGroup
 
-from erlconnect.command_line import connect, demo, plugins, profiles, run, shell, status, trust
+from erlconnect.command_line import (
+    connect,
+    demo,
+    doctor,
+    ping,
+    plugins,
+    profiles,
+    run,
+    shell,
+    status,
+    targets,
+    trust,
+)
 from erlconnect.command_line.failing import report_and_exit_code
 from erlconnect.command_line.streams import open_missing_streams
 
@@ -70,6 +82,9 @@ app.command("connect", help=connect.HELP)(connect.connect)
 app.command("shell", help=shell.HELP)(shell.shell)
 app.command("run", help=run.HELP)(run.run)
 app.command("status", help=status.HELP)(status.status)
+app.command("doctor", help=doctor.HELP)(doctor.doctor)
+app.command("ping", help=ping.HELP)(ping.ping)
+app.command("targets", help=targets.HELP)(targets.targets)
 app.command("demo")(demo.demo)
 app.command("plugins")(plugins.plugins)
 app.add_typer(profiles.group, name="profiles")

@@ -56,7 +56,7 @@ class CompanionReporter:
 
     def give_terminal(self) -> None:
         """Keep what there is to say from now on, if it would be said at the child's terminal."""
-        self._human.settle()
+        self._human.stop_progress()
         if sys.stderr.isatty():
             self._waiting = []
 

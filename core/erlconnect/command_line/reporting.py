@@ -64,15 +64,20 @@ def _left_out(number: int) -> Warned:
     return Warned(message=f"{number} lines were left out here, because nobody read them")
 
 
+def print_text(text: str) -> None:
+    """Print what is a result for people, at once, without what would command a terminal."""
+    _print(plain(text, sys.stdout))
+
+
 def _print(text: str) -> None:
     with outliving(sys.stdout):
         print(text, flush=True)  # noqa: T201 - stdout is the result
 
 
-def _plain(text: str, stream: TextIO) -> str:
+def plain(text: str, stream: TextIO) -> str:
     """Leave out what would command a terminal: names come from other machines."""
-    plain = "".join(letter if letter.isprintable() or letter == "\n" else "?" for letter in text)
-    return plain.encode(stream.encoding, "backslashreplace").decode(stream.encoding)
+    shown = "".join(letter if letter.isprintable() or letter == "\n" else "?" for letter in text)
+    return shown.encode(stream.encoding, "backslashreplace").decode(stream.encoding)
 
 
 class HumanReporter:
@@ -104,25 +109,20 @@ class HumanReporter:
             return
         from rich.markup import escape  # noqa: PLC0415 - not needed with --json
 
+        self.stop_progress()
         with outliving(sys.stderr):
-            self._stop_spinner()
             self._spinner = self._console.status(escape(redact(message)))
             self._spinner.start()
 
-    def settle(self) -> None:
-        """Leave the terminal to others: nothing turns there any more."""
-        with outliving(sys.stderr):
-            self._stop_spinner()
-
     def note(self, text: str) -> None:
         """Show a line of facts, which are never redacted: a cookie may be a common word."""
-        self.settle()
+        self.stop_progress()
         if not self._quiet:
-            self._write(_plain(text, sys.stderr))
+            self._write(plain(text, sys.stderr))
 
     def report(self, event: Event | LinkEvent) -> None:
         """Show the event."""
-        self.settle()
+        self.stop_progress()
         if isinstance(event, Ready):
             self._show(event)
             return
@@ -130,13 +130,13 @@ class HumanReporter:
             self._shown.discard(event.alias)
         text = event_text(event)
         if text and not self._repeated(event, text) and self._wanted(event):
-            self._write(_plain(redact(text), sys.stderr))
+            self._write(plain(redact(text), sys.stderr))
 
     def _show(self, ready: Ready) -> None:
         """Print what was not printed before."""
         new = [alias for alias in ready.aliases if alias.alias not in self._shown]
         self._shown |= {alias.alias for alias in new}
-        self._print(_plain(ready_text(replace(ready, aliases=new), self._prefix), sys.stdout))
+        self._print(plain(ready_text(replace(ready, aliases=new), self._prefix), sys.stdout))
 
     def _repeated(self, event: Told, text: str) -> bool:
         """Say whether this failure was shown since a link last came up.
@@ -154,7 +154,9 @@ class HumanReporter:
     def _wanted(self, event: Told) -> bool:
         return isinstance(event, Failed) or not self._quiet
 
-    def _stop_spinner(self) -> None:
+    def stop_progress(self) -> None:
+        """Take the spinner away."""
         if self._spinner:
-            self._spinner.stop()
+            with outliving(sys.stderr):
+                self._spinner.stop()
             self._spinner = None

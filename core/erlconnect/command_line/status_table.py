@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
@@ -9,6 +10,8 @@ from rich.console import Group
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
+
+from erlconnect.command_line.reporting import plain
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -47,7 +50,7 @@ def _links(links: list[dict[str, Any]]) -> Table:
         table.add_column(head, justify="right" if number else "left", no_wrap=True)
     for link in links:
         table.add_row(
-            _plain(link["local_node"]),
+            plain(link["local_node"], sys.stdout),
             _since(link["since"]),
             size(link["bytes_in"]),
             size(link["bytes_out"]),
@@ -63,12 +66,7 @@ def _indented(view: RenderableType) -> Padding:
 
 
 def _line(text: str) -> Text:
-    return Text(_plain(text), no_wrap=True, overflow="ellipsis")
-
-
-def _plain(text: str) -> str:
-    """Leave out what would command a terminal: names come from other machines."""
-    return "".join(letter if letter.isprintable() else "?" for letter in text)
+    return Text(plain(text, sys.stdout), no_wrap=True, overflow="ellipsis")
 
 
 def size(number: float) -> str:

@@ -18,10 +18,10 @@ from erlconnect.errors import (
 )
 from erlconnect.proxy.introduction import Introduction
 from erlconnect.proxy.link import Link
-from erlconnect.session.endings import why_ended
 from erlconnect.session.events import AliasEntry, Failed, TargetLost, TargetReplaced, Warned
 from erlconnect.session.followed_target import FollowedTarget
 from erlconnect.session.local_names import alias_for, alias_forms
+from erlconnect.session.patience import Patience
 from erlconnect.session.status import AliasStatus, LinkStatus
 from erlconnect.session.unexpected import unexpected
 
@@ -68,6 +68,7 @@ class AliasedTarget:
         self._cookie_source = found.cookie_source
         self._neighbours = neighbours
         self._report = report
+        self._patience = Patience()
         self.followed = FollowedTarget(
             found.approached,
             find_again=find_again,
@@ -120,6 +121,7 @@ class AliasedTarget:
             self._tell_refused(link, unexpected(error))
         finally:
             self._handled.remove(link)
+            self.followed.link_ended()
 
     def status(self, local_port: int) -> AliasStatus:
         """Give what is to be told of it now."""
@@ -131,13 +133,16 @@ class AliasedTarget:
         return AliasStatus(entry=self.entry(local_port), links=links)
 
     def _tell_refused(self, link: Link, error: ErlconnectError) -> None:
-        if isinstance(error, _DOUBTFUL) and not isinstance(error, LocalNodeError):
-            self.followed.doubt(error.message)
+        if not isinstance(error, LocalNodeError):
+            self._patience.failed()
+            if isinstance(error, _DOUBTFUL):
+                self.followed.doubt(error.message)
         alias = alias_for(self.name, link.local_node or self.alias)
         self._report(Failed(error=error, alias=alias, local_node=link.local_node))
 
     async def dial(self) -> socket.socket:
-        """Dial the target, or what replaced it."""
+        """Dial the target, or what replaced it; not at once if that has just failed."""
+        await self._patience.wait()
         return await self.followed.dial()
 
     def introduction(self) -> Introduction:
@@ -160,6 +165,7 @@ class AliasedTarget:
             target = replace(self.approached.target, node=NodeName.parse(event.node))
             self.followed.adopt(replace(self.approached, target=target))
         self.followed.is_there()
+        self._patience.succeeded()
         self.links += 1
         self._report(event)
 
@@ -170,7 +176,7 @@ class AliasedTarget:
 
     async def why_ended(self, stream: socket.socket) -> str:
         """Ask the transport."""
-        return await why_ended(self.approached.dialer, stream)
+        return await self.followed.why_ended(stream)
 
     def warn(self, message: str) -> None:
         """Report it."""
