@@ -61,6 +61,7 @@ def choose(
     *,
     environment: Mapping[str, str],
     warn: Callable[[str], None],
+    ask: bool = True,
 ) -> Chosen:
     """Give what ``targets`` and ``flags`` mean together with the profiles that they name.
 
@@ -75,6 +76,8 @@ def choose(
         for problem in name_problems(catalogue.entries(), profile):
             raise problem.error()
     choices = [_choices(service, profile, flags, environment) for profile, service in found]
+    if not ask:
+        return Chosen(choices=choices, catalogue=catalogue)
     if flags.visible:
         confirm_visible(no_input=flags.no_input)
     for one, (profile, _) in zip(choices, found, strict=True):
