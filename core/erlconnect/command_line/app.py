@@ -58,7 +58,8 @@ class ConnectByDefault(TyperGroup):
             parts += [one for one in connecting.params if one.name == "target"]
         with connecting.make_context("connect", [], parent=ctx, resilient_parsing=True) as inner:
             found = [item for part in parts for item in part.shell_complete(inner, incomplete)]
-        return [*super().shell_complete(ctx, incomplete), *found]
+        own = super().shell_complete(ctx, incomplete)
+        return [*own, *(item for item in found if item.value not in {one.value for one in own})]
 
 
 app = typer.Typer(
