@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from erlconnect.command_line import names
-from erlconnect.command_line.asking import confirm_profile, confirm_visible
+from erlconnect.command_line.asking import confirm_profiles, confirm_visible
 from erlconnect.configuration.files import read_configuration
 from erlconnect.configuration.options import parse_options
 from erlconnect.configuration.profiles import NO_PROFILE
@@ -77,8 +77,8 @@ def choose(
     choices = [_choices(service, profile, flags, environment) for profile, service in found]
     if flags.visible:
         confirm_visible(no_input=flags.no_input)
-    for one, (profile, _) in zip(choices, found, strict=True):
-        confirm_profile(one, profile, no_input=flags.no_input)
+    profiles = [profile for profile, _ in found]
+    confirm_profiles(list(zip(choices, profiles, strict=True)), no_input=flags.no_input)
     return Chosen(choices=choices, catalogue=catalogue)
 
 
