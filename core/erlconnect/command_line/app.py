@@ -77,9 +77,9 @@ def _group(
 
 app.command("connect", help=connect.HELP)(connect.connect)
 app.command("doctor", help=doctor.HELP)(doctor.doctor)
-app.command("demo")(demo.demo)
 app.command("ping", help=ping.HELP)(ping.ping)
 app.command("targets", help=targets.HELP)(targets.targets)
+app.command("demo")(demo.demo)
 app.command("plugins")(plugins.plugins)
 app.add_typer(profiles.group, name="profiles")
 app.command("trust", help=trust.HELP)(trust.trust)

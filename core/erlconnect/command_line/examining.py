@@ -14,7 +14,7 @@ from erlconnect.errors import ConfigurationError, UsageError
 from erlconnect.plugin_catalogue import Catalogue
 from erlconnect.redaction import redact
 from erlconnect.session.examination.doctor import examine
-from erlconnect.session.examination.events import step_payload
+from erlconnect.session.examination.events import role_payload, step_payload
 from erlconnect.session.examination.remote_steps import REMOTE_STEPS
 from erlconnect.session.examination.role import needed_rights
 from erlconnect.session.examination.steps import Examination, Stage, StepName, StepStatus
@@ -62,7 +62,7 @@ def print_role(target: str | None, flags: Flags, *, as_json: bool) -> None:
     choices = chosen.choices[0]
     text = run(needed_rights(choices, chosen.catalogue, os.environ, voice.warn))
     if as_json:
-        print_line({"schema": 1, "event": "role", "backend": choices.backend, "role": text})
+        print_line(role_payload(choices.backend, text))
     else:
         print_text(text)
 

@@ -83,3 +83,8 @@ def sighting_payload(sighting: Sighting) -> dict[str, Any]:
             "remedy": sighting.error.remedy,
         }
     return fields
+
+
+def role_payload(backend: str, role: str) -> dict[str, Any]:
+    """Give the object of the smallest rights."""
+    return {"schema": SCHEMA, "event": "role", "backend": backend, "role": role}
