@@ -172,6 +172,7 @@ SHARED: Final = (
         schema=_TEXT,
     ),
     _session_number("max-frame", "The longest frame in bytes that is held whole."),
+    _session_number("look-again", "With `--all`: seconds until a backend is asked again."),
     ProfileKey(name="as", meaning="The name part of the alias.", fault=_alias, schema=_TEXT),
     ProfileKey(
         name="caller-name",
