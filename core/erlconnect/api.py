@@ -29,6 +29,10 @@ from erlconnect.errors import (
     UsageError,
 )
 from erlconnect.redaction import redact, remember
+from erlconnect.tls.handshake import Tls, tls_handshake
+from erlconnect.tls.handshake import strict as strict_tls
+from erlconnect.tls.pump import TlsPump
+from erlconnect.tls.sockets import buffered_pair, readable_within
 
 if TYPE_CHECKING:
     import socket
@@ -60,16 +64,22 @@ __all__ = [
     "SuggestsProfiles",
     "Target",
     "TimedOutError",
+    "Tls",
+    "TlsPump",
     "Transport",
     "UnreachableError",
     "UsageError",
     "WatchesTargets",
+    "buffered_pair",
     "cookie_text",
     "default_cookie_file",
     "hookimpl",
     "read_cookie_file",
+    "readable_within",
     "redact",
     "remember",
+    "strict_tls",
+    "tls_handshake",
 ]
 
 hookimpl = pluggy.HookimplMarker("erlconnect")

@@ -110,11 +110,7 @@ class RemoteSide:
         return Introduction(
             alias_for=lambda local_node: alias_for("app", local_node),
             caller_name_for=lambda _: CALLER,
-<<<<<<< HEAD
-            neighbours=lambda _local_node, _node: (),
-=======
             neighbours=lambda *_: (),
->>>>>>> main
             cookies=self._cookies,
             visible=self._visible,
             name="app",

@@ -58,19 +58,7 @@ class RewriteTable:
 
         What is before ``start`` counts as part of the name.
         """
-<<<<<<< HEAD
-        at = data.find(self._in_all, start, end)
-        looked = -_TRIES * _LOOK
-        while at >= 0 and looked < at - start:
-            if self._names.match(data, at, end):
-                return at
-            looked += _LOOK
-            at = data.find(self._in_all, at + 1, end)
-        match = self._names.search(data, at, end) if at >= 0 else None
-        return match.start() if match else end
-=======
         return self._search.first_place(data, start, end)
->>>>>>> main
 
     def occurs_as_atom(self, data: bytes | bytearray, start: int, end: int) -> bool:
         """Tell whether a name stands there behind what may be an atom's tag.
