@@ -16,6 +16,7 @@ from erlconnect.errors import (
     NotDistributionError,
     TimedOutError,
 )
+from erlconnect.proxy.frame_stream import LENGTH_SIZE, TLS_LENGTH_SIZE
 from erlconnect.proxy.introduction import Introduction
 from erlconnect.proxy.link import Link
 from erlconnect.session.endings import why_ended
@@ -88,6 +89,11 @@ class AliasedTarget:
     def node(self) -> str:
         """The real name of the target."""
         return str(self.approached.target.node)
+
+    @property
+    def length_size(self) -> int:
+        """How many bytes the length of a handshake's frame has."""
+        return TLS_LENGTH_SIZE if self.approached.tls else LENGTH_SIZE
 
     def entry(self, local_port: int) -> AliasEntry:
         """Give what ``ready`` tells of it."""

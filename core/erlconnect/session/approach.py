@@ -8,7 +8,6 @@ import logging
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
-from erlconnect.epmd.client import names as epmd_names
 from erlconnect.errors import (
     EpmdError,
     ErlconnectError,
@@ -19,20 +18,23 @@ from erlconnect.errors import (
     UnreachableError,
 )
 from erlconnect.plugin_catalogue.kinds import Kind
+from erlconnect.proxy.frame_stream import LENGTH_SIZE, TLS_LENGTH_SIZE
 from erlconnect.proxy.knock import knock
-from erlconnect.proxy.refusals import no_connection
+from erlconnect.proxy.refusals import tls_missing
+from erlconnect.session.dialling import dialled, registered, seconds_until
 from erlconnect.session.endings import why_ended
 from erlconnect.session.keeping import keep
 from erlconnect.session.node_choice import choose_name
+from erlconnect.session.tls_dialer import HANDSHAKE_SECONDS, speaks_tls
 
 if TYPE_CHECKING:
-    import socket
     from collections.abc import Callable
 
     from erlconnect.api import Dialer, Target, Transport
     from erlconnect.proxy.knock import Knocked
     from erlconnect.session.local_names import CallerNames
     from erlconnect.session.offers import Offers
+    from erlconnect.session.tls_dialer import TlsClient
 
 _log = logging.getLogger(__name__)
 
@@ -49,6 +51,7 @@ class Approached:
     transport: str
     dialer: Dialer
     port: int
+    tls: bool
     close: Callable[[], None]
 
     @property
@@ -68,12 +71,14 @@ class Approach:
         *,
         node: str | None,
         dist_port: int | None,
+        tls: TlsClient | None = None,
     ) -> None:
         self._offers = offers
         self._callers = callers
         self._group = group
         self._node = node
         self._dist_port = dist_port
+        self._tls = tls
 
     async def approach(self, target: Target) -> Approached:
         """Open the first transport through which ``target`` answers a knock, and keep it open.
@@ -102,7 +107,20 @@ class Approach:
             raise
         node = knocked.node or target.node
         found = replace(target, node=node, dist_port=port)
-        return Approached(target=found, transport=name, dialer=dialer, port=port, close=close)
+        return Approached(
+            target=found,
+            transport=name,
+            dialer=self._way(target, dialer),
+            port=port,
+            tls=self._tls is not None,
+            close=close,
+        )
+
+    def _way(self, target: Target, dialer: Dialer) -> Dialer:
+        """Give the way to the distribution of ``target``; epmd never speaks TLS."""
+        if self._tls is None:
+            return dialer
+        return self._tls.over(dialer, host=target.node.host, address=target.address)
 
     async def _open(
         self, target: Target, name: str, transport: Transport
@@ -138,7 +156,7 @@ class Approach:
         self, target: Target, dialer: Dialer, until: float
     ) -> tuple[int, Knocked]:
         where = f"{target.address}:{target.epmd_port}"
-        ports = await _registered(dialer, target.epmd_port, f"the epmd at {where}", until)
+        ports = await registered(dialer, target.epmd_port, f"the epmd at {where}", until)
         # `--node` may name the target by its host or address; then it says nothing of names.
         wanted = None if self._node in (target.node.host, target.address) else self._node
         name = choose_name(ports, wanted=wanted, expected=target.node.name, where=where)
@@ -147,44 +165,21 @@ class Approach:
     async def _knock(self, target: Target, dialer: Dialer, port: int, until: float) -> Knocked:
         caller = self._callers.of_knock(long=target.node.long)
         where = f"{target.address}:{port}"
-        with await _dialled(dialer, port, where, until) as sock:
-            knocked = await knock(
-                sock,
-                caller_name=caller,
-                where=where,
-                deadline=_seconds_until(until),
-                transport_words=lambda: why_ended(dialer, sock),
-            )
+        way = self._way(target, dialer)
+        until += HANDSHAKE_SECONDS if self._tls else 0
+        with await dialled(way, port, where, until) as sock:
+            try:
+                knocked = await knock(
+                    sock,
+                    caller_name=caller,
+                    where=where,
+                    deadline=seconds_until(until),
+                    transport_words=lambda: why_ended(way, sock),
+                    length_size=TLS_LENGTH_SIZE if self._tls else LENGTH_SIZE,
+                )
+            except NotDistributionError as error:
+                if self._tls is None and await speaks_tls(dialer, port):
+                    raise tls_missing(where) from error
+                raise
         _log.debug("%s answered the knock: %s, creation %d", where, knocked.node, knocked.creation)
         return knocked
-
-
-async def _registered(dialer: Dialer, port: int, where: str, until: float) -> dict[str, int]:
-    """Ask a remote epmd for all its names and their ports."""
-    try:
-        reply = await epmd_names(
-            lambda: _dialled(dialer, port, where, until),
-            where=where,
-            seconds=_seconds_until(until),
-        )
-    except UnreachableError as error:
-        raise EpmdError(
-            f"{where} could not be asked: {error.message}",
-            remedy="Name the node's port with `-o dist-port=`, or epmd's with "
-            "`-o epmd-port=`, if they differ from the usual ones.",
-        ) from error
-    return dict(reply.nodes)
-
-
-async def _dialled(dialer: Dialer, port: int, where: str, until: float) -> socket.socket:
-    seconds = _seconds_until(until)
-    try:
-        async with asyncio.timeout(seconds):
-            return await dialer.dial(port)
-    except TimeoutError as error:
-        raise no_connection(where, seconds) from error
-
-
-def _seconds_until(until: float) -> float:
-    """Give what is left: each step has its own deadline, so that it can say what it waited for."""
-    return max(0.0, until - asyncio.get_running_loop().time())

@@ -13,6 +13,7 @@ from erlconnect.session.approach import Approach
 from erlconnect.session.cookies import local_cookie, remote_cookie
 from erlconnect.session.discovery import Discovery
 from erlconnect.session.offers import Offers
+from erlconnect.session.tls_dialer import TlsClient
 
 if TYPE_CHECKING:
     import asyncio
@@ -59,12 +60,14 @@ class Service:
         self.warn = warn
         self.progress = progress
         self._offers = Offers(catalogue, choices, environment)
+        tls = self._offers.tls()
         self.approach = Approach(
             self._offers,
             callers,
             group,
             node=choices.node,
             dist_port=choices.options.session.dist_port,
+            tls=TlsClient(tls) if tls else None,
         )
         self.discovery = Discovery(choices, self._offers, self.approach, warn)
         self._fetched: RemoteCookie | None = None
