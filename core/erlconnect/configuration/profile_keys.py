@@ -172,6 +172,19 @@ SHARED: Final = (
         schema=_TEXT,
     ),
     _session_number("max-frame", "The longest frame in bytes that is held whole."),
+    _session_number("look-again", "With `--all`: seconds until a backend is asked again."),
+    ProfileKey(
+        name="local-tls-cert",
+        meaning="A certificate for local nodes that speak TLS, relative to the configuration file.",
+        fault=_text,
+        schema=_TEXT,
+    ),
+    ProfileKey(
+        name="local-tls-key",
+        meaning="The private key of local-tls-cert, where that does not hold it.",
+        fault=_text,
+        schema=_TEXT,
+    ),
     ProfileKey(name="as", meaning="The name part of the alias.", fault=_alias, schema=_TEXT),
     ProfileKey(
         name="caller-name",

@@ -60,16 +60,17 @@ def resolve_tls(
     """Give what is said of TLS among a transport's settings; ``None`` where nothing is."""
     settings: Any = resolve_settings(
         TLS,
-        options=_only(options),
+        options=only_tls(options),
         inherited={},
         environment=environment,
-        written=_only(written),
+        written=only_tls(written),
         option_prefix="transport.",
     )
     return settings if settings.model_fields_set else None
 
 
-def _only(settings: Mapping[str, Any]) -> dict[str, Any]:
+def only_tls(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Give the settings that say something of TLS."""
     return {key: value for key, value in settings.items() if key in TLS_KEYS}
 
 

@@ -14,6 +14,7 @@ from erlconnect.configuration.profile_keys import (
     SERVICE_KEYS,
 )
 from erlconnect.configuration.profiles import OFFER_KEYS
+from erlconnect.configuration.tls_settings import TLS
 from erlconnect.plugin_catalogue.kinds import Kind
 
 if TYPE_CHECKING:
@@ -81,8 +82,12 @@ def _named_table(
 ) -> dict[str, Any]:
     """Give the schema of a table that names an offer beside the settings of that."""
     name = OFFER_KEYS[key]
+    shared = _properties(TLS, definitions) if key == "transport" else {}
     known = [
-        _object({name: {"const": offer.name}, **_properties(offer, definitions)}, required=[name])
+        _object(
+            {name: {"const": offer.name}, **shared, **_properties(offer, definitions)},
+            required=[name],
+        )
         for offer in offers.values()
     ]
     others = {

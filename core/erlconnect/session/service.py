@@ -12,6 +12,7 @@ from erlconnect.proxy.introduction import Cookies
 from erlconnect.session.approach import Approach
 from erlconnect.session.cookies import local_cookie, remote_cookie
 from erlconnect.session.discovery import Discovery
+from erlconnect.session.local_door import LocalDoor
 from erlconnect.session.offers import Offers
 from erlconnect.session.tls_dialer import TlsClient
 
@@ -60,6 +61,7 @@ class Service:
         self.warn = warn
         self.progress = progress
         self._offers = Offers(catalogue, choices, environment)
+        self.door = LocalDoor(choices.options.session)
         tls = self._offers.tls()
         self.approach = Approach(
             self._offers,

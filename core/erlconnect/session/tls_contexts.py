@@ -30,15 +30,16 @@ def client_context(settings: TlsSettings) -> ssl.SSLContext:
     if settings.tls_cert is not None:
         load_own(context, settings.tls_cert, settings.tls_key, "transport.tls-")
     elif settings.tls_key is not None:
-        raise ConfigurationError(
-            f"There is a key ({settings.tls_key}) without a certificate",
-            remedy="Name the certificate with `-o transport.tls-cert=`.",
-        )
+        raise _lonely_key(settings.tls_key, "transport.tls-")
     return context
 
 
-def server_context(certificate: Path, key: Path | None) -> ssl.SSLContext:
-    """Give what the session lets local nodes in with that speak TLS themselves."""
+def server_context(certificate: Path | None, key: Path | None) -> ssl.SSLContext | None:
+    """Give what local nodes are let in with that speak TLS; ``None`` where they are not."""
+    if certificate is None:
+        if key is not None:
+            raise _lonely_key(key, "local-tls-")
+        return None
     context = strict(ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER))
     load_own(context, certificate, key, "local-tls-")
     return context
@@ -69,6 +70,13 @@ def _load_authorities(context: ssl.SSLContext, path: Path) -> None:
             f"-o transport.tls-ca: {path} holds no certificate that can be read: {_words(error)}",
             remedy="Name a PEM file with the certificates that vouch for the node.",
         ) from error
+
+
+def _lonely_key(key: Path, prefix: str) -> ConfigurationError:
+    return ConfigurationError(
+        f"-o {prefix}key: {key} is a key without a certificate",
+        remedy=f"Name the certificate with `-o {prefix}cert=`.",
+    )
 
 
 def _check(key: str, path: Path) -> None:
