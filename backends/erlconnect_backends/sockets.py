@@ -58,7 +58,7 @@ def has_ended(sock: socket.socket) -> bool:
 
 
 def drain(sock: socket.socket) -> None:
-    """Take no more from the other end of a pair: what it wrote and nobody read is no reset to it."""
+    """Take no more from the other end of a pair, so that our close is an end to it and no reset."""
     with suppress(OSError):
         sock.shutdown(socket.SHUT_RD)
         while sock.recv(_PIECE_BYTES):

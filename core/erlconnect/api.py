@@ -15,6 +15,12 @@ import pydantic
 
 from erlconnect.cookie_file import cookie_text, default_cookie_file, read_cookie_file
 from erlconnect.distribution.names import NodeName
+from erlconnect.erlang_variables import (
+    ERLANG_VARIABLES,
+    ErlangVariables,
+    cookie_in_flags,
+    read_variables,
+)
 from erlconnect.errors import (
     ConfigurationError,
     CookieNotFoundError,
@@ -40,12 +46,15 @@ if TYPE_CHECKING:
     from contextlib import AbstractAsyncContextManager
 
 __all__ = [
+    "ERLANG_VARIABLES",
     "Backend",
     "ConfigurationError",
     "Cookie",
     "CookieNotFoundError",
     "CookieSource",
+    "DescribesRights",
     "Dialer",
+    "ErlangVariables",
     "ErlconnectError",
     "ExplainsEnd",
     "ListsServices",
@@ -71,10 +80,12 @@ __all__ = [
     "UsageError",
     "WatchesTargets",
     "buffered_pair",
+    "cookie_in_flags",
     "cookie_text",
     "default_cookie_file",
     "hookimpl",
     "read_cookie_file",
+    "read_variables",
     "readable_within",
     "redact",
     "remember",
@@ -236,6 +247,17 @@ class ListsServices(Protocol):
 
     async def services(self, session: SessionApi) -> Sequence[str]:
         """Give what may stand as TARGET."""
+
+
+@runtime_checkable
+class DescribesRights(Protocol):
+    """A backend that can say which rights its platform has to give to whoever connects."""
+
+    async def rights(self, query: Query, session: SessionApi) -> str:
+        """Give the smallest set of rights that does for ``query``, in the platform's own form.
+
+        For Kubernetes this is a Role as YAML. It is to be given too while rights are still missing.
+        """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

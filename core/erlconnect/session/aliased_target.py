@@ -16,13 +16,12 @@ from erlconnect.errors import (
     NotDistributionError,
     TimedOutError,
 )
-from erlconnect.proxy.frame_stream import LENGTH_SIZE, TLS_LENGTH_SIZE
 from erlconnect.proxy.introduction import Introduction
 from erlconnect.proxy.link import Link
-from erlconnect.session.endings import why_ended
 from erlconnect.session.events import AliasEntry, Failed, TargetLost, TargetReplaced, Warned
 from erlconnect.session.followed_target import FollowedTarget
 from erlconnect.session.local_names import alias_for, alias_forms
+from erlconnect.session.patience import Patience
 from erlconnect.session.unexpected import unexpected
 
 if TYPE_CHECKING:
@@ -67,6 +66,7 @@ class AliasedTarget:
         self._cookie_source = found.cookie_source
         self._neighbours = neighbours
         self._report = report
+        self._patience = Patience()
         self.followed = FollowedTarget(
             found.approached,
             find_again=find_again,
@@ -93,7 +93,7 @@ class AliasedTarget:
     @property
     def length_size(self) -> int:
         """How many bytes the length of a handshake's frame has."""
-        return TLS_LENGTH_SIZE if self.approached.tls else LENGTH_SIZE
+        return self.approached.length_size
 
     def entry(self, local_port: int) -> AliasEntry:
         """Give what ``ready`` tells of it."""
@@ -123,15 +123,20 @@ class AliasedTarget:
             self._tell_refused(link.local_node if link else "", error)
         except Exception as error:  # noqa: BLE001 - one link's bug must not end the others
             self._tell_refused(link.local_node if link else "", unexpected(error))
+        finally:
+            self.followed.link_ended()
 
     def _tell_refused(self, local_node: str, error: ErlconnectError) -> None:
-        if isinstance(error, _DOUBTFUL) and not isinstance(error, LocalNodeError):
-            self.followed.doubt(error.message)
+        if not isinstance(error, LocalNodeError):
+            self._patience.failed()
+            if isinstance(error, _DOUBTFUL):
+                self.followed.doubt(error.message)
         alias = alias_for(self.name, local_node or self.alias)
         self._report(Failed(error=error, alias=alias, local_node=local_node))
 
     async def dial(self) -> socket.socket:
-        """Dial the target, or what replaced it."""
+        """Dial the target, or what replaced it; not at once if that has just failed."""
+        await self._patience.wait()
         return await self.followed.dial()
 
     def introduction(self) -> Introduction:
@@ -154,6 +159,7 @@ class AliasedTarget:
             target = replace(self.approached.target, node=NodeName.parse(event.node))
             self.followed.adopt(replace(self.approached, target=target))
         self.followed.is_there()
+        self._patience.succeeded()
         self.links += 1
         self._report(event)
 
@@ -164,7 +170,7 @@ class AliasedTarget:
 
     async def why_ended(self, stream: socket.socket) -> str:
         """Ask the transport."""
-        return await why_ended(self.approached.dialer, stream)
+        return await self.followed.why_ended(stream)
 
     def warn(self, message: str) -> None:
         """Report it."""

@@ -1,10 +1,10 @@
-"""What a service's variables say of the node in it."""
+"""What variables and flags say of the node in a container."""
 
 from __future__ import annotations
 
 import pytest
 
-from erlconnect_backends.railway_network.erlang_variables import ErlangVariables, read_variables
+from erlconnect.erlang_variables import ErlangVariables, read_variables
 
 RANGE = "-kernel inet_dist_listen_min {} inet_dist_listen_max {}"
 
