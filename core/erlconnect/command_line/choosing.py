@@ -61,8 +61,11 @@ def choose(
     *,
     environment: Mapping[str, str],
     warn: Callable[[str], None],
+    confirming: bool = True,
 ) -> Chosen:
     """Give what ``targets`` and ``flags`` mean together with the profiles that they name.
+
+    ``confirming`` is for what connects; whoever only looks is asked nothing.
 
     Raises ``UsageError`` for flags that make no sense, ``ConfigurationError`` for files and
     variables, and ``InterruptedByUserError`` where the user says no to a question.
@@ -77,8 +80,9 @@ def choose(
     choices = [_choices(service, profile, flags, environment) for profile, service in found]
     if flags.visible:
         confirm_visible(no_input=flags.no_input)
-    for one, (profile, _) in zip(choices, found, strict=True):
-        confirm_profile(one, profile, no_input=flags.no_input)
+    if confirming:
+        for one, (profile, _) in zip(choices, found, strict=True):
+            confirm_profile(one, profile, no_input=flags.no_input)
     return Chosen(choices=choices, catalogue=catalogue)
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from erlconnect.command_line.choosing import choose
 from erlconnect.command_line.looking import Voice, run
+from erlconnect.command_line.profiles_check import look
 from erlconnect.command_line.reporting import plain, print_line, print_text
 from erlconnect.command_line.streams import outliving
 from erlconnect.errors import ConfigurationError, UsageError
@@ -58,7 +59,9 @@ def diagnose(
 def print_role(target: str | None, flags: Flags, *, as_json: bool) -> None:
     """Print the smallest role or policy. Raises ``UsageError`` where the backend has none."""
     voice = Voice(as_json=as_json, quiet=False, verbose=False)
-    chosen = choose([target or ""], flags, environment=os.environ, warn=voice.warn)
+    chosen = choose(
+        [target or ""], flags, environment=os.environ, warn=voice.warn, confirming=False
+    )
     choices = chosen.choices[0]
     text = run(needed_rights(choices, chosen.catalogue, os.environ, voice.warn))
     if as_json:
@@ -70,18 +73,34 @@ def print_role(target: str | None, flags: Flags, *, as_json: bool) -> None:
 def _chosen(
     target: str | None, flags: Flags, examination: Examination, voice: Voice
 ) -> Chosen | None:
-    """Read configuration and flags; ``None`` where a file or variable cannot be used."""
+    """Read configuration and flags; ``None`` where a file or variable cannot be used.
+
+    Without a target all profiles are checked, with one only what it needs.
+    """
     stage = Stage(StepName.CONFIGURATION)
     targets = [] if target is None else [target]
     try:
-        chosen = choose(targets, flags, environment=os.environ, warn=voice.warn)
+        if not targets:
+            _check_all(flags)
+        chosen = choose(targets, flags, environment=os.environ, warn=voice.warn, confirming=False)
     except ConfigurationError as error:
         examination.add(stage.failed(error))
-        if target is not None:
+        if targets:
             examination.skip(REMOTE_STEPS, "the configuration cannot be used")
         return None
     examination.add(stage.ok("files and variables are understood"))
     return chosen
+
+
+def _check_all(flags: Flags) -> None:
+    _, problems = look(flags.config)
+    if problems:
+        more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
+        first = problems[0].error()
+        raise ConfigurationError(
+            f"{first.message}{more}",
+            remedy=f"{first.remedy} `erlconnect profiles check` lists all that is wrong.",
+        )
 
 
 def _tell_json(step: Step) -> None:
