@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from end_to_end.mirrored import load, mirrored
+from end_to_end.mirrored import compiled, load, mirrored, release_of
 from world.connected import LOCAL_NAME, REMOTE_NAME
 
 if TYPE_CHECKING:
@@ -104,10 +104,15 @@ def test_funs_travel_with_nodes_and_pids_in_their_environment(world: Connected) 
     assert world.call("calls:functions(Alias).") == expected
 
 
-def test_a_server_is_called_and_inspected(world: Connected) -> None:
-    assert world.call("calls:server(Alias).") == f"{{true,ok,{ALIAS},true,true}}"
-    children = "[node(Pid) || {_, Pid, _, _} <- supervisor:which_children({kernel_sup, Alias}), is_pid(Pid)]."
-    assert world.call(f"lists:usort({children[:-1]}).") == f"[{ALIAS}]"
+def test_a_server_is_called(world: Connected) -> None:
+    assert world.call("calls:server(Alias).") == f"{{true,ok,{ALIAS},true}}"
+    children = "{_, Pid, _, _} <- supervisor:which_children({kernel_sup, Alias}), is_pid(Pid)"
+    assert world.call(f"lists:usort([node(Pid) || {children}]).") == f"[{ALIAS}]"
+
+
+def test_a_server_is_inspected(world: Connected) -> None:
+    """Not asked of every pair of releases: OTP 26 has other answers here than older ones."""
+    assert world.call("calls:inspected(Alias).") == f"{{true,{ALIAS}}}"
 
 
 def test_a_remote_process_is_traced(world: Connected) -> None:
@@ -138,18 +143,11 @@ def test_a_file_is_read_through_a_remote_pid(world: Connected) -> None:
 
 
 def test_code_is_loaded_and_runs(world: Connected) -> None:
-    loaded = """
-        {module, _} = code:ensure_loaded(calls),
-        Form = fun(Text) ->
-            {ok, Tokens, _} = erl_scan:string(Text),
-            {ok, Parsed} = erl_parse:parse_form(Tokens),
-            Parsed
-        end,
-        Forms = [Form(Text) || Text <- ["-module(newcomer).", "-export([where/0]).",
-            "where() -> {node(), 'app@127.0.0.1', <<\\"app@127.0.0.1\\">>}."]],
-        {ok, newcomer, Code} = rpc:call(Alias, compile, forms, [Forms]),
+    code = compiled("newcomer", min([world.local, world.remote], key=release_of))
+    loaded = f"""
+        Code = base64:decode({code}),
         Loaded = rpc:call(Alias, code, load_binary, [newcomer, "newcomer.erl", Code]),
-        {Loaded, rpc:call(Alias, newcomer, where, [])}.
+        {{Loaded, rpc:call(Alias, newcomer, where, [])}}.
     """
     # A name inside of code is bytes: there it means what it says, and here the other one.
     where = f"{{{ALIAS},'{REMOTE_NAME}',<<\"app@127.0.0.1\">>}}"

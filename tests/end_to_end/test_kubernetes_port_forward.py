@@ -117,9 +117,7 @@ def test_two_opposed_floods_cost_no_memory(tmp_path: Path) -> None:
         ways = ((local, alias_of(session.ready())), (remote, caller))
         with ThreadPoolExecutor() as floods:
             up, down = (
-                floods.submit(
-                    sender.evaluate, FLOOD.format(node=to, size=MEGABYTE, count=256), 100
-                )
+                floods.submit(sender.evaluate, FLOOD.format(node=to, size=MEGABYTE, count=256), 100)
                 for sender, to in ways
             )
             most = highest_rss(session.pid, up, down)

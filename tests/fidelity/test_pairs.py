@@ -13,7 +13,7 @@ from end_to_end.test_calls import (
     test_a_link_carries_reasons_with_pids_of_both_sides,
     test_a_monitor_carries_reasons_with_pids_of_both_sides,
     test_a_remote_process_is_traced,
-    test_a_server_is_called_and_inspected,
+    test_a_server_is_called,
     test_a_trace_token_goes_with_a_message_and_comes_back,
     test_an_exception_comes_back_with_its_names,
     test_an_exit_signal_kills_there,

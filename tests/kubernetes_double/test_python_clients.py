@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from world.kubernetes import manifests
+from world.kubernetes import data_manifests, manifests
+from world.kubernetes.rbac import bind
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,6 +25,13 @@ TESTS = Path(__file__).parents[1]
 OFFICIAL, KR8S = "official", "with_kr8s"
 MEGABYTES = "4"
 SECONDS = 60
+CONTAINER = manifests.container("app", env=[{"name": "A", "value": "1"}])
+ROLE = {
+    "apiVersion": "rbac.authorization.k8s.io/v1",
+    "kind": "Role",
+    "metadata": {"name": "dev", "namespace": "shop"},
+    "rules": [{"apiGroups": [""], "resources": ["pods"], "verbs": ["get"]}],
+}
 
 
 @pytest.fixture
@@ -48,6 +56,26 @@ def use(kubeconfig: Path) -> Client:
 def test_pods_and_their_absence(use: Client) -> None:
     assert use(OFFICIAL, "listed") == {"names": ["shop-1"], "absent": 404}
     assert use(KR8S, "listed") == ["shop-1"]
+
+
+def test_objects_of_every_kind_have_the_fields_that_they_must_have(
+    api: KubernetesApi, use: Client
+) -> None:
+    ports = [{"name": "epmd", "port": 4369, "protocol": "TCP"}]
+    pod = api.objects.put(manifests.pod("shop-2", namespace="shop", address="10.0.0.2"))
+    owner = manifests.deployment("shop", namespace="shop", containers=[CONTAINER])
+    api.objects.put(manifests.replica_set(api.objects.put(owner), suffix="6d4cf56db6"))
+    for kind in ("StatefulSet", "DaemonSet", "Job"):
+        workload = manifests.workload(kind, "shop", namespace="shop", containers=[CONTAINER])
+        api.objects.put(workload)
+    service = data_manifests.service("shop", {"app": "shop"}, ports, namespace="shop")
+    api.objects.put(data_manifests.endpoint_slice(api.objects.put(service), [pod], ports))
+    api.objects.put(data_manifests.secret("shop", {"cookie": "abc"}, namespace="shop"))
+    api.objects.put(data_manifests.config_map("shop", {"NODE": "shop"}, namespace="shop"))
+    bind(api.objects, ROLE, "dev")
+    counts = use(OFFICIAL, "typed")
+    assert len(counts) == 11
+    assert set(counts.values()) == {1}
 
 
 def test_a_watch(api: KubernetesApi, use: Client) -> None:

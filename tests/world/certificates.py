@@ -49,17 +49,31 @@ class Certificate:
         return made
 
 
-def tls_flags(folder: Path, own: Certificate, trusted: Path, *, root: Path = Path("/"),
-              server: Sequence[str] = (), client: Sequence[str] = ()) -> list[str]:
+def tls_flags(
+    folder: Path,
+    own: Certificate,
+    trusted: Path,
+    *,
+    root: Path = Path("/"),
+    server: Sequence[str] = (),
+    client: Sequence[str] = (),
+) -> list[str]:
     """The flags of a node that speaks TLS with ``own`` and checks others against ``trusted``.
 
     ``root`` is what the node sees as ``/``; all files are below it.
     """
+
     def inside(path: Path) -> str:
         return f'"/{path.relative_to(root)}"'
 
-    files = [f"{{certfile,{inside(own.certificate)}}}", f"{{keyfile,{inside(own.key)}}}",
-             f"{{cacertfile,{inside(trusted)}}}", "{verify,verify_peer}"]
+    files = [
+        f"{{certfile,{inside(own.certificate)}}}",
+        f"{{keyfile,{inside(own.key)}}}",
+        f"{{cacertfile,{inside(trusted)}}}",
+        "{verify,verify_peer}",
+    ]
     options = folder / "ssl_dist.conf"
-    options.write_text(f"[{{server,[{','.join([*files, *server])}]}},{{client,[{','.join([*files, *client])}]}}].\n")
+    options.write_text(
+        f"[{{server,[{','.join([*files, *server])}]}},{{client,[{','.join([*files, *client])}]}}].\n"
+    )
     return ["-proto_dist", "inet_tls", "-ssl_dist_optfile", inside(options).strip('"')]

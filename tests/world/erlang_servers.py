@@ -65,10 +65,23 @@ class Inside:
             "OWNER": self.owner,
             "FRESH": " ".join([self.home, *self.fresh]),
             "COOKIE": str(self._write("cookie", self.cookie)),
-            "HOSTS": str(self._write("hosts", f"127.0.0.1 {' '.join(['localhost', *self.hosts])}\n")),
+            "HOSTS": str(
+                self._write("hosts", f"127.0.0.1 {' '.join(['localhost', *self.hosts])}\n")
+            ),
         }
         settings = [f"{name}={text}" for name, text in variables.items()]
-        return ["env", "-i", *settings, "unshare", "--mount", "sh", "-ec", _OWN_MOUNTS, "sh", *words]
+        return [
+            "env",
+            "-i",
+            *settings,
+            "unshare",
+            "--mount",
+            "sh",
+            "-ec",
+            _OWN_MOUNTS,
+            "sh",
+            *words,
+        ]
 
     def run(self, *words: str) -> subprocess.CompletedProcess[str]:
         """Run ``words`` in the tree to their end; what it says on stderr stands behind the rest."""
@@ -90,7 +103,9 @@ class Inside:
 
 def _mark_of_the_run() -> dict[str, str]:
     """What every process of a test run inherits, so that none is left behind unseen."""
-    return {name: text for name, text in os.environ.items() if name.startswith("ERLCONNECT_TEST_RUN")}
+    return {
+        name: text for name, text in os.environ.items() if name.startswith("ERLCONNECT_TEST_RUN")
+    }
 
 
 def _check(tree: Path) -> None:

@@ -174,7 +174,7 @@ class ConsulBackend:
         return (self._ref("consul-kv", key=key),) if key else ()
 
     def _transports(self, service: str) -> tuple[Ref, ...]:
-        return (Ref(name="direct"), self._ref("consul-connect", destination=service))
+        return (self._ref("consul-connect", destination=service), Ref(name="direct"))
 
     def _ref(self, offer: str, **settings: str) -> Ref:
         return Ref(name=offer, settings={**self._settings.access_settings(), **settings})

@@ -7,13 +7,13 @@ handshake the first frame of the connection may follow.
 from __future__ import annotations
 
 import asyncio
+import socket
 from typing import TYPE_CHECKING, Final, Literal, TypeVar
 
 from erlconnect.distribution.errors import RemoteProtocolError
 from erlconnect.proxy.stopwatch import Stopwatch
 
 if TYPE_CHECKING:
-    import socket
     from collections.abc import Callable
 
 # The longest message has a name of 255 characters; the rest is room for future fields.
@@ -81,6 +81,16 @@ class FrameStream:
         except OSError as error:
             raise self._closed() from error
         self._last = f"after {message}"
+
+    @property
+    def ended(self) -> bool:
+        """Whether the peer has closed and left nothing to read."""
+        try:
+            return not self.socket.recv(1, socket.MSG_PEEK)
+        except BlockingIOError:
+            return False
+        except OSError:
+            return True
 
     async def _body(self, message: str) -> bytes:
         head = await self._exactly(2)

@@ -57,6 +57,16 @@ class Approached:
         return f"{self.target.node} at {self.target.address}:{self.port}"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Way:
+    """A transport that is open, and the time that a knock through it may take."""
+
+    transport: str
+    dialer: Dialer
+    close: Callable[[], None]
+    seconds: float
+
+
 class Approach:
     """Approaches targets one after the other, with the choices of one session.
 
@@ -84,56 +94,61 @@ class Approach:
     async def approach(self, target: Target) -> Approached:
         """Open the first transport through which ``target`` answers a knock, and keep it open.
 
-        Raises a refusal, or the error of the best transport, where none works. Cancelled, it
-        leaves none open.
+        Raises the refusal of a transport that could be opened, or the error of the best one, where
+        none works. Cancelled, it leaves none open.
         """
         errors: list[ErlconnectError] = []
         for name, transport in self._offers.transports(target):
             try:
-                return await self._through(target, name, transport)
-            except SeveralNodesError:
+                way = await self._open(target, name, transport)
+            except ErlconnectError as error:
+                errors.append(error)
+                continue
+            try:
+                return await self._through(target, way)
+            except (RefusedError, SeveralNodesError):
+                # Another way would lead to the same answer, or around it.
                 raise
             except ErlconnectError as error:
                 errors.append(error)
         # A refusal tells more than that another way led nowhere.
         raise next((error for error in errors if isinstance(error, RefusedError)), errors[0])
 
-    async def _through(self, target: Target, name: str, transport: Transport) -> Approached:
-        began = asyncio.get_running_loop().time()
-        with self._stopwatch.phase("transport", name):
-            dialer, close = await self._open(target, name, transport)
-        opened = asyncio.get_running_loop().time()
-        # A way that was slow to open may be as slow to dial.
-        seconds = KNOCK_SECONDS + min(opened - began, KNOCK_SECONDS)
+    async def _through(self, target: Target, way: _Way) -> Approached:
         try:
-            with self._offers.catalogue.blaming(Kind.TRANSPORT, name, "dial()"):
-                port, knocked = await self._find_and_knock(target, dialer, seconds)
+            with self._offers.catalogue.blaming(Kind.TRANSPORT, way.transport, "dial()"):
+                port, knocked = await self._find_and_knock(target, way.dialer, way.seconds)
         except BaseException:
-            close()
+            way.close()
             raise
         node = knocked.node or target.node
-        found = replace(target, node=node, dist_port=port)
         return Approached(
-            target=found,
-            transport=name,
-            dialer=dialer,
+            target=replace(target, node=node, dist_port=port),
+            transport=way.transport,
+            dialer=way.dialer,
             port=port,
             knocked=knocked,
-            close=close,
+            close=way.close,
         )
 
-    async def _open(
-        self, target: Target, name: str, transport: Transport
-    ) -> tuple[Dialer, Callable[[], None]]:
+    async def _open(self, target: Target, name: str, transport: Transport) -> _Way:
+        began = asyncio.get_running_loop().time()
         try:
-            with self._offers.catalogue.blaming(Kind.TRANSPORT, name, "open()"):
+            with (
+                self._stopwatch.phase("transport", name),
+                self._offers.catalogue.blaming(Kind.TRANSPORT, name, "open()"),
+            ):
                 async with asyncio.timeout(_OPEN_SECONDS):
-                    return await keep(self._group, transport.open(target))
+                    dialer, close = await keep(self._group, transport.open(target))
         except TimeoutError as error:
             raise TimedOutError(
                 f"the transport {name} was not open after {_OPEN_SECONDS:g} s",
                 remedy="Try again, or name another one with `--transport`.",
             ) from error
+        took = asyncio.get_running_loop().time() - began
+        # A way that was slow to open may be as slow to dial.
+        seconds = KNOCK_SECONDS + min(took, KNOCK_SECONDS)
+        return _Way(transport=name, dialer=dialer, close=close, seconds=seconds)
 
     async def _find_and_knock(
         self, target: Target, dialer: Dialer, seconds: float

@@ -26,8 +26,8 @@ async def registered(dialer: Dialer, port: int, where: str, until: float) -> dic
     except UnreachableError as error:
         raise EpmdError(
             f"{where} could not be asked: {error.message}",
-            remedy="Name the node's port with `-o dist-port=`, or epmd's with "
-            "`-o epmd-port=`, if they differ from the usual ones.",
+            remedy=f"{error.remedy} If the ports differ from the usual ones, name the node's with "
+            "`-o dist-port=`, or epmd's with `-o epmd-port=`.",
         ) from error
     return dict(reply.nodes)
 

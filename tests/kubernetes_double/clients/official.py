@@ -34,6 +34,27 @@ def watched(pods: client.CoreV1Api, version: str) -> Any:
     return [[event["type"], _name(event["object"])] for event in events]
 
 
+def typed(pods: client.CoreV1Api) -> Any:
+    """How many objects of each kind there are; the library checks the type of every field."""
+    connection = pods.api_client
+    apps = client.AppsV1Api(connection)
+    rights = client.RbacAuthorizationV1Api(connection)
+    lists: dict[str, Any] = {
+        "deployments": apps.list_namespaced_deployment,
+        "replicasets": apps.list_namespaced_replica_set,
+        "statefulsets": apps.list_namespaced_stateful_set,
+        "daemonsets": apps.list_namespaced_daemon_set,
+        "jobs": client.BatchV1Api(connection).list_namespaced_job,
+        "services": pods.list_namespaced_service,
+        "secrets": pods.list_namespaced_secret,
+        "configmaps": pods.list_namespaced_config_map,
+        "endpointslices": client.DiscoveryV1Api(connection).list_namespaced_endpoint_slice,
+        "roles": rights.list_namespaced_role,
+        "rolebindings": rights.list_namespaced_role_binding,
+    }
+    return {plural: len(read("shop").items) for plural, read in lists.items()}
+
+
 def forwarded(pods: client.CoreV1Api, port: str, megabytes: str) -> Any:
     """Whether data came back as it went, and what is said of a port where nobody listens."""
     forward = stream.portforward(
@@ -80,9 +101,8 @@ def main(kubeconfig: str, what: str, *words: str) -> None:
     configuration = client.Configuration()
     config.load_kube_config(kubeconfig, client_configuration=configuration)
     pods = client.CoreV1Api(client.ApiClient(configuration))
-    work = {
-        each.__name__: each for each in (listed, watched, forwarded, forwarded_nowhere, executed)
-    }
+    everything = (listed, watched, typed, forwarded, forwarded_nowhere, executed)
+    work = {each.__name__: each for each in everything}
     print(json.dumps(work[what](pods, *words)))
 
 
