@@ -6,6 +6,7 @@ import socket
 from dataclasses import dataclass, field, replace
 
 from erlconnect.api import NodeName, Target
+from erlconnect.proxy.knock import Knocked
 from erlconnect.session.approach import Approached
 from erlconnect.session.carriers import Carriers
 
@@ -32,7 +33,14 @@ class Pairs:
 
 
 def way(pairs: Pairs) -> Approached:
-    return Approached(target=TARGET, transport="pairs", dialer=pairs, port=4444, close=pairs.close)
+    return Approached(
+        target=TARGET,
+        transport="pairs",
+        dialer=pairs,
+        port=4444,
+        knocked=Knocked(node=TARGET.node, creation=1, flags=0),
+        close=pairs.close,
+    )
 
 
 async def test_a_transport_without_streams_is_closed_when_it_is_left() -> None:

@@ -73,8 +73,9 @@ async def test_one_that_hangs_is_ended_with_its_children(
     assert time.monotonic() - began < 15
     assert found
     assert found.said == "it took longer than 0.5 s"
-    for pid in pids.read_text().split():
-        wait_until(lambda pid=pid: is_gone(int(pid)), "the program is gone")
+    started = [int(pid) for pid in pids.read_text().split()]
+    assert len(started) == 2
+    wait_until(lambda: all(map(is_gone, started)), "the program and its child are gone")
 
 
 def is_gone(pid: int) -> bool:
