@@ -74,7 +74,7 @@ async def lookout(
     """
     with session_slot(environment) as slot:
         port = EpmdEnvironment.read(environment).port
-        callers = CallerNames(epmd_port=port, slot=slot, fixed=choices.caller_name)
+        callers = CallerNames(epmd_port=port, slot=slot.number, fixed=choices.caller_name)
         stopwatch = Stopwatch()
         try:
             async with asyncio.TaskGroup() as group:
