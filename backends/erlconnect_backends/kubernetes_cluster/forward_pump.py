@@ -18,7 +18,8 @@ from erlconnect_backends.kubernetes_cluster.forward_channels import (
 )
 from erlconnect_backends.kubernetes_cluster.signs_of_life import SignsOfLife, SilentError
 from erlconnect_backends.kubernetes_cluster.websocket import WebSocketFailedError
-from erlconnect_backends.sockets import buffered_pair, drain
+from erlconnect.api import buffered_pair
+from erlconnect_backends.sockets import drain
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

@@ -12,9 +12,9 @@ from erlconnect.command_line import names
 from erlconnect.command_line.asking import confirm_profiles, confirm_visible
 from erlconnect.configuration.files import read_configuration
 from erlconnect.configuration.options import parse_options
+from erlconnect.configuration.places import beside
 from erlconnect.configuration.profiles import NO_PROFILE
 from erlconnect.configuration.session_settings import SESSION_KEYS
-from erlconnect.configuration.settings import beside
 from erlconnect.errors import UsageError
 from erlconnect.plugin_catalogue import Catalogue
 from erlconnect.plugin_catalogue.profile_problems import name_problems
