@@ -140,7 +140,7 @@ DryRun = Annotated[
     typer.Option(
         "--dry-run",
         help="Show what would be done, and where the cookie would come from; reach no node.",
-        rich_help_panel=_TALK,
+        rich_help_panel=TALK,
     ),
 ]
 ConfigFile = Annotated[
