@@ -15,6 +15,12 @@ import pydantic
 
 from erlconnect.cookie_file import cookie_text, default_cookie_file, read_cookie_file
 from erlconnect.distribution.names import NodeName
+from erlconnect.erlang_variables import (
+    ERLANG_VARIABLES,
+    ErlangVariables,
+    cookie_in_flags,
+    read_variables,
+)
 from erlconnect.errors import (
     ConfigurationError,
     CookieNotFoundError,
@@ -29,6 +35,10 @@ from erlconnect.errors import (
     UsageError,
 )
 from erlconnect.redaction import redact, remember
+from erlconnect.tls.handshake import Tls, tls_handshake
+from erlconnect.tls.handshake import strict as strict_tls
+from erlconnect.tls.pump import TlsPump
+from erlconnect.tls.sockets import buffered_pair, readable_within
 
 if TYPE_CHECKING:
     import socket
@@ -36,12 +46,15 @@ if TYPE_CHECKING:
     from contextlib import AbstractAsyncContextManager
 
 __all__ = [
+    "ERLANG_VARIABLES",
     "Backend",
     "ConfigurationError",
     "Cookie",
     "CookieNotFoundError",
     "CookieSource",
+    "DescribesRights",
     "Dialer",
+    "ErlangVariables",
     "ErlconnectError",
     "ExplainsEnd",
     "ListsServices",
@@ -60,16 +73,24 @@ __all__ = [
     "SuggestsProfiles",
     "Target",
     "TimedOutError",
+    "Tls",
+    "TlsPump",
     "Transport",
     "UnreachableError",
     "UsageError",
     "WatchesTargets",
+    "buffered_pair",
+    "cookie_in_flags",
     "cookie_text",
     "default_cookie_file",
     "hookimpl",
     "read_cookie_file",
+    "read_variables",
+    "readable_within",
     "redact",
     "remember",
+    "strict_tls",
+    "tls_handshake",
 ]
 
 hookimpl = pluggy.HookimplMarker("erlconnect")
@@ -226,6 +247,17 @@ class ListsServices(Protocol):
 
     async def services(self, session: SessionApi) -> Sequence[str]:
         """Give what may stand as TARGET."""
+
+
+@runtime_checkable
+class DescribesRights(Protocol):
+    """A backend that can say which rights its platform has to give to whoever connects."""
+
+    async def rights(self, query: Query, session: SessionApi) -> str:
+        """Give the smallest set of rights that does for ``query``, in the platform's own form.
+
+        For Kubernetes this is a Role as YAML. It is to be given too while rights are still missing.
+        """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from end_to_end.mirrored import load, mirrored, release_of
+from end_to_end.mirrored import load, mirrored
 from world.connected import LOCAL_NAME, REMOTE_COOKIE
 from world.erlang import ErlangNode
 
@@ -42,25 +42,31 @@ class Pair:
     @contextmanager
     def direct(self) -> Iterator[ErlangNode]:
         """Run a local node on the remote side of the session, where it needs none."""
-        remote = self.world.remote
-        with ErlangNode.start(
-            LOCAL_NAME,
-            epmd_port=remote.epmd_port,
-            cookie=REMOTE_COOKIE,
-            release=self.local,
-            flags=("-hidden",),
-        ) as node:
-            host = remote.name.partition("@")[2]
-            known = f'ok = inet_db:add_host({{127,0,0,1}}, ["{host}"])'
-            node.evaluate(f"{known}, inet_db:set_lookup([file, native]).")
+        with resolving(self.world.remote, LOCAL_NAME, release=self.local) as node:
             yield node
+
+
+@contextmanager
+def resolving(remote: ErlangNode, name: str, *, release: str) -> Iterator[ErlangNode]:
+    """Run a hidden node beside ``remote`` that knows where the host of that one's name is."""
+    with ErlangNode.start(
+        name,
+        epmd_port=remote.epmd_port,
+        cookie=REMOTE_COOKIE,
+        release=release,
+        flags=("-hidden",),
+    ) as node:
+        host = remote.name.partition("@")[2]
+        known = f'ok = inet_db:add_host({{127,0,0,1}}, ["{host}"])'
+        node.evaluate(f"{known}, inet_db:set_lookup([file, native]).")
+        yield node
 
 
 @contextmanager
 def paired(local: str, remote: str, *options: str, **settings: str) -> Iterator[Pair]:
     """Connect the two releases, with ``mirror`` and ``calls`` in both nodes."""
     with mirrored(*options, local_release=local, remote_release=remote, **settings) as world:
-        load("calls", *sorted([world.remote, world.local], key=release_of))
+        load("calls", world.remote, world.local)
         assert world.call("net_adm:ping(Alias).") == "pong"
         yield Pair(local=local, remote=remote, world=world)
         said = world.remote.process.output + world.local.process.output

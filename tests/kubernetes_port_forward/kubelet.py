@@ -12,6 +12,7 @@ from contextlib import asynccontextmanager, contextmanager
 from typing import TYPE_CHECKING
 
 from websockets.sync.server import serve
+from websockets.typing import Subprotocol
 
 from erlconnect_backends.kubernetes_cluster.forward_channels import SUBPROTOCOL
 from erlconnect_backends.kubernetes_cluster.forward_pump import ForwardPump
@@ -74,8 +75,16 @@ def kubelet(behave: Callable[[Kubelet], None]) -> Iterator[int]:
         here.announce()
         behave(here)
 
-    options = {"subprotocols": [SUBPROTOCOL], "compression": None, "max_size": None}
-    with serve(handle, "127.0.0.1", 0, ping_interval=None, **options) as server:
+    with serve(
+        handle,
+        "127.0.0.1",
+        0,
+        subprotocols=[Subprotocol(SUBPROTOCOL)],
+        compression=None,
+        max_size=None,
+        ping_interval=None,
+        close_timeout=1,
+    ) as server:
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
         try:

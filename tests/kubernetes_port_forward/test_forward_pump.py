@@ -165,8 +165,8 @@ async def test_who_reads_nothing_is_not_taken_for_silence() -> None:
         here.hear()
 
     with kubelet(flood) as port:
-        async with pumping(port, life=SignsOfLife(ping=0.02, patience=0.2)) as pump:
-            await asyncio.to_thread(time.sleep, 0.6)
+        async with pumping(port, life=SignsOfLife(ping=0.1, patience=1.5)) as pump:
+            await asyncio.to_thread(time.sleep, 3)
             data = await asyncio.to_thread(received, pump.stream, 16 * MEGABYTE)
             assert len(data) == 16 * MEGABYTE
             assert pump.failure is None

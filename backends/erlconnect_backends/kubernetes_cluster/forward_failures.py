@@ -6,7 +6,6 @@ transport.
 
 from __future__ import annotations
 
-import json
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Final
 
@@ -20,6 +19,7 @@ from erlconnect.api import (
     UnreachableError,
 )
 from erlconnect_backends.kubernetes_cluster import failures
+from erlconnect_backends.kubernetes_cluster.bodies import message_in
 from erlconnect_backends.kubernetes_cluster.rights import Right, role_yaml
 
 if TYPE_CHECKING:
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 RIGHTS: Final = tuple(Right(resource="pods/portforward", verb=verb) for verb in ("create", "get"))
 """Which of both is asked for depends on the server's version."""
 
+_MAX_CAUSE: Final = 200
 _LOOPBACK_ONLY: Final = (
     "Check that the node runs and listens there. A port-forward reaches only what listens on"
     " loopback in the pod (127.0.0.1 or ::1) or everywhere: for a node that is bound to the pod's"
@@ -41,11 +42,11 @@ class ClosedPortError(UnreachableError):
     """The way led to the pod, and nobody listens on the port."""
 
 
-class NoWebSocketError(Exception):
+class NoWebSocketError(UnreachableError):
     """The server, or something before it, opens no websockets; ``error`` says it to people."""
 
     def __init__(self, error: ErlconnectError) -> None:
-        super().__init__(error.message)
+        super().__init__(error.message, remedy=error.remedy)
         self.error = error
 
 
@@ -57,14 +58,14 @@ def asked(place: PodPlace, port: int) -> str:
 def closed_port(place: PodPlace, port: int, said: str) -> ClosedPortError:
     """Fail because nobody listens there, as the kubelet says."""
     return ClosedPortError(
-        f"Port {port} of pod {place} could not be reached: {failures.shown(said)}",
+        f"Port {port} of pod {place} could not be reached: {failures.shown(_cause(said))}",
         remedy=_LOOPBACK_ONLY,
     )
 
 
 def refused(place: PodPlace, port: int, refusal: Refusal) -> ErlconnectError:
     """Give the error for what the server answered instead of a websocket."""
-    access, what, said = place.access, asked(place, port), _message(refusal.body)
+    access, what, said = place.access, asked(place, port), message_in(refusal.body)
     match refusal.status:
         case HTTPStatus.UNAUTHORIZED:
             return failures.not_logged_in(access, what, said)
@@ -120,10 +121,7 @@ def both(first: ErlconnectError, second: ErlconnectError) -> ErlconnectError:
     )
 
 
-def _message(body: str) -> str:
-    """Give the ``message`` of a Status, or the text as it is."""
-    try:
-        status = json.loads(body)
-    except ValueError:
-        return body
-    return str(status.get("message", body)) if isinstance(status, dict) else body
+def _cause(said: str) -> str:
+    """Give the end of what a kubelet says, where the cause stands behind names and folders."""
+    before, both_families, after = said.partition("IPv4: ")
+    return both_families + after if both_families else before[-_MAX_CAUSE:]

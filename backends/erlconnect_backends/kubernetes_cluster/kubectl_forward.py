@@ -1,4 +1,4 @@
-"""The other way to a pod's ports: ``kubectl port-forward`` as a child, where websockets are refused.
+"""The other way to a pod's ports, where websockets are refused: ``kubectl port-forward``, a child.
 
 One child for each port, because kubectl ends with all its streams as soon as the pod refuses one.
 Refuses to know when this way is taken.
@@ -109,7 +109,7 @@ class KubectlForward:
 
 @asynccontextmanager
 async def kubectl_forward(place: PodPlace, kubeconfig: str) -> AsyncIterator[KubectlForward]:
-    """Give the way; leaving ends every kubectl. ``kubeconfig`` is the one that was named, if any."""
+    """Give the way; leaving ends every kubectl. ``kubeconfig`` is the one that was named."""
     words = [program() or "kubectl", "port-forward", "--address=127.0.0.1"]
     words += [f"--namespace={place.namespace}"]
     if place.access.context != IN_CLUSTER:

@@ -44,7 +44,7 @@ class Clear:
         self._outgoing: list[bytes] = []
 
     def ready(self) -> bool:
-        """It is."""
+        """Say that it is."""
         return True
 
     def receive(self, data: memoryview) -> Iterator[memoryview]:

@@ -1,6 +1,7 @@
 """Transport ``kubernetes-port-forward``: its settings and its registration.
 
-Refuses to import ``kubernetes`` and ``websockets`` and to open anything: ``forward_transport`` does.
+Refuses to open anything, and to import ``kubernetes`` and ``websockets``: ``forward_transport``
+does.
 """
 
 from __future__ import annotations

@@ -12,25 +12,26 @@ import ssl
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
 
-from erlconnect.api import ErlconnectError, NameNotFoundError
+from erlconnect.api import NameNotFoundError
 from erlconnect_backends.kubernetes_cluster import failures
 from erlconnect_backends.kubernetes_cluster.bodies import decoded, lines, message_in, whole
 from erlconnect_backends.kubernetes_cluster.exchange import NotHttpError, Request, exchange
-from erlconnect_backends.kubernetes_cluster.rights import Right, role_yaml
+from erlconnect_backends.kubernetes_cluster.judging import Answered, Asked, judged
 from erlconnect_backends.kubernetes_cluster.trying import AgainError, tried
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterable, Mapping
+    from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping
 
+    from erlconnect.api import ErlconnectError
     from erlconnect_backends.kubernetes_cluster.cluster_access import ClusterAccess, Credentials
     from erlconnect_backends.kubernetes_cluster.exchange import Response
     from erlconnect_backends.kubernetes_cluster.questions import Question
+    from erlconnect_backends.kubernetes_cluster.rights import Right
 
 REQUEST_SECONDS: Final = 10.0
 """How long one answer may take."""
 
 _PAGE: Final = "500"
-_BUSY: Final = (HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE)
 
 
 class Rest:
@@ -41,7 +42,7 @@ class Rest:
 
     def __init__(self, access: ClusterAccess, *, needed: Iterable[Right] = ()) -> None:
         self.access = access
-        self._needed = frozenset(needed)
+        self.needed = frozenset(needed)
 
     async def get(self, question: Question) -> Mapping[str, Any]:
         """Give the answer, an object or a list. Cancelled, it leaves no connection behind.
@@ -70,7 +71,12 @@ class Rest:
                 return found
             page = {"limit": _PAGE, "continue": str(rest)}
 
-    async def watch(self, question: Question) -> AsyncIterator[Mapping[str, Any]]:
+    async def version(self, question: Question) -> str:
+        """Give the version of a list from which its changes can be watched. Raises as ``get``."""
+        answer = await self.get(question.narrowed({"limit": "1"}))
+        return str((answer.get("metadata") or {}).get("resourceVersion") or "")
+
+    async def watch(self, question: Question) -> AsyncGenerator[Mapping[str, Any]]:
         """Give the changes to what fits as they happen, until the server ends the answer.
 
         Raises as ``get``, without another try. Closed or cancelled, it leaves no connection behind.
@@ -103,38 +109,22 @@ class Rest:
         except ssl.SSLCertVerificationError as error:
             raise failures.unreachable(self.access, str(question), error) from error
         except NotHttpError as error:
-            raise AgainError(failures.no_http(self.access, str(question))) from error
+            raise failures.no_http(self.access, str(question)) from error
         except OSError as error:
             raise AgainError(failures.unreachable(self.access, str(question), error)) from error
 
     async def _judged(
         self, response: Response, question: Question, credentials: Credentials
     ) -> AgainError | ErlconnectError:
-        status, what = response.status, str(question)
-        said = message_in(await whole(response))
-        if status == HTTPStatus.UNAUTHORIZED:
-            refusal = failures.not_logged_in(self.access, what, said)
-            renewed = await self.access.renew(credentials)
-            return AgainError(refusal, pause=0) if renewed.differ_from(credentials) else refusal
-        if status == HTTPStatus.FORBIDDEN:
-            return self._forbidden(question, said)
-        error = failures.answered(self.access, what, status, said)
-        if status in _BUSY or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-            return AgainError(error, pause=_seconds(response.headers.get("Retry-After")))
-        return error
-
-    def _forbidden(self, question: Question, said: str) -> ErlconnectError:
-        rights = self._needed | {question.right}
-        return failures.forbidden(
-            self.access,
-            str(question),
-            said,
-            missing=str(question.right),
+        asked = Asked(
+            what=str(question),
             namespace=question.namespace,
-            role=role_yaml(rights, namespace=question.namespace),
+            rights=(question.right,),
+            needed=self.needed,
         )
-
-
-def _seconds(retry_after: str | None) -> float | None:
-    """Give the number of seconds; a date, which API servers do not send, counts as none."""
-    return float(retry_after) if retry_after and retry_after.isdigit() else None
+        answered = Answered(
+            status=response.status,
+            said=message_in(await whole(response)),
+            retry_after=response.headers.get("Retry-After", ""),
+        )
+        return await judged(self.access, credentials, asked, answered)

@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 
 # Kubelets send 32 KB; what is larger than this costs memory that nobody promised.
 _MAX_MESSAGE_BYTES: Final = 16 * 1024 * 1024
-# At its level "debug" the library would tell every header, the token too.
-_SILENCE: Final = logging.Logger("erlconnect.websocket", logging.CRITICAL)
+# Out of reach of every configuration: at "debug" the library tells all headers, the token too.
+_SILENCE: Final = logging.Logger("erlconnect.websocket", logging.CRITICAL)  # noqa: LOG001
 _DATA: Final = (Opcode.BINARY, Opcode.TEXT, Opcode.CONT)
 _IN_ORDER: Final = (CloseCode.NORMAL_CLOSURE, CloseCode.GOING_AWAY, CloseCode.NO_STATUS_RCVD)
 
@@ -49,8 +49,8 @@ class Refusal:
     """What the server answered instead of opening the websocket."""
 
     status: int
-    body: str
-    retry_after: str
+    body: bytes
+    retry_after: float | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,12 +121,13 @@ class WebSocket:
             else:
                 self._protocol.receive_eof()
             for event in self._protocol.events_received():
-                if isinstance(event, Response):
-                    self._hear(event)
-                elif event.opcode in _DATA:
-                    yield _piece(event)
-                elif event.opcode is Opcode.PONG:
-                    self.answered = True
+                match event:
+                    case Response():
+                        self._hear(event)
+                    case Frame(opcode=Opcode.PONG):
+                        self.answered = True
+                    case Frame(opcode=opcode) if opcode in _DATA:
+                        yield _piece(event)
             self._judge(ended=not plain)
 
     def send(self, payload: memoryview) -> None:
@@ -155,8 +156,8 @@ class WebSocket:
         if isinstance(failure, InvalidStatus):
             self.refusal = Refusal(
                 status=response.status_code,
-                body=bytes(response.body).decode(errors="replace"),
-                retry_after=response.headers.get("Retry-After", ""),
+                body=bytes(response.body),
+                retry_after=_seconds(response.headers.get("Retry-After", "")),
             )
 
     def _judge(self, *, ended: bool) -> None:
@@ -170,3 +171,8 @@ class WebSocket:
 
 def _piece(frame: Frame) -> Piece:
     return Piece(payload=memoryview(frame.data), begins=frame.opcode is not Opcode.CONT)
+
+
+def _seconds(text: str) -> float | None:
+    """Give the number of seconds; a date, which API servers do not send, counts as none."""
+    return float(text) if text.isdigit() else None

@@ -7,7 +7,6 @@ pumped. Streams outlive it: each ends when its caller closes it.
 from __future__ import annotations
 
 import asyncio
-import logging
 import ssl
 from contextlib import suppress
 from http import HTTPStatus
@@ -20,6 +19,7 @@ from erlconnect_backends.kubernetes_cluster.forward_channels import (
 )
 from erlconnect_backends.kubernetes_cluster.forward_pump import ForwardPump
 from erlconnect_backends.kubernetes_cluster.signs_of_life import SilentError
+from erlconnect_backends.kubernetes_cluster.trying import AgainError, tried
 from erlconnect_backends.kubernetes_cluster.websocket import WebSocketFailedError
 from erlconnect_backends.kubernetes_cluster.websocket_opening import (
     UpgradeRefusedError,
@@ -29,10 +29,9 @@ from erlconnect_backends.kubernetes_cluster.websocket_opening import (
 if TYPE_CHECKING:
     import socket
 
+    from erlconnect_backends.kubernetes_cluster.cluster_access import Credentials
     from erlconnect_backends.kubernetes_cluster.forward_way import PodPlace
-    from erlconnect_backends.kubernetes_cluster.websocket import Opened
-
-_log = logging.getLogger(__name__)
+    from erlconnect_backends.kubernetes_cluster.websocket import Opened, Refusal
 
 DIAL_SECONDS: Final = 10.0
 _EXPLAIN_SECONDS: Final = 0.5
@@ -40,9 +39,9 @@ _EXPLAIN_SECONDS: Final = 0.5
 # at once, so that an answer to something later, and a little patience, stand for it.
 _ANSWER_SECONDS: Final = 0.5
 _COMPLAINT_SECONDS: Final = 0.1
-_BUSY_PAUSES: Final = (0.3, 1.0)
-# These are about the pod, the credentials or the server's health: kubectl would hear the same.
-_FINAL: Final = (HTTPStatus.UNAUTHORIZED, HTTPStatus.NOT_FOUND, HTTPStatus.TOO_MANY_REQUESTS)
+_AT_ONCE: Final = "the stream was closed at once"
+_BUSY: Final = (HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE)
+_ILL: Final = HTTPStatus.INTERNAL_SERVER_ERROR
 
 
 class WebSocketForward:
@@ -55,8 +54,9 @@ class WebSocketForward:
     async def dial(self, port: int) -> socket.socket:
         """Give our end of a stream to a port that is open.
 
-        Raises ``UnreachableError``, ``RefusedError``, ``TimedOutError``, what credentials raise, and
-        ``NoWebSocketError`` where another way may lead there. Cancelled, it leaves nothing behind.
+        Raises ``UnreachableError``, ``RefusedError``, ``TimedOutError``, what credentials raise,
+        and ``NoWebSocketError`` where another way may lead there. Cancelled, it leaves nothing
+        behind.
         """
         try:
             async with asyncio.timeout(DIAL_SECONDS):
@@ -72,7 +72,7 @@ class WebSocketForward:
         return pump.channels.error or pump.farewell or _words(pump.failure)
 
     async def _dial(self, port: int) -> socket.socket:
-        opened = await self._opened(port)
+        opened = await tried(lambda: self._opened(port))
         changed = asyncio.Event()
         loop = asyncio.get_running_loop()
 
@@ -96,38 +96,30 @@ class WebSocketForward:
         return pump.stream
 
     async def _opened(self, port: int) -> Opened:
+        path = f"/api/v1/namespaces/{self._place.namespace}/pods/{self._place.pod}/portforward"
+        credentials = await self._place.access.credentials()
         try:
-            return await self._opened_patiently(port)
+            return await open_websocket(
+                self._place.access, credentials, f"{path}?ports={port}", subprotocols=[SUBPROTOCOL]
+            )
         except UpgradeRefusedError as error:
-            failure = failures.refused(self._place, port, error.refusal)
-            if _is_final(error.refusal.status):
-                raise failure from error
-            raise failures.NoWebSocketError(failure) from error
+            raise await self._judged(error.refusal, port, credentials) from error
         except WebSocketFailedError as error:
             failure = failures.no_websocket(self._place, port, str(error))
-            raise failures.NoWebSocketError(failure) from error
+            raise AgainError(failures.NoWebSocketError(failure)) from error
         except OSError as error:
             raise failures.unreachable(self._place, port, error) from error
 
-    async def _opened_patiently(self, port: int) -> Opened:
-        """Open it; a busy server is asked again, and new credentials are tried once."""
-        access, pauses = self._place.access, iter(_BUSY_PAUSES)
-        credentials, renewed = await access.credentials(), False
-        target = f"/api/v1/namespaces/{self._place.namespace}/pods/{self._place.pod}/portforward"
-        while True:
-            try:
-                return await open_websocket(
-                    access, credentials, f"{target}?ports={port}", subprotocols=[SUBPROTOCOL]
-                )
-            except UpgradeRefusedError as error:
-                status = error.refusal.status
-                if status == HTTPStatus.UNAUTHORIZED and not renewed:
-                    credentials, renewed = await access.renew(credentials), True
-                    continue
-                pause = next(pauses, None) if status == HTTPStatus.TOO_MANY_REQUESTS else None
-                if pause is None:
-                    raise
-                await asyncio.sleep(pause)
+    async def _judged(self, refusal: Refusal, port: int, credentials: Credentials) -> Exception:
+        failure = failures.refused(self._place, port, refusal)
+        if refusal.status == HTTPStatus.UNAUTHORIZED:
+            renewed = await self._place.access.renew(credentials)
+            return AgainError(failure, pause=0) if renewed.differ_from(credentials) else failure
+        if refusal.status in _BUSY:
+            return AgainError(failure, pause=refusal.retry_after)
+        if refusal.status == HTTPStatus.NOT_FOUND or refusal.status >= _ILL:
+            return failure
+        return failures.NoWebSocketError(failure)
 
 
 async def _settled(pump: ForwardPump, changed: asyncio.Event) -> None:
@@ -147,20 +139,14 @@ async def _settled(pump: ForwardPump, changed: asyncio.Event) -> None:
                 changed.clear()
 
 
-def _is_final(status: int) -> bool:
-    return status in _FINAL or status >= HTTPStatus.INTERNAL_SERVER_ERROR
-
-
-_AT_ONCE: Final = "the stream was closed at once"
-
-
 def _words(failure: Exception | None) -> str:
     match failure:
         case None:
             return ""
         case SilentError() | ForwardProtocolError():
             return f"the way through the API server was given up: {failure}"
-        case ssl.SSLError() | WebSocketFailedError():
+        case WebSocketFailedError() | ssl.SSLError():
             return "the API server, or something on the way to it, cut the stream"
         case _:
-            return f"the connection to the API server broke: {failure}"
+            why = getattr(failure, "strerror", None) or failure
+            return f"the connection to the API server broke: {why}"

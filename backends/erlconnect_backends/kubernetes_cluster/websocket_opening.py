@@ -12,7 +12,12 @@ from typing import TYPE_CHECKING, Final
 
 from erlconnect_backends.kubernetes_cluster.connection import connected_socket
 from erlconnect_backends.kubernetes_cluster.layers import Clear, Tls
-from erlconnect_backends.kubernetes_cluster.websocket import Opened, Refusal, WebSocket
+from erlconnect_backends.kubernetes_cluster.websocket import (
+    Opened,
+    Refusal,
+    WebSocket,
+    WebSocketFailedError,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -74,13 +79,14 @@ async def _layer(wire: socket.socket, credentials: Credentials) -> Layer:
 
 async def _upgraded(wire: socket.socket, websocket: WebSocket) -> tuple[Piece, ...]:
     early: list[Piece] = []
-    while not websocket.open:
-        await _send(wire, websocket.outgoing())
-        early += websocket.receive(await _received(wire))
-        if websocket.refusal:
-            raise UpgradeRefusedError(websocket.refusal)
-        if websocket.over:
-            break
+    try:
+        while not (websocket.open or websocket.over):
+            await _send(wire, websocket.outgoing())
+            early += websocket.receive(await _received(wire))
+            if websocket.refusal:
+                raise UpgradeRefusedError(websocket.refusal)
+    except ConnectionError as error:
+        raise WebSocketFailedError("the connection was closed in place of an answer") from error
     return tuple(early)
 
 

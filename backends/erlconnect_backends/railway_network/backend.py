@@ -7,8 +7,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from erlconnect.api import NodeName, Ref, SuggestedProfile, Target, UsageError
-from erlconnect_backends.railway_network.erlang_variables import ErlangVariables, read_variables
+from erlconnect.api import (
+    ErlangVariables,
+    NodeName,
+    Ref,
+    SuggestedProfile,
+    Target,
+    UsageError,
+    read_variables,
+)
 from erlconnect_backends.railway_network.graph_api import GraphApi
 from erlconnect_backends.railway_network.private_names import replicas
 from erlconnect_backends.railway_network.project import Project

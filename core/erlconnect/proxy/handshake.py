@@ -10,26 +10,31 @@ import logging
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from erlconnect.distribution.challenge_messages import ChallengeAck, ChallengeReply
+from erlconnect.distribution.challenge_messages import ChallengeAck
 from erlconnect.distribution.digest import digests_equal, gen_challenge, gen_digest
-from erlconnect.distribution.flags import DistributionFlag, flag_names
+from erlconnect.distribution.flags import DistributionFlag, flag_names, missing_flags
 from erlconnect.distribution.handshake import Acceptor, Initiator
 from erlconnect.distribution.handshake_messages import SendName, StatusKind
 from erlconnect.distribution.names import NodeName
 from erlconnect.proxy.frame_stream import PeerClosedError
 from erlconnect.proxy.introduction import Introduced
+from erlconnect.proxy.proof import answer_challenge, prove_cookie
 from erlconnect.proxy.refusals import (
     another_node,
     local_cookie_wrong,
     local_name_unusable,
     old_handshake_refused,
     passed_cookie_rejected,
-    remote_cookie_rejected,
+    releases_too_far_apart,
     status_refused,
 )
 
 if TYPE_CHECKING:
-    from erlconnect.distribution.challenge_messages import Challenge, Complement
+    from erlconnect.distribution.challenge_messages import (
+        Challenge,
+        ChallengeReply,
+        Complement,
+    )
     from erlconnect.distribution.handshake_messages import Status
     from erlconnect.proxy.frame_stream import FrameStream
     from erlconnect.proxy.introduction import Cookies, Introduction
@@ -114,47 +119,47 @@ class TwoHandshakes:
     ) -> None:
         """Check the local node against an own challenge; only then answer the remote one's."""
         posed = replace(challenge, challenge=gen_challenge())
-        complement, reply = await self._pose(posed)
+        complement, reply = await self._pose(posed, where)
         expected = gen_digest(posed.challenge, cookies.local.reveal())
         if not digests_equal(reply.digest, expected):
             raise local_cookie_wrong(self.name.name, cookies.local.origin)
-        digest = gen_digest(challenge.challenge, cookies.remote.reveal())
-        answer = ChallengeReply(challenge=gen_challenge(), digest=digest)
-        try:
-            ack = await self._answer(remote, complement, answer)
-        except PeerClosedError as error:
-            seen = "it closed the connection after challenge_reply"
-            raise remote_cookie_rejected(where, cookies.remote.origin, seen) from error
-        if not digests_equal(ack.digest, gen_digest(answer.challenge, cookies.remote.reveal())):
-            seen = "its challenge_ack was made with another cookie"
-            raise remote_cookie_rejected(where, cookies.remote.origin, seen)
+        await prove_cookie(
+            remote,
+            self._initiator,
+            challenge,
+            cookie=cookies.remote,
+            where=where,
+            complement=complement,
+        )
         await self._accept(gen_digest(reply.challenge, cookies.local.reveal()))
 
     async def _pass_through(self, remote: FrameStream, challenge: Challenge, where: str) -> None:
         """Let the two nodes check each other: both know the cookie, we do not."""
-        complement, reply = await self._pose(challenge)
+        complement, reply = await self._pose(challenge, where)
         try:
-            ack = await self._answer(remote, complement, reply)
+            ack = await answer_challenge(remote, self._initiator, reply, complement)
         except PeerClosedError as error:
             raise passed_cookie_rejected(where) from error
         await self._accept(ack.digest)
 
-    async def _pose(self, challenge: Challenge) -> tuple[Complement | None, ChallengeReply]:
+    async def _pose(
+        self, challenge: Challenge, where: str
+    ) -> tuple[Complement | None, ChallengeReply]:
         await self._local.send("challenge", self._acceptor.send_challenge(challenge))
+        try:
+            return await self._recv_reply()
+        except PeerClosedError as error:
+            if missing := missing_flags(self.name.flags, challenge.flags):
+                raise releases_too_far_apart(where, self.name.name, missing) from error
+            raise
+
+    async def _recv_reply(self) -> tuple[Complement | None, ChallengeReply]:
         complement = None
         if self._acceptor.complement_due:
             complement = await self._local.recv("complement", self._acceptor.recv_complement)
         return complement, await self._local.recv(
             "challenge_reply", self._acceptor.recv_challenge_reply
         )
-
-    async def _answer(
-        self, remote: FrameStream, complement: Complement | None, answer: ChallengeReply
-    ) -> ChallengeAck:
-        if complement:
-            await remote.send("complement", self._initiator.send_complement(complement))
-        await remote.send("challenge_reply", self._initiator.send_challenge_reply(answer))
-        return await remote.recv("challenge_ack", self._initiator.recv_challenge_ack)
 
     async def _accept(self, digest: bytes) -> None:
         ack = self._acceptor.send_challenge_ack(ChallengeAck(digest=digest))

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import logging
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
-from erlconnect.epmd.client import names as epmd_names
 from erlconnect.errors import (
     EpmdError,
     ErlconnectError,
@@ -19,22 +17,20 @@ from erlconnect.errors import (
     UnreachableError,
 )
 from erlconnect.plugin_catalogue.kinds import Kind
-from erlconnect.proxy.knock import knock
-from erlconnect.proxy.refusals import no_connection
-from erlconnect.session.endings import why_ended
+from erlconnect.proxy.stopwatch import Stopwatch
+from erlconnect.session.dialling import registered
 from erlconnect.session.keeping import keep
+from erlconnect.session.knocking import Knocker
 from erlconnect.session.node_choice import choose_name
 
 if TYPE_CHECKING:
-    import socket
     from collections.abc import Callable
 
     from erlconnect.api import Dialer, Target, Transport
     from erlconnect.proxy.knock import Knocked
     from erlconnect.session.local_names import CallerNames
     from erlconnect.session.offers import Offers
-
-_log = logging.getLogger(__name__)
+    from erlconnect.session.tls_dialer import TlsClient
 
 # A dead target that is listed first costs this and no more.
 KNOCK_SECONDS: Final = 3.0
@@ -43,12 +39,17 @@ _OPEN_SECONDS: Final = 30.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Approached:
-    """A target that answered. ``close`` ends its transport; links already up go on."""
+    """A target that answered. ``close`` ends its transport; links already up go on.
+
+    ``dialer`` leads to its distribution, whose handshake has lengths of ``length_size`` bytes.
+    """
 
     target: Target
     transport: str
     dialer: Dialer
     port: int
+    length_size: int
+    knocked: Knocked
     close: Callable[[], None]
 
     @property
@@ -57,8 +58,22 @@ class Approached:
         return f"{self.target.node} at {self.target.address}:{self.port}"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Way:
+    """A transport that is open, and the time that a knock through it may take."""
+
+    transport: str
+    dialer: Dialer
+    close: Callable[[], None]
+    seconds: float
+
+
 class Approach:
-    """Approaches targets one after the other, with the choices of one session."""
+    """Approaches targets one after the other, with the choices of one session.
+
+    ``stopwatch`` learns of the phases ``transport``, ``epmd``, ``connect`` and ``knock``, of the
+    messages in the last one, and which error each of them ended with.
+    """
 
     def __init__(
         self,
@@ -68,66 +83,91 @@ class Approach:
         *,
         node: str | None,
         dist_port: int | None,
+        tls: TlsClient | None = None,
+        stopwatch: Stopwatch | None = None,
     ) -> None:
         self._offers = offers
-        self._callers = callers
         self._group = group
         self._node = node
         self._dist_port = dist_port
+        self._stopwatch = stopwatch or Stopwatch()
+        self._knocker = Knocker(callers, tls=tls, stopwatch=self._stopwatch)
 
     async def approach(self, target: Target) -> Approached:
         """Open the first transport through which ``target`` answers a knock, and keep it open.
 
-        Raises a refusal, or the error of the best transport, where none works. Cancelled, it
-        leaves none open.
+        Raises the refusal of a transport that could be opened, or the error of the best one, where
+        none works. Cancelled, it leaves none open.
         """
         errors: list[ErlconnectError] = []
         for name, transport in self._offers.transports(target):
             try:
-                return await self._through(target, name, transport)
-            except SeveralNodesError:
+                way = await self._open(target, name, transport)
+            except ErlconnectError as error:
+                errors.append(error)
+                continue
+            try:
+                return await self._through(target, way)
+            except (RefusedError, SeveralNodesError):
+                # Another way would lead to the same answer, or around it.
                 raise
             except ErlconnectError as error:
                 errors.append(error)
         # A refusal tells more than that another way led nowhere.
         raise next((error for error in errors if isinstance(error, RefusedError)), errors[0])
 
-    async def _through(self, target: Target, name: str, transport: Transport) -> Approached:
-        dialer, close = await self._open(target, name, transport)
+    async def _through(self, target: Target, way: _Way) -> Approached:
         try:
-            with self._offers.catalogue.blaming(Kind.TRANSPORT, name, "dial()"):
-                port, knocked = await self._find_and_knock(target, dialer)
+            with self._offers.catalogue.blaming(Kind.TRANSPORT, way.transport, "dial()"):
+                port, knocked = await self._find_and_knock(target, way.dialer, way.seconds)
         except BaseException:
-            close()
+            way.close()
             raise
         node = knocked.node or target.node
-        found = replace(target, node=node, dist_port=port)
-        return Approached(target=found, transport=name, dialer=dialer, port=port, close=close)
+        return Approached(
+            target=replace(target, node=node, dist_port=port),
+            transport=way.transport,
+            dialer=self._knocker.way(target, way.dialer),
+            port=port,
+            length_size=self._knocker.length_size,
+            knocked=knocked,
+            close=way.close,
+        )
 
-    async def _open(
-        self, target: Target, name: str, transport: Transport
-    ) -> tuple[Dialer, Callable[[], None]]:
+    async def _open(self, target: Target, name: str, transport: Transport) -> _Way:
+        began = asyncio.get_running_loop().time()
         try:
-            with self._offers.catalogue.blaming(Kind.TRANSPORT, name, "open()"):
+            with (
+                self._stopwatch.phase("transport", name),
+                self._offers.catalogue.blaming(Kind.TRANSPORT, name, "open()"),
+            ):
                 async with asyncio.timeout(_OPEN_SECONDS):
-                    return await keep(self._group, transport.open(target))
+                    dialer, close = await keep(self._group, transport.open(target))
         except TimeoutError as error:
             raise TimedOutError(
                 f"the transport {name} was not open after {_OPEN_SECONDS:g} s",
                 remedy="Try again, or name another one with `--transport`.",
             ) from error
+        took = asyncio.get_running_loop().time() - began
+        # A way that was slow to open may be as slow to dial.
+        seconds = KNOCK_SECONDS + min(took, KNOCK_SECONDS)
+        return _Way(transport=name, dialer=dialer, close=close, seconds=seconds)
 
-    async def _find_and_knock(self, target: Target, dialer: Dialer) -> tuple[int, Knocked]:
+    async def _find_and_knock(
+        self, target: Target, dialer: Dialer, seconds: float
+    ) -> tuple[int, Knocked]:
         began = asyncio.get_running_loop().time()
-        until = began + KNOCK_SECONDS
+        until = began + seconds
         if self._dist_port:
-            return self._dist_port, await self._knock(target, dialer, self._dist_port, until)
+            return self._dist_port, await self._knocker.knock(
+                target, dialer, self._dist_port, until
+            )
         if not target.dist_port:
             return await self._ask_and_knock(target, dialer, until)
         try:
             # A directory's port may be a web server's, which waits for more instead of refusing.
-            halfway = began + KNOCK_SECONDS / 2
-            knocked = await self._knock(target, dialer, target.dist_port, halfway)
+            halfway = began + seconds / 2
+            knocked = await self._knocker.knock(target, dialer, target.dist_port, halfway)
         except (NotDistributionError, UnreachableError, TimedOutError) as error:
             with contextlib.suppress(EpmdError, TimedOutError):
                 return await self._ask_and_knock(target, dialer, until)
@@ -138,53 +178,9 @@ class Approach:
         self, target: Target, dialer: Dialer, until: float
     ) -> tuple[int, Knocked]:
         where = f"{target.address}:{target.epmd_port}"
-        ports = await _registered(dialer, target.epmd_port, f"the epmd at {where}", until)
-        # `--node` may name the target by its host or address; then it says nothing of names.
-        wanted = None if self._node in (target.node.host, target.address) else self._node
-        name = choose_name(ports, wanted=wanted, expected=target.node.name, where=where)
-        return ports[name], await self._knock(target, dialer, ports[name], until)
-
-    async def _knock(self, target: Target, dialer: Dialer, port: int, until: float) -> Knocked:
-        caller = self._callers.of_knock(long=target.node.long)
-        where = f"{target.address}:{port}"
-        with await _dialled(dialer, port, where, until) as sock:
-            knocked = await knock(
-                sock,
-                caller_name=caller,
-                where=where,
-                deadline=_seconds_until(until),
-                transport_words=lambda: why_ended(dialer, sock),
-            )
-        _log.debug("%s answered the knock: %s, creation %d", where, knocked.node, knocked.creation)
-        return knocked
-
-
-async def _registered(dialer: Dialer, port: int, where: str, until: float) -> dict[str, int]:
-    """Ask a remote epmd for all its names and their ports."""
-    try:
-        reply = await epmd_names(
-            lambda: _dialled(dialer, port, where, until),
-            where=where,
-            seconds=_seconds_until(until),
-        )
-    except UnreachableError as error:
-        raise EpmdError(
-            f"{where} could not be asked: {error.message}",
-            remedy="Name the node's port with `-o dist-port=`, or epmd's with "
-            "`-o epmd-port=`, if they differ from the usual ones.",
-        ) from error
-    return dict(reply.nodes)
-
-
-async def _dialled(dialer: Dialer, port: int, where: str, until: float) -> socket.socket:
-    seconds = _seconds_until(until)
-    try:
-        async with asyncio.timeout(seconds):
-            return await dialer.dial(port)
-    except TimeoutError as error:
-        raise no_connection(where, seconds) from error
-
-
-def _seconds_until(until: float) -> float:
-    """Give what is left: each step has its own deadline, so that it can say what it waited for."""
-    return max(0.0, until - asyncio.get_running_loop().time())
+        with self._stopwatch.phase("epmd", where):
+            ports = await registered(dialer, target.epmd_port, f"the epmd at {where}", until)
+            # `--node` may name the target by its host or address; then it says nothing of names.
+            wanted = None if self._node in (target.node.host, target.address) else self._node
+            name = choose_name(ports, wanted=wanted, expected=target.node.name, where=where)
+        return ports[name], await self._knocker.knock(target, dialer, ports[name], until)

@@ -9,6 +9,8 @@ import asyncio
 from typing import TYPE_CHECKING, Final
 
 from erlconnect.errors import ErlconnectError
+from erlconnect.session.carriers import Carriers
+from erlconnect.session.endings import why_ended
 
 if TYPE_CHECKING:
     import socket
@@ -45,6 +47,7 @@ class FollowedTarget:
         self._search: asyncio.Task[ErlconnectError | None] | None = None
         self._lost = False
         self._doubt = ""
+        self._carriers = Carriers()
 
     async def dial(self) -> socket.socket:
         """Dial the target; where that fails, look for what replaced it and dial that."""
@@ -54,12 +57,21 @@ class FollowedTarget:
             tried = self.approached
         try:
             async with asyncio.timeout(_DIAL_SECONDS):
-                return await tried.dialer.dial(tried.port)
+                return await self._carriers.dial(tried)
         except TimeoutError:
             await self._replace(tried, f"{tried.where} did not answer in {_DIAL_SECONDS:g} s")
         except ErlconnectError as error:
             await self._replace(tried, error.message)
-        return await self.approached.dialer.dial(self.approached.port)
+        return await self._carriers.dial(self.approached)
+
+    async def why_ended(self, stream: socket.socket) -> str:
+        """Ask the transport that dialled ``stream``, which may have been left since."""
+        way = self._carriers.of(stream)
+        return await why_ended(way.dialer, stream) if way else ""
+
+    def link_ended(self) -> None:
+        """Learn that a stream is closed, perhaps the last one of a transport that was left."""
+        self._carriers.sweep()
 
     def doubt(self, why: str) -> None:
         """Have it looked for before it is dialled again."""
@@ -83,6 +95,12 @@ class FollowedTarget:
         if before.where != found.where:
             self._tell_moved(before)
 
+    def move_to(self, found: Approached) -> None:
+        """Take ``found`` for the target, and leave the way to where it was."""
+        before = self.approached
+        self.adopt(found)
+        self._carriers.leave(before)
+
     def is_there(self) -> None:
         """Learn that it answers; its next loss is news again."""
         self._lost = False
@@ -95,12 +113,12 @@ class FollowedTarget:
         if self.approached is not tried:
             return
         if self._search is None or self._search.done():
-            self._search = self._group.create_task(self._search_again(tried, failure))
+            self._search = self._group.create_task(self._search_again(failure))
         error = await asyncio.shield(self._search)
         if error:
             raise error
 
-    async def _search_again(self, tried: Approached, failure: str) -> ErlconnectError | None:
+    async def _search_again(self, failure: str) -> ErlconnectError | None:
         try:
             found = await self._find_again()
         except ErlconnectError as error:
@@ -108,6 +126,5 @@ class FollowedTarget:
                 self._lost = True
                 self._tell_lost(f"{failure}; looking for it again: {error.message}")
             return error
-        self.adopt(found)
-        tried.close()
+        self.move_to(found)
         return None

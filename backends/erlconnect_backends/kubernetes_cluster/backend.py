@@ -1,0 +1,188 @@
+"""Decides what to ask an API server for and which pods are targets.
+
+Refuses to know how a server is asked (``rest``) and how pods are found (``workloads``).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Final
+
+from erlconnect.api import ErlconnectError, RefusedError
+from erlconnect_backends.kubernetes_cluster import needs
+from erlconnect_backends.kubernetes_cluster.beam_container import beam_container
+from erlconnect_backends.kubernetes_cluster.choice import nothing_usable, usable_pods
+from erlconnect_backends.kubernetes_cluster.client import IN_CLUSTER, cluster_access
+from erlconnect_backends.kubernetes_cluster.cookie_names import COOKIE_NAMES
+from erlconnect_backends.kubernetes_cluster.data_objects import DataObjects
+from erlconnect_backends.kubernetes_cluster.following import something_changed
+from erlconnect_backends.kubernetes_cluster.pod_targets import target_of
+from erlconnect_backends.kubernetes_cluster.questions import (
+    DAEMON_SET,
+    DEPLOYMENT,
+    POD,
+    STATEFUL_SET,
+    all_of,
+)
+from erlconnect_backends.kubernetes_cluster.rest import Rest
+from erlconnect_backends.kubernetes_cluster.rights import role_yaml
+from erlconnect_backends.kubernetes_cluster.targets_named import SHORT, named
+from erlconnect_backends.kubernetes_cluster.workloads import Workloads
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Sequence
+
+    from erlconnect.api import Query, SessionApi, Target
+    from erlconnect_backends.kubernetes_cluster.cluster_access import ClusterAccess
+    from erlconnect_backends.kubernetes_cluster.discovery import KubernetesSettings
+    from erlconnect_backends.kubernetes_cluster.pods import Pod
+    from erlconnect_backends.kubernetes_cluster.rights import Right
+    from erlconnect_backends.kubernetes_cluster.workloads import Group
+
+_COMPLETED: Final = (DEPLOYMENT, STATEFUL_SET, DAEMON_SET)
+_PAUSE_SECONDS: Final = 0.5
+_LONGEST_PAUSE_SECONDS: Final = 30.0
+
+
+class KubernetesBackend:
+    """Finds pods in one namespace of one cluster, which it chooses at its first question.
+
+    Whoever changes the kubeconfig's current context meanwhile does not move a session.
+    """
+
+    def __init__(self, settings: KubernetesSettings) -> None:
+        self._settings = settings
+        self._access: ClusterAccess | None = None
+        self._lock = asyncio.Lock()
+
+    async def discover(self, query: Query, session: SessionApi) -> Sequence[Target]:
+        """Give one target for each usable pod, ready ones first, by name.
+
+        Raises ``NameNotFoundError`` and ``NoNodeFoundError`` where there is no usable pod,
+        ``RefusedError`` where a right is missing, ``LookupFailedError`` and ``LookupTimeoutError``
+        where the server could not answer, ``ConfigurationError`` for the kubeconfig. Cancelled, it
+        leaves nothing behind but a thread that may wait for a credential plugin.
+        """
+        rest = await self._rest(query)
+        group = await self._group(rest, query)
+        return await self._targets(rest, group, query, session.warn)
+
+    async def watch(self, query: Query, session: SessionApi) -> AsyncIterator[Sequence[Target]]:
+        """Yield the targets at first and whenever they change.
+
+        A failed lookup yields nothing, nor does a group without a usable pod: it is asked again
+        after a pause. Cancelled or closed, it leaves nothing behind.
+        """
+        del session  # whoever discovers is warned
+        rest = await self._rest(query)
+        known: list[tuple[object, ...]] = []
+        pause = _PAUSE_SECONDS
+        while True:
+            try:
+                since = await rest.version(all_of(POD, namespace=rest.access.namespace))
+                group = await self._group(rest, query)
+                seen = [_marks(pod) for pod in self._usable(group)]
+                if seen and seen != known:
+                    yield await self._targets(rest, group, query, _unheard)
+                    known = seen
+                await something_changed(rest, group.changes, since=since)
+                pause = _PAUSE_SECONDS
+            except ErlconnectError:
+                pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)
+            await asyncio.sleep(pause)
+
+    async def services(self, session: SessionApi) -> Sequence[str]:
+        """Give the Deployments, StatefulSets and DaemonSets that may be seen, with their kinds."""
+        del session  # nothing to warn of
+        access = await self._cluster()
+        workloads = Workloads(Rest(access), access.namespace)
+        found: list[str] = []
+        for kind in _COMPLETED:
+            try:
+                found += [f"{SHORT[kind]}/{name}" for name in await workloads.names(kind)]
+            except RefusedError:
+                continue
+        return found
+
+    async def rights(self, query: Query, session: SessionApi) -> str:
+        """Give the smallest Role that does for ``query``, as YAML.
+
+        Secrets and ConfigMaps are named where the pods may be seen. Raises what ``discover`` raises
+        for the kubeconfig and for a server that could not answer.
+        """
+        del session  # nothing to warn of
+        rest = await self._rest(query)
+        rights = self._finding(query) | needs.PORT_FORWARD
+        try:
+            group = await self._group(rest, query)
+        except RefusedError:
+            rights |= needs.ANY_SECRET
+        else:
+            for pod in group.pods[:1]:
+                container = beam_container(pod, self._settings.container)
+                rights |= needs.cookie_of(container, COOKIE_NAMES)
+        return role_yaml(rights, namespace=rest.access.namespace)
+
+    async def _cluster(self) -> ClusterAccess:
+        async with self._lock:
+            if self._access is None:
+                self._access = await cluster_access(self._settings)
+            return self._access
+
+    async def _rest(self, query: Query) -> Rest:
+        needed = self._finding(query) | needs.PORT_FORWARD
+        return Rest(await self._cluster(), needed=needed)
+
+    def _finding(self, query: Query) -> set[Right]:
+        free = self._settings.selector or self._settings.pod
+        return needs.finding(None if free else named(query.service))
+
+    async def _group(self, rest: Rest, query: Query) -> Group:
+        settings = self._settings
+        workloads = Workloads(rest, rest.access.namespace)
+        if settings.pod:
+            return await workloads.pod(settings.pod)
+        if settings.selector:
+            return await workloads.selected(settings.selector)
+        return await workloads.named(named(query.service))
+
+    def _usable(self, group: Group) -> Sequence[Pod]:
+        return usable_pods(
+            group, allow_unready=self._settings.allow_unready, chosen=self._settings.pod
+        )
+
+    async def _targets(
+        self, rest: Rest, group: Group, query: Query, warn: Callable[[str], None]
+    ) -> Sequence[Target]:
+        pods = self._usable(group)
+        if not pods:
+            raise nothing_usable(group)
+        access = rest.access
+        data = DataObjects(
+            rest, access.namespace, refused=lambda error: warn(f"left unread: {error.message}")
+        )
+        facts = {"context": access.context, "revision": group.revision}
+        return [
+            await target_of(
+                pod,
+                container=self._settings.container,
+                data=data,
+                access=self._place(access),
+                wanted=query.service,
+                facts={key: value for key, value in facts.items() if value},
+            )
+            for pod in pods
+        ]
+
+    def _place(self, access: ClusterAccess) -> dict[str, object]:
+        """Give the settings that lead to the same place again, whatever becomes current."""
+        context = {} if access.context == IN_CLUSTER else {"context": access.context}
+        return {**self._settings.access_settings(), **context, "namespace": access.namespace}
+
+
+def _marks(pod: Pod) -> tuple[object, ...]:
+    return (pod.name, pod.address, pod.ready, pod.terminating)
+
+
+def _unheard(_message: str) -> None:
+    """Warn nobody: the same was said when the targets were discovered."""

@@ -1,0 +1,113 @@
+"""Cookie source ``kubernetes-env``: the variables of the node's container, as the kubelet has them.
+
+Knows which variables hold cookies, and that a flag may set one, too. Refuses to know how a variable
+gets its value; ``container_environment`` does.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+from pydantic import Field
+
+from erlconnect.api import (
+    ERLANG_VARIABLES,
+    Cookie,
+    CookieNotFoundError,
+    Offer,
+    cookie_in_flags,
+    hookimpl,
+)
+from erlconnect_backends.kubernetes_cluster.container_environment import ContainerEnvironment
+from erlconnect_backends.kubernetes_cluster.cookie_names import COOKIE_NAMES
+from erlconnect_backends.kubernetes_cluster.cookie_place import (
+    CookiePlace,
+    CookiePlaceSettings,
+    cookie_of,
+    open_place,
+)
+from erlconnect_backends.kubernetes_cluster.data_objects import DataObjects, NotToldError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from erlconnect.api import CookieSource, Target
+
+
+class EnvironmentCookieSettings(CookiePlaceSettings):
+    """Settings of ``kubernetes-env``."""
+
+    argument: ClassVar[str | None] = "names"
+
+    names: tuple[str, ...] = Field(
+        default=COOKIE_NAMES,
+        min_length=1,
+        description="The variables that may hold the cookie; the first that is set counts.",
+    )
+
+
+class EnvironmentCookieSource:
+    """Looks the cookie up in the description of the pod, without entering it."""
+
+    def __init__(self, settings: EnvironmentCookieSettings) -> None:
+        self._settings = settings
+
+    async def fetch(self, target: Target) -> Cookie | None:
+        """Give the first of the variables that is set, or what a flag sets; ``None`` without both.
+
+        Raises ``CookieNotFoundError`` where a variable is set and its value cannot be found out,
+        ``RefusedError`` where a Secret may not be read, ``LookupFailedError`` and its kin where the
+        server could not answer. Cancelled, it leaves nothing behind.
+        """
+        place = await open_place(self._settings, target, names=self._settings.names)
+        data = DataObjects(place.rest, place.pod.namespace)
+        environment = ContainerEnvironment(place.pod, place.container, data)
+        try:
+            return await self._in_variables(place, environment) or await _in_flags(
+                place, environment
+            )
+        except NotToldError as error:
+            raise CookieNotFoundError(
+                f"The cookie of {place.words} cannot be found out: {error}",
+                remedy="Correct the pod's variables, or name another source with `--cookie-from`,"
+                " e.g. kubernetes-exec.",
+            ) from None
+
+    async def _in_variables(
+        self, place: CookiePlace, environment: ContainerEnvironment
+    ) -> Cookie | None:
+        for name in self._settings.names:
+            value = await environment.value(name)
+            if value is not None and (cookie := _cookie(value, f"{name} of {place.words}")):
+                return cookie
+        return None
+
+
+async def _in_flags(place: CookiePlace, environment: ContainerEnvironment) -> Cookie | None:
+    variables = await environment.known(ERLANG_VARIABLES)
+    value = cookie_in_flags(variables, await environment.command_line())
+    return _cookie(value, f"a flag of {place.words}")
+
+
+def _cookie(value: str, origin: str) -> Cookie | None:
+    content = value.encode(errors="surrogateescape")
+    return cookie_of(content, place=f"The variable {origin}", origin=origin)
+
+
+def _create(settings: EnvironmentCookieSettings) -> CookieSource:
+    return EnvironmentCookieSource(settings)
+
+
+@hookimpl
+def erlconnect_cookie_sources() -> Sequence[Offer]:
+    """Offer ``kubernetes-env``."""
+    return [
+        Offer(
+            name="kubernetes-env",
+            summary="The variables of a pod's container, with the Secrets that they come from",
+            settings=EnvironmentCookieSettings,
+            create=_create,
+            needs=("kubernetes",),
+            install="pip install 'erlconnect[kubernetes]'",
+        )
+    ]

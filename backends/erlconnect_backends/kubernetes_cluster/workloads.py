@@ -1,0 +1,198 @@
+"""From what TARGET names to its pods: those that kubectl would take.
+
+Refuses to judge pods; ``choice`` does.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import difflib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from erlconnect.api import ErlconnectError, NameNotFoundError, NoNodeFoundError, RefusedError
+from erlconnect_backends.kubernetes_cluster.pods import Pod, pod_of
+from erlconnect_backends.kubernetes_cluster.questions import (
+    DEPLOYMENT,
+    ENDPOINT_SLICE,
+    POD,
+    REPLICA_SET,
+    SERVICE,
+    Question,
+    all_of,
+    one,
+)
+from erlconnect_backends.kubernetes_cluster.selectors import labels_text, selector_text
+from erlconnect_backends.kubernetes_cluster.targets_named import GUESSES, Named
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from erlconnect_backends.kubernetes_cluster.questions import Resource
+    from erlconnect_backends.kubernetes_cluster.rest import Rest
+
+_REVISION: Final = "deployment.kubernetes.io/revision"
+_SERVICE_LABEL: Final = "kubernetes.io/service-name"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Group:
+    """Pods that belong together; ``changes`` is the list whose changes are theirs."""
+
+    what: str
+    pods: Sequence[Pod]
+    changes: Question
+    revision: str = ""
+
+
+class Workloads:
+    """Finds groups of pods in one namespace. Raises as ``Rest``, and ``NameNotFoundError``."""
+
+    def __init__(self, rest: Rest, namespace: str) -> None:
+        self._rest = rest
+        self._namespace = namespace
+
+    async def pod(self, name: str) -> Group:
+        """Give the pod of this name alone."""
+        question = one(POD, name, namespace=self._namespace)
+        return self._single(await self._rest.get(question))
+
+    async def selected(self, selector: str) -> Group:
+        """Give the pods that a label selector fits."""
+        question = all_of(POD, namespace=self._namespace, selector=selector)
+        return Group(
+            what=f"pods with {selector}", pods=await self._pods(question), changes=question
+        )
+
+    async def named(self, named: Named) -> Group:
+        """Give the pods of what TARGET names."""
+        if not named.resource:
+            return await self._guessed(named.name)
+        item = await self._rest.get(one(named.resource, named.name, namespace=self._namespace))
+        return await self._group(named.resource, item)
+
+    async def names(self, resource: Resource) -> list[str]:
+        """Give the names of all objects of a kind."""
+        items = await self._rest.items(all_of(resource, namespace=self._namespace))
+        return sorted(str(item["metadata"]["name"]) for item in items)
+
+    async def _guessed(self, name: str) -> Group:
+        questions = [one(each, name, namespace=self._namespace) for each in GUESSES]
+        found = await asyncio.gather(
+            *(self._rest.find(question) for question in questions), return_exceptions=True
+        )
+        for resource, item in zip(GUESSES, found, strict=True):
+            if isinstance(item, dict):
+                return await self._group(resource, item)
+        for failure in found:
+            if isinstance(failure, BaseException):
+                raise failure
+        raise await self._unknown(name)
+
+    async def _unknown(self, name: str) -> ErlconnectError:
+        known: set[str] = set()
+        for resource in GUESSES:
+            try:
+                known |= set(await self.names(resource))
+            except RefusedError:
+                continue
+        near = difflib.get_close_matches(name, known, n=1)
+        kinds = ", ".join(resource.word for resource in GUESSES)
+        return NameNotFoundError(
+            f"Nothing in the namespace {self._namespace} (context {self._rest.access.context}) is"
+            f" called {name!r}: no {kinds}",
+            remedy=f"Did you mean {near[0]}?"
+            if near
+            else "Check the name, -o namespace= and -o context=.",
+        )
+
+    async def _group(self, resource: Resource, item: Mapping[str, Any]) -> Group:
+        if resource is POD:
+            return self._single(item)
+        what = f"{resource.word} {item['metadata']['name']}"
+        if resource is SERVICE:
+            return await self._of_service(what, item)
+        selector = selector_text(item["spec"].get("selector") or {})
+        question = all_of(POD, namespace=self._namespace, selector=selector)
+        if resource is DEPLOYMENT:
+            return await self._of_deployment(what, item, selector)
+        owner = str(item["metadata"]["uid"])
+        pods = [pod for pod in await self._pods(question) if owner in pod.owners]
+        return Group(what=what, pods=pods, changes=question)
+
+    async def _of_deployment(self, what: str, item: Mapping[str, Any], selector: str) -> Group:
+        question = all_of(POD, namespace=self._namespace, selector=selector)
+        sets, pods = await asyncio.gather(
+            self._rest.items(all_of(REPLICA_SET, namespace=self._namespace, selector=selector)),
+            self._pods(question),
+        )
+        current = _current(item, sets)
+        if current is None:
+            raise NoNodeFoundError(
+                f"The {what} has no ReplicaSet yet, so it has no pods",
+                remedy=f"See `kubectl describe deploy {item['metadata']['name']}`.",
+            )
+        uid = str(current["metadata"]["uid"])
+        revision = _revision(current)
+        return Group(
+            what=f"{what}, revision {revision}" if revision else what,
+            pods=[pod for pod in pods if uid in pod.owners],
+            changes=question,
+            revision=str(revision or ""),
+        )
+
+    async def _of_service(self, what: str, item: Mapping[str, Any]) -> Group:
+        if selector := labels_text(item["spec"].get("selector") or {}):
+            question = all_of(POD, namespace=self._namespace, selector=selector)
+            return Group(what=what, pods=await self._pods(question), changes=question)
+        label = f"{_SERVICE_LABEL}={item['metadata']['name']}"
+        question = all_of(ENDPOINT_SLICE, namespace=self._namespace, selector=label)
+        names = _pods_behind(await self._rest.items(question))
+        if not names:
+            raise NoNodeFoundError(
+                f"The {what} leads to no pod: neither a selector nor an EndpointSlice names one",
+                remedy="If it leads out of the cluster, -b fixed or -b dns is the way.",
+            )
+        found = [await self._rest.find(one(POD, name, namespace=self._namespace)) for name in names]
+        return Group(what=what, pods=[pod_of(each) for each in found if each], changes=question)
+
+    def _single(self, item: Mapping[str, Any]) -> Group:
+        pod = pod_of(item)
+        changes = all_of(POD, namespace=pod.namespace).narrowed(
+            {"fieldSelector": f"metadata.name={pod.name}"}
+        )
+        return Group(what=f"pod {pod.name}", pods=[pod], changes=changes)
+
+    async def _pods(self, question: Question) -> list[Pod]:
+        pods = [pod_of(item) for item in await self._rest.items(question)]
+        return sorted(pods, key=lambda pod: pod.name)
+
+
+def _current(
+    deployment: Mapping[str, Any], sets: Sequence[Mapping[str, Any]]
+) -> Mapping[str, Any] | None:
+    """Give the ReplicaSet of the revision that the Deployment is at.
+
+    Until its controller has numbered a change, that is the latest one.
+    """
+    uid = deployment["metadata"]["uid"]
+    owned = [
+        one
+        for one in sets
+        if any(owner["uid"] == uid for owner in one["metadata"].get("ownerReferences") or ())
+    ]
+    wanted = _revision(deployment)
+    exact = [one for one in owned if wanted and _revision(one) == wanted]
+    return max(exact or owned, key=_revision, default=None)
+
+
+def _revision(item: Mapping[str, Any]) -> int:
+    text = str((item["metadata"].get("annotations") or {}).get(_REVISION, ""))
+    return int(text) if text.isdigit() else 0
+
+
+def _pods_behind(slices: Sequence[Mapping[str, Any]]) -> list[str]:
+    references = [
+        endpoint.get("targetRef") or {} for one in slices for endpoint in one.get("endpoints") or ()
+    ]
+    return sorted({str(each["name"]) for each in references if each.get("kind") == "Pod"})

@@ -1,0 +1,86 @@
+"""A transport that was left goes on as long as a stream needs it."""
+
+from __future__ import annotations
+
+import socket
+from dataclasses import dataclass, field, replace
+
+from erlconnect.api import NodeName, Target
+from erlconnect.distribution.flags import DistributionFlag
+from erlconnect.proxy.knock import Knocked
+from erlconnect.session.approach import Approached
+from erlconnect.session.carriers import Carriers
+
+TARGET = Target(node=NodeName.parse("shop@10.0.0.1"), address="10.0.0.1")
+
+
+@dataclass(eq=False)
+class Pairs:
+    """A dialer whose streams lead nowhere; it knows whether it was closed."""
+
+    closed: bool = False
+    others: list[socket.socket] = field(default_factory=list)
+
+    async def dial(self, port: int) -> socket.socket:
+        ours, theirs = socket.socketpair()
+        self.others.append(theirs)
+        return ours
+
+    def close(self) -> None:
+        assert not self.closed
+        self.closed = True
+        for other in self.others:
+            other.close()
+
+
+def way(pairs: Pairs) -> Approached:
+    return Approached(
+        target=TARGET,
+        transport="pairs",
+        dialer=pairs,
+        port=4444,
+        length_size=2,
+        knocked=Knocked(node=TARGET.node, creation=1, flags=DistributionFlag.HANDSHAKE_23),
+        close=pairs.close,
+    )
+
+
+async def test_a_transport_without_streams_is_closed_when_it_is_left() -> None:
+    pairs, carriers = Pairs(), Carriers()
+    (await carriers.dial(way(pairs))).close()
+    carriers.leave(way(pairs))
+    assert pairs.closed
+
+
+async def test_its_last_stream_closes_it() -> None:
+    pairs, carriers = Pairs(), Carriers()
+    approached = way(pairs)
+    one, other = await carriers.dial(approached), await carriers.dial(approached)
+    # The node calls itself by another name now.
+    carriers.leave(replace(approached, target=replace(TARGET, node=NodeName.parse("a@b"))))
+    one.close()
+    carriers.sweep()
+    assert not pairs.closed
+    other.close()
+    carriers.sweep()
+    assert pairs.closed
+    carriers.sweep()
+
+
+async def test_a_transport_that_is_in_use_is_not_closed_for_want_of_streams() -> None:
+    pairs, carriers = Pairs(), Carriers()
+    (await carriers.dial(way(pairs))).close()
+    carriers.sweep()
+    assert not pairs.closed
+    pairs.close()
+
+
+async def test_each_stream_knows_its_way() -> None:
+    carriers, first, second = Carriers(), way(Pairs()), way(Pairs())
+    with await carriers.dial(first) as one, await carriers.dial(second) as other:
+        assert carriers.of(one) is first
+        assert carriers.of(other) is second
+    with socket.socket() as unknown:
+        assert carriers.of(unknown) is None
+    carriers.leave(first)
+    carriers.leave(second)
