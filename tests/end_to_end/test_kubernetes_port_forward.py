@@ -17,6 +17,7 @@ from world.connected import LOCAL_NAME, REMOTE_COOKIE
 from world.kubernetes.api import KubernetesApi
 from world.kubernetes.deployments import ErlangDeployment, Template
 from world.ports import free_port
+from world.waiting import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -117,9 +118,7 @@ def test_two_opposed_floods_cost_no_memory(tmp_path: Path) -> None:
         ways = ((local, alias_of(session.ready())), (remote, caller))
         with ThreadPoolExecutor() as floods:
             up, down = (
-                floods.submit(
-                    sender.evaluate, FLOOD.format(node=to, size=MEGABYTE, count=256), 100
-                )
+                floods.submit(sender.evaluate, FLOOD.format(node=to, size=MEGABYTE, count=256), 100)
                 for sender, to in ways
             )
             most = highest_rss(session.pid, up, down)
@@ -176,9 +175,13 @@ def test_a_pod_that_ends_keeps_its_link_while_others_reach_the_new_one(tmp_path:
             there.here.node("other@127.0.0.1") as second,
         ):
             old = there.pod
-            assert call(session, first, "erpc:call(Alias, os, getpid, []).")
+            which = "erpc:call(Alias, erlang, system_info, [creation])"
+            before = call(session, first, f"{which}.")
             there.shop.add()
             there.shop.terminate(old)
-            wait_until(lambda: new_pod_reached(session, second), "the new pod is reached", 30)
-            assert call(session, first, "erpc:call(Alias, erlang, '+', [1, 2]).") == "3"
-            assert not [event for event in session.events if event["event"] == "link-down"]
+            anew = f"Which = {which}, true = erlang:disconnect_node(Alias), Which."
+            wait_until(lambda: call(session, second, anew) != before, "the new pod is reached", 30)
+            assert session.wait_event("target-replaced")
+            assert call(session, first, f"{which}.") == before
+            downs = [event for event in session.events if event["event"] == "link-down"]
+            assert LOCAL_NAME not in [event["local_node"] for event in downs]
