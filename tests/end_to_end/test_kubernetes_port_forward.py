@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -124,6 +125,49 @@ def test_two_opposed_floods_cost_no_memory(tmp_path: Path) -> None:
             most = highest_rss(session.pid, up, down)
         assert (up.result(), down.result()) == ("true", "true")
         assert most - idle < 16 * MEGABYTE
+
+
+# 256 MB to somebody who does not read, until its sender has to wait.
+STUCK = """
+    Data = binary:copy(<<7>>, 1 bsl 20),
+    register(sender, spawn(fun() -> [{{sink, {node}}} ! {{data, Data}} || _ <- lists:seq(1, 256)],
+        {{sink, {node}}} ! {{tell, self()}},
+        receive {{seen, Seen}} -> receive {{ask, Who}} -> Who ! {{seen, Seen}} end end end)),
+    (fun Wait() ->
+        case process_info(whereis(sender), status) of
+            {{status, suspended}} -> stuck;
+            {{status, _}} -> timer:sleep(10), Wait()
+        end
+    end)().
+"""
+SEEN = """
+    sender ! {ask, self()},
+    receive {seen, Seen} -> maps:values(Seen) after 60000 -> timeout end.
+"""
+
+
+@pytest.mark.parametrize("reader", ["local", "remote"])
+def test_who_does_not_read_stops_the_sender_and_costs_no_memory(
+    tmp_path: Path, reader: str
+) -> None:
+    with (
+        world(tmp_path) as there,
+        there.session() as session,
+        there.here.node() as local,
+    ):
+        assert call(session, local, "net_adm:ping(Alias).") == "pong"
+        caller = f"'{session.wait_event('link-up')['caller_name']}'"
+        sides = {"local": (local, caller), "remote": (there.pod.node, alias_of(session.ready()))}
+        sleeper, address = sides.pop(reader)
+        ((sender, _),) = sides.values()
+        sleeper.evaluate(SINK)
+        idle = rss(session.pid)
+        sleeper.process.signal(signal.SIGSTOP)
+        assert sender.evaluate(STUCK.format(node=address)) == "stuck"
+        assert rss(session.pid) - idle < 16 * MEGABYTE
+        sleeper.process.signal(signal.SIGCONT)
+        assert sender.evaluate(SEEN, 70) == "[256]"
+        assert rss(session.pid) - idle < 16 * MEGABYTE
 
 
 @pytest.mark.parametrize("status", [400, 403, 405, 426])
