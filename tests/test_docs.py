@@ -6,10 +6,11 @@ import ast
 import json
 import re
 import tomllib
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING, Any, get_args, get_type_hints
+from typing import TYPE_CHECKING, Any, cast, get_args, get_type_hints
 
 import pluggy
 import pytest
@@ -31,14 +32,18 @@ from typer.main import get_command
 from typer.testing import CliRunner
 
 from erlconnect import errors, hookspecs
-from erlconnect.api import Query
+from erlconnect.api import NodeName, Query, Target
 from erlconnect.command_line.app import app
 from erlconnect.command_line.copy_paste import ready_text
 from erlconnect.configuration.session_settings import SESSION_KEYS
 from erlconnect.configuration.settings import setting_fields, variable_name
-from erlconnect.errors import ErlconnectError, ExitCode
+from erlconnect.distribution.flags import DistributionFlag
+from erlconnect.errors import ErlconnectError, ExitCode, UnreachableError
 from erlconnect.hookspecs import LinkEvent
 from erlconnect.plugin_catalogue import Catalogue, Kind
+from erlconnect.proxy.knock import Knocked
+from erlconnect.proxy.stopwatch import Phase
+from erlconnect.session.approach import Approached
 from erlconnect.session.events import (
     AliasEntry,
     Event,
@@ -50,12 +55,22 @@ from erlconnect.session.events import (
     Warned,
     payload,
 )
+from erlconnect.session.examination.events import (
+    phase_payload,
+    pong_payload,
+    role_payload,
+    sighting_payload,
+    step_payload,
+)
+from erlconnect.session.examination.ping import PHASES, Pong
+from erlconnect.session.examination.sightings import Sighting
+from erlconnect.session.examination.steps import Stage, StepName
 from erlconnect.testing import check_backend, check_offer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from erlconnect.api import Offer
+    from erlconnect.api import Dialer, Offer
 
 _COMMAND: Any = get_command(app)
 _COMMANDS = {
@@ -258,7 +273,9 @@ def shape(value: Any, name: str = "") -> Any:
         return "texts by name"
     if isinstance(value, dict):
         return {key: shape(one, key) for key, one in value.items()}
-    return [shape(value[0])] if isinstance(value, list) else type(value).__name__
+    if isinstance(value, list):
+        return [shape(one) for one in value[:1]]
+    return type(value).__name__
 
 
 def field_names(fields: dict[str, Any], before: str = "") -> Iterator[str]:
@@ -275,7 +292,8 @@ def test_every_event_is_described() -> None:
     samples = [payload(event)["event"] for event in _EVENTS]
     assert set(samples) == classes | kinds
     described = headings(page("reference/events.md"))
-    assert described == [f"`{name}`" for name in [*samples, "plugin"]]
+    looked_at = dict.fromkeys(one["event"] for one in _LOOKED_AT)
+    assert described == [f"`{name}`" for name in [*samples, "plugin", *looked_at]]
 
 
 @pytest.mark.parametrize("event", [payload(one) for one in _EVENTS], ids=lambda one: one["event"])
@@ -289,6 +307,56 @@ def test_every_event_has_an_example_with_its_fields_explained(event: dict[str, A
         explained |= set(_LINK)
     objects = {"epmd"}  # explained by their fields
     assert explained == set(field_names(event)) - {"schema", "event"} - objects
+
+
+_ERROR = UnreachableError("a", remedy="b")
+_TARGET = Target(node=NodeName(name="a", host="b"), address="c", facts={"d": "e"})
+_APPROACHED = Approached(
+    target=_TARGET,
+    transport="a",
+    dialer=cast("Dialer", None),
+    port=1,
+    knocked=Knocked(node=_TARGET.node, creation=1, flags=DistributionFlag.HANDSHAKE_23),
+    close=lambda: None,
+)
+_PHASE = Phase(name="challenge", detail="", seconds=0.5, error=None)
+_PONG = Pong(
+    node="a",
+    address="b",
+    dist_port=1,
+    transport="c",
+    cookie_source="d",
+    creation=1,
+    otp="e",
+)
+_LOOKED_AT = [
+    step_payload(Stage(StepName.PORT).failed(_ERROR)),
+    phase_payload(_PHASE),
+    pong_payload(_PONG, [_PHASE]),
+    sighting_payload(Sighting(target=_TARGET, approached=_APPROACHED)),
+    sighting_payload(
+        Sighting(target=replace(_TARGET, node=NodeName(name="", host="b")), error=_ERROR)
+    ),
+    role_payload("a", "b"),
+]
+
+
+@pytest.mark.parametrize("name", sorted({one["event"] for one in _LOOKED_AT}))
+def test_every_event_of_a_look_has_an_example_with_its_fields_explained(name: str) -> None:
+    text = section(page("reference/events.md"), f"`{name}`")
+    examples = [json.loads(block) for block in blocks(text, "json")]
+    events = [one for one in _LOOKED_AT if one["event"] == name]
+    assert [shape(one) for one in examples] == [shape(one) for one in events]
+    explained = {code for row in rows(text) for code in codes(row[0])}
+    fields = {field for one in events for field in field_names(one)}
+    assert explained == fields - {"schema", "event", "error"}
+
+
+def test_every_step_and_phase_is_described() -> None:
+    described = rows(section(page("guides/doctor.md"), "The steps"))
+    assert [row[0] for row in described] == [f"`{name}`" for name in StepName]
+    phases = rows(section(page("reference/events.md"), "`phase`"))[0][1]
+    assert codes(phases) == list(PHASES.values())
 
 
 def test_the_example_of_a_plugin_is_what_is_printed(home: Path) -> None:

@@ -127,10 +127,15 @@ def local_cookie_file(path: Path | None = None) -> Path:
 
     Raises ``ConfigurationError`` where it is missing and cannot be made.
     """
-    path = _expanded(path) if path else default_cookie_file()
+    path = local_cookie_place(path)
     if not os.access(path, os.F_OK):
         make_cookie_file(path)
     return path
+
+
+def local_cookie_place(path: Path | None = None) -> Path:
+    """Give where the local cookie's file is, or would be made."""
+    return _expanded(path) if path else default_cookie_file()
 
 
 def default_cookie_file() -> Path:

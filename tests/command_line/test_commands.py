@@ -7,37 +7,21 @@ import os
 import re
 import subprocess
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from command_line.running import COMMAND, erlconnect
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from pathlib import Path
 
-COMMAND = Path(sys.executable).with_name("erlconnect")
 HEAVY = ["kubernetes", "consul", "dns", "pydantic", "asyncio"]
-
-
-def erlconnect(
-    *arguments: str, home: Path, environment: Mapping[str, str] | None = None
-) -> subprocess.CompletedProcess[str]:
-    variables = {**os.environ, "HOME": str(home), "ERL_EPMD_PORT": "1", **(environment or {})}
-    return subprocess.run(
-        [COMMAND, *arguments],
-        env=variables,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=30,
-    )
 
 
 def test_help_names_the_commands(tmp_path: Path) -> None:
     shown = erlconnect("--help", home=tmp_path)
     assert shown.returncode == 0
-    for command in ("connect", "demo", "plugins"):
+    for command in ("connect", "demo", "plugins", "profiles", "trust"):
         assert re.search(rf"\b{command}\b", shown.stdout)
 
 

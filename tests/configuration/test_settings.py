@@ -4,13 +4,20 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import pytest
 from pydantic import Field, SecretStr, field_validator, model_validator
 
 from erlconnect.api import Offer, Settings
-from erlconnect.configuration.settings import argument_option, resolve_settings, setting_fields
+from erlconnect.configuration.places import Scope
+from erlconnect.configuration.settings import (
+    argument_option,
+    resolve_settings,
+    setting_fields,
+    written_problems,
+)
+from erlconnect.configuration.written import Written
 from erlconnect.errors import (
     ConfigurationError,
     ErlconnectError,
@@ -58,10 +65,15 @@ def offer(settings: type[Settings] = LanternSettings, name: str = "sea-lantern")
     return Offer(name=name, summary="Shines.", settings=settings, create=settings)
 
 
+def written(value: object, path: Path = Path("/etc/c.toml")) -> Written:
+    return Written(value=value, path=path, scope=Scope.USER, line=7, table="profiles.x.sea-lantern")
+
+
 def resolve(
     options: Mapping[str, str] | None = None,
     *,
     inherited: Mapping[str, object] | None = None,
+    profile: Mapping[str, Written] | None = None,
     foreign: tuple[str, ...] = (),
     **environment: str,
 ) -> LanternSettings:
@@ -69,6 +81,7 @@ def resolve(
         offer(),
         options=options or {},
         inherited=inherited or {},
+        written=profile or {},
         environment=environment,
         foreign=foreign,
         option_prefix="transport.",
@@ -85,11 +98,16 @@ def refusal(error: type[ErlconnectError], **arguments: object) -> ErlconnectErro
 
 
 def test_each_place_wins_over_the_next() -> None:
-    everywhere = {"inherited": {"colour": "inherited"}, "ERLCONNECT_SEA_LANTERN_COLOUR": "variable"}
+    files: dict[str, Any] = {
+        "inherited": {"colour": "inherited"},
+        "profile": {"colour": written("profile")},
+    }
+    everywhere = {**files, "ERLCONNECT_SEA_LANTERN_COLOUR": "variable"}
     assert resolve().colour == "red"
     assert resolve(inherited={"colour": "inherited"}).colour == "inherited"
-    assert resolve(**everywhere).colour == "variable"  # type: ignore[arg-type]
-    assert resolve({"colour": "option"}, **everywhere).colour == "option"  # type: ignore[arg-type]
+    assert resolve(**files).colour == "profile"
+    assert resolve(**everywhere).colour == "variable"
+    assert resolve({"colour": "option"}, **everywhere).colour == "option"
 
 
 def test_a_key_is_written_with_dashes_and_a_variable_with_underscores() -> None:
@@ -158,6 +176,53 @@ def test_what_is_inherited_is_blamed_as_inherited() -> None:
     assert unknown.message.startswith("The setting 'wick' that 'sea-lantern' got with the target")
     bad = refusal(ConfigurationError, inherited={"tries": "many"})
     assert bad.message.startswith("The setting 'tries' that 'sea-lantern' got with the target")
+
+
+def test_what_a_profile_gets_wrong_has_its_line() -> None:
+    unknown = refusal(ConfigurationError, profile={"tokenfile": written("x")})
+    assert unknown.message == "/etc/c.toml, line 7: tokenfile: 'sea-lantern' has no such setting"
+    assert unknown.remedy.startswith("Did you mean 'token-file'? ")
+    bad = refusal(ConfigurationError, profile={"record": written("txt")})
+    assert bad.message == (
+        "/etc/c.toml, line 7: record=\"txt\" cannot be used: Input should be 'auto', 'srv' or 'a'"
+    )
+
+
+def test_a_profile_has_the_types_of_toml() -> None:
+    given = {"tcp": True, "tries": 5, "names": ["ONE", "T,WO"]}
+    settings = resolve(profile={key: written(value) for key, value in given.items()})
+    assert (settings.tcp, settings.tries, settings.names) == (True, 5, ("ONE", "T,WO"))
+    refusal(ConfigurationError, profile={"names": written("ONE")})
+
+
+@pytest.mark.parametrize(
+    ("text", "path"),
+    [("a/t", "/etc/a/t"), ("../t", "/etc/../t"), ("/t", "/t"), ("~/t", "~/t"), ("~", "~")],
+)
+def test_a_path_in_a_profile_begins_at_the_folder_of_its_file(text: str, path: str) -> None:
+    settings = resolve(profile={"token-file": written(text)})
+    assert settings.token_file == Path(path).expanduser()
+
+
+def test_all_that_a_profile_gets_wrong_is_found_and_what_is_missing_is_not_wrong() -> None:
+    given = {"wick": written(1), "tries": written(10), "password": written("hunter2")}
+    found = list(written_problems(offer(), given))
+    assert [one.message for one in found] == [
+        "wick: 'sea-lantern' has no such setting",
+        "tries=10 cannot be used: Input should be less than or equal to 9",
+        "password cannot be used",
+    ]
+    assert "hunter2" not in repr(found)
+    assert list(written_problems(offer(NeedySettings), {})) == []
+
+
+def test_settings_of_a_profile_that_do_not_fit_together_are_a_problem_of_its_file() -> None:
+    given = {"colour": written("blue"), "tcp": written(True)}
+    refusal(ConfigurationError, profile=given)
+    [found] = written_problems(offer(), given)
+    assert found.message == (
+        "the settings of 'sea-lantern' do not fit together: Value error, blue does not go with tcp"
+    )
 
 
 @pytest.mark.parametrize(

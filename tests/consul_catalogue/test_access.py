@@ -65,6 +65,10 @@ def test_a_token_is_not_shown() -> None:
     ("variables", "words"),
     [
         ({"CONSUL_HTTP_ADDR": "ftp://x"}, "CONSUL_HTTP_ADDR=ftp://x cannot be used: it has to be"),
+        (
+            {"CONSUL_HTTP_ADDR": "http://me:pass@word@x"},
+            "CONSUL_HTTP_ADDR=http://[hidden]@x cannot be used",
+        ),
         ({"CONSUL_HTTP_TOKEN_FILE": "/nowhere/token"}, "token file /nowhere/token could not be re"),
         ({"CONSUL_HTTP_TOKEN": "to ken\r\nX-Evil: 1"}, "characters that no token has"),
         ({"CONSUL_HTTP_ADDR": "https://a", "CONSUL_CACERT": "/nowhere/ca"}, "in /nowhere/ca could"),

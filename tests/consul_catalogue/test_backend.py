@@ -83,15 +83,17 @@ async def test_port_and_address_are_what_they_can_be(
     assert (target.address, target.dist_port, target.epmd_port) == (address, dist_port, 4369)
 
 
-async def test_a_service_in_the_mesh_is_reached_in_the_open_first(agent: ConsulAgent) -> None:
+async def test_a_service_with_sidecars_is_reached_through_the_mesh_first(
+    agent: ConsulAgent,
+) -> None:
     (target,) = await found("meshed", address=agent.address, tag="v2")
     assert target.dist_port == 25020
     assert target.transports == (
-        Ref(name="direct"),
         Ref(
             name="consul-connect",
             settings={"address": agent.address, "destination": "meshed"},
         ),
+        Ref(name="direct"),
     )
 
 
@@ -106,7 +108,7 @@ async def test_the_mesh_is_no_way_for_whom_sidecars_are_hidden(
     rules += ' service "meshed-sidecar-proxy" { policy = "read" }'
     (tmp_path / "token").write_text(guarded.token_for(rules))
     (target,) = await found("meshed", **options)
-    assert [ref.name for ref in target.transports] == ["direct", "consul-connect"]
+    assert [ref.name for ref in target.transports] == ["consul-connect", "direct"]
 
 
 async def test_the_cookie_is_looked_for_where_the_service_was_found(agent: ConsulAgent) -> None:

@@ -53,7 +53,6 @@ class Here:
     def session(self, *options: str) -> ErlconnectSession:
         return ErlconnectSession.start(
             *("-b", "consul", "shop", "--cookie-from", "env:REMOTE"),
-            *("--transport", "consul-connect"),
             *options,
             epmd_port=self.epmd_port,
             home=self.home,

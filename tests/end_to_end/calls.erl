@@ -3,7 +3,7 @@
 -module(calls).
 -behaviour(gen_server).
 -export([spawned/1, spawn_request/1, linked/1, linked_from_there/1, unlinked/1, monitored/1,
-         monitored_from_there/1, demonitored/1, killed/1, aliased/1, functions/1, server/1,
+         monitored_from_there/1, demonitored/1, killed/1, aliased/1, functions/1, server/1, inspected/1,
          group_leader/2, monitored_node/1, traced/1, sequence_traced/1, large_reason/1]).
 -export([leave/1, leave_large/1, answer/1, hold/1, watch/2, watch_link/2, send_to/2, write/2]).
 -export([init/1, handle_call/3, handle_cast/2]).
@@ -136,10 +136,10 @@ killed(Alias) ->
 
 %% A process alias is a reference that messages are sent to.
 aliased(Alias) ->
-    Process = alias(),
+    Process = erlang:alias(),
     spawn(Alias, calls, send_to, [Process, {through_alias, Alias}]),
     First = receive {through_alias, Node} -> Node after 5000 -> nothing end,
-    unalias(Process),
+    erlang:unalias(Process),
     {_, Monitor} = spawn_monitor(Alias, calls, send_to, [Process, {through_alias, Alias}]),
     Sent = receive {'DOWN', Monitor, process, _, Reason} -> Reason end,
     {First, Sent, receive {through_alias, _} -> arrived after 0 -> dropped end}.
@@ -157,11 +157,16 @@ server(Alias) ->
     Cast = gen_server:cast({calls, Alias}, {cast, self()}),
     Message = receive {cast, Pid, Node} -> Node end,
     Multi = gen_server:multi_call([Alias], calls, {whoami, self()}),
-    State = sys:get_state({calls, Alias}),
-    {status, Pid, {module, gen_server}, _} = sys:get_status(Pid),
     ok = gen_server:stop(Pid),
     {Called =:= {Pid, self(), Alias}, Cast, Message,
-     Multi =:= {[{Alias, {Pid, self(), Alias}}], []}, State =:= {state, self(), Alias}}.
+     Multi =:= {[{Alias, {Pid, self(), Alias}}], []}}.
+
+inspected(Alias) ->
+    {ok, Pid} = erpc:call(Alias, gen_server, start, [calls, self(), []]),
+    State = sys:get_state(Pid),
+    {status, Pid, {module, gen_server}, _} = sys:get_status(Pid),
+    ok = gen_server:stop(Pid),
+    {State =:= {state, self(), Alias}, node(Pid)}.
 
 %% What the remote node's user sees, and what its processes print here.
 group_leader(Alias, Text) ->

@@ -1,6 +1,6 @@
 %% Terms that are hard to carry, made of two node names. Each function may run on either node.
 -module(material).
--export([atoms/1, atoms/2, inline/2, identifiers/1, functions/1, nested/1, bytes/1, bitstrings/1,
+-export([atoms/1, atoms/2, inline/2, identifiers/1, functions/1, nested/1, counting/1, bytes/1, bitstrings/1,
          map/2, mixed/2, large/2]).
 
 %% More than a message can have in its atom cache: all behind them stand inline.
@@ -29,6 +29,10 @@ nested(Names) ->
     Innermost = fun() -> {Names, Self} end,
     Inner = fun() -> {Names, Innermost()} end,
     fun() -> {Self, Inner(), Names} end.
+
+%% A fun that counts those of its names that are its own node's, and gives the first.
+counting(Names) ->
+    fun() -> {length([Name || [Name | _] <- Names, Name =:= node()]), hd(Names)} end.
 
 %% What looks like names and is none: term_to_binary of each, texts, and lengths before texts.
 bytes(Names) ->

@@ -34,17 +34,22 @@ _SAME = """
 
 
 def load(module: str, *nodes: ErlangNode, folder: Path = _FOLDER) -> None:
-    """Compile a module of ``folder`` in the first node and load it in all: they share its funs."""
-    source = (folder / f"{module}.erl").read_text()
-    text = source.replace("\\", "\\\\").replace('"', '\\"')
-    code = nodes[0].evaluate(_COMPILED % (module, f'"{text}"'))
+    """Compile a module of ``folder`` in the oldest node and load it in all: they share its funs."""
+    code = compiled(module, min(nodes, key=release_of), folder)
     for node in nodes:
         loaded = f'code:load_binary({module}, "{module}.erl", base64:decode({code})).'
         assert node.evaluate(loaded) == f"{{module,{module}}}"
 
 
+def compiled(module: str, node: ErlangNode, folder: Path = _FOLDER) -> str:
+    """The code of a module of ``folder``, in base64 as Erlang prints it."""
+    source = (folder / f"{module}.erl").read_text()
+    text = source.replace("\\", "\\\\").replace('"', '\\"')
+    return node.evaluate(_COMPILED % (module, f'"{text}"'))
+
+
 def load_mirror(*nodes: ErlangNode) -> None:
-    """Load ``mirror`` and what it needs, compiled in the first node, and start ``mirror``."""
+    """Load ``mirror`` and what it needs, and start ``mirror``."""
     for module in ("portable", "mirror", "material"):
         load(module, *nodes)
     for node in nodes:
@@ -55,7 +60,7 @@ def load_mirror(*nodes: ErlangNode) -> None:
 def mirrored(*options: str, **settings: Any) -> Iterator[Connected]:
     """What ``world.connected.connected`` gives, with ``mirror`` and ``material`` in both nodes."""
     with connected(*options, **settings) as world:
-        load_mirror(*sorted([world.remote, world.local], key=release_of))
+        load_mirror(world.remote, world.local)
         yield world
 
 

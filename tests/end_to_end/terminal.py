@@ -26,7 +26,11 @@ class AtTerminal:
     """
 
     def __init__(
-        self, *arguments: str, environment: Mapping[str, str], program: str | Path = COMMAND
+        self,
+        *arguments: str,
+        environment: Mapping[str, str],
+        program: str | Path = COMMAND,
+        folder: Path | None = None,
     ) -> None:
         self._keyboard, terminal = pty.openpty()
         self.screen = ""
@@ -34,6 +38,7 @@ class AtTerminal:
         self._child = subprocess.Popen(
             [program, *arguments],
             env=variables,
+            cwd=folder,
             stdin=terminal,
             stdout=terminal,
             stderr=terminal,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import time
 from typing import TYPE_CHECKING
 
 import pytest
@@ -23,6 +24,8 @@ from world.consul import ConsulAgent
 from world.epmd import RealEpmd
 from world.ports import free_port
 from world.waiting import wait_until
+
+from erlconnect.session.approach import KNOCK_SECONDS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -99,6 +102,17 @@ def test_an_intention_that_denies_is_named_at_once(
         agent.intention("erlconnect", "shop", "allow")
         with here.session("-o", f"transport.mode={mode}") as session, here.node() as local:
             assert call(session, local, "net_adm:ping(Alias).") == "pong"
+
+
+def test_nobody_goes_around_an_intention_that_denies(agent: ConsulAgent, here: Here) -> None:
+    """The mesh comes first where there is one, and its no is not asked of another way."""
+    agent.intention("erlconnect", "shop", "deny")
+    with meshed_node(agent), here.session() as session:
+        began = time.monotonic()
+        error = session.wait_event("error", 20)
+        assert time.monotonic() - began < KNOCK_SECONDS
+        assert "intentions do not let erlconnect connect to shop" in error["message"]
+        assert "direct" not in session.process.output
 
 
 def test_a_denial_under_a_link_leaves_it_and_refuses_the_next(

@@ -87,11 +87,9 @@ def test_a_fun_may_enclose_more_than_a_fragment(world: Connected) -> None:
 
 def test_a_fun_of_a_fragmented_message_can_be_called_there(world: Connected) -> None:
     called = """
-        Self = self(),
-        Names = lists:duplicate(20000, [Alias, node(), Self]),
-        Function = fun() -> {length([N || [N, _, _] <- Names, N =:= node()]), hd(Names)} end,
-        erpc:call(Alias, mirror, call, [{material:atoms(300), Function}]) =:=
-            {20000, [Alias, node(), Self]}.
+        Names = lists:duplicate(20000, [Alias, node(), self()]),
+        erpc:call(Alias, mirror, call, [{material:atoms(300), material:counting(Names)}]) =:=
+            {20000, [Alias, node(), self()]}.
     """
     assert world.call(called) == "true"
 

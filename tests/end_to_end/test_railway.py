@@ -6,6 +6,7 @@ behind a wire with the MTU of Railway. The API of Railway is a stand-in.
 
 from __future__ import annotations
 
+import json
 import os
 import shlex
 import signal
@@ -183,16 +184,56 @@ def no_route() -> Iterator[None]:
         subprocess.run(["ip", "-6", "route", "delete", *route], check=True)
 
 
-def test_a_name_that_resolves_and_no_route(network: Network) -> None:
+@pytest.mark.parametrize(
+    ("words", "cause"), [(PORT, "unreachable"), ((), "epmd")], ids=["dist-port", "epmd"]
+)
+def test_a_name_that_resolves_and_no_route(
+    network: Network, words: tuple[str, ...], cause: str
+) -> None:
     with no_route(), machine() as here:
-        error = failure(network.session(here, "lost", *PORT, *FROM_VARIABLE))
+        error = failure(network.session(here, "lost", *words, *FROM_VARIABLE))
     assert_explained(
         error,
         code=69,
-        cause="unreachable",
+        cause=cause,
         says=(NO_ROUTE, "no route"),
         advises="The address belongs to a private network: join it (a VPN?)",
     )
+    assert "--via" in error["remedy"]
+
+
+def test_a_replica_by_the_zone_of_its_link_local_address(network: Network) -> None:
+    """What Railway's DNS never gives, and what somebody beside the replica may type."""
+    wanted = network.replicas[1]
+    wire = wanted.network.name.replace("-", "")
+    words = ["ip", "-n", wanted.network.name, "-6", "-j", "addr", "show", "scope", "link"]
+    shown = json.loads(subprocess.run(words, capture_output=True, check=True).stdout)
+    (address,) = [info["local"] for device in shown for info in device.get("addr_info", []) if info]
+    with (
+        machine() as here,
+        network.session(
+            here, "shop", *PORT, *FROM_VARIABLE, "-o", f"transport.host={address}%{wire}"
+        ) as session,
+        here.node() as local,
+    ):
+        there = local.evaluate(f"erpc:call({alias_of(session.ready())}, os, getpid, []).")
+        assert there == pid_of(wanted.node)
+
+
+@pytest.mark.parametrize(("family", "code"), [("6", 0), ("4", 78)])
+def test_a_family_that_is_preferred(network: Network, family: str, code: int) -> None:
+    with (
+        machine() as here,
+        network.session(
+            here, "shop", *PORT, *FROM_VARIABLE, "-o", f"transport.family={family}"
+        ) as session,
+    ):
+        if code:
+            error = session.wait_event("error", 20)
+            assert session.wait() == error["code"] == code
+            assert "IPv4" in error["message"] + error["remedy"]
+        else:
+            assert session.ready()["aliases"][0]["node"] == NAME
 
 
 def test_a_local_node_over_ipv6(network: Network) -> None:
@@ -253,6 +294,7 @@ def test_a_command_inside_looks_the_name_up(network: Network) -> None:
         for pid in family(session.pid)[1:]:
             os.kill(pid, signal.SIGKILL)
         down = session.wait_event("link-down")
+        print(f"a dead command was told after {time.monotonic() - began:.2f} s")
         assert "ended with signal 9" in down["reason"]
         assert time.monotonic() - began < 5
         assert local.evaluate(f"net_adm:ping({alias}).") == "pong"

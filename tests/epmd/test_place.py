@@ -132,3 +132,20 @@ async def test_a_port_that_may_not_be_served(
 
     monkeypatch.setattr(EmbeddedEpmd, "serve", forbidden)
     assert "Permission denied" in (await _refused(epmd_port)).message
+
+
+async def test_a_look_serves_none(epmd_port: int) -> None:
+    place = EpmdPlace(epmd_port, addresses=(), warn=lambda _: None)
+    assert await place.look() is None
+    assert not place.embedded
+
+
+async def test_a_look_gives_the_names_of_the_one_that_runs(epmd: RealEpmd) -> None:
+    async with place_at(epmd.port) as (settled, _):
+        registration = await settled.register(APP)
+        assert registration
+        place = EpmdPlace(epmd.port, addresses=(), warn=lambda _: None)
+        reply = await place.look()
+        assert reply
+        assert dict(reply.nodes) == {"app": 1234}
+        await registration.close()

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from itertools import zip_longest
 from typing import TYPE_CHECKING, Final
 
-from end_to_end.mirrored import load, release_of
+from end_to_end.mirrored import load
 from fidelity.pairs import PROGRAMS
 
 if TYPE_CHECKING:
@@ -45,11 +45,10 @@ class Report:
 
 
 def load_program(*nodes: ErlangNode) -> None:
-    """Load all its modules, compiled by the oldest of ``nodes``, in all of them."""
-    ordered = sorted(nodes, key=release_of)
-    load("portable", *ordered)
+    """Load all its modules in all ``nodes``."""
+    load("portable", *nodes)
     for module in _MODULES:
-        load(module, *ordered, folder=PROGRAMS)
+        load(module, *nodes, folder=PROGRAMS)
 
 
 def run_both(pair: Pair, direct: ErlangNode, *, seed: int, operations: int) -> Report:

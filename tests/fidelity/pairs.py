@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from end_to_end.mirrored import load, mirrored, release_of
+from end_to_end.mirrored import load, mirrored
 from world.connected import LOCAL_NAME, REMOTE_COOKIE
 from world.erlang import ErlangNode
 
@@ -60,7 +60,7 @@ class Pair:
 def paired(local: str, remote: str, *options: str, **settings: str) -> Iterator[Pair]:
     """Connect the two releases, with ``mirror`` and ``calls`` in both nodes."""
     with mirrored(*options, local_release=local, remote_release=remote, **settings) as world:
-        load("calls", *sorted([world.remote, world.local], key=release_of))
+        load("calls", world.remote, world.local)
         assert world.call("net_adm:ping(Alias).") == "pong"
         yield Pair(local=local, remote=remote, world=world)
         said = world.remote.process.output + world.local.process.output

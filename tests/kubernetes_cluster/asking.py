@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from erlconnect.api import Query, Ref
 from erlconnect.plugin_catalogue import Catalogue, Kind
 from erlconnect.testing import StandaloneSession
 from erlconnect_backends.kubernetes_cluster.access import AccessSettings
+from erlconnect_backends.kubernetes_cluster.backend import KubernetesBackend
 from erlconnect_backends.kubernetes_cluster.client import cluster_access
 from erlconnect_backends.kubernetes_cluster.rest import Rest
 
@@ -16,8 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from erlconnect.api import CookieSource, Target
-    from erlconnect_backends.kubernetes_cluster.backend import KubernetesBackend
+    from erlconnect.api import CookieSource, Settings, Target
     from erlconnect_backends.kubernetes_cluster.cluster_access import ClusterAccess
 
 NAMESPACE: Final = "shop"
@@ -30,7 +30,12 @@ class Asking:
     kubeconfig: Path
 
     def backend(self, **options: str) -> KubernetesBackend:
-        return created(Kind.BACKEND, "kubernetes", options, kubeconfig=self.kubeconfig)
+        catalogue = Catalogue()
+        place = {"kubeconfig": self.kubeconfig}
+        settings = made_settings(catalogue, Kind.BACKEND, "kubernetes", options, **place)
+        backend = catalogue.create(Kind.BACKEND, "kubernetes", settings)
+        assert isinstance(backend, KubernetesBackend)
+        return backend
 
     async def targets(self, target: str, **options: str) -> Sequence[Target]:
         session = StandaloneSession()
@@ -42,7 +47,9 @@ class Asking:
     def source(self, name: str, target: Target, **options: str) -> CookieSource:
         """The cookie source of that name as ``target`` refers to it."""
         ref = next((ref for ref in target.cookies if ref.name == name), Ref(name=name))
-        return created(Kind.COOKIE_SOURCE, name, options, **dict(ref.settings))
+        catalogue = Catalogue()
+        settings = made_settings(catalogue, Kind.COOKIE_SOURCE, name, options, **ref.settings)
+        return catalogue.create(Kind.COOKIE_SOURCE, name, settings)
 
     async def access(self, **options: str) -> ClusterAccess:
         return await cluster_access(AccessSettings(kubeconfig=self.kubeconfig, **options))
@@ -51,13 +58,13 @@ class Asking:
         return Rest(await self.access(**options))
 
 
-def created(kind: Kind, name: str, options: dict[str, str], **inherited: object) -> Any:
-    catalogue = Catalogue()
-    settings = catalogue.settings(
+def made_settings(
+    catalogue: Catalogue, kind: Kind, name: str, options: dict[str, str], **inherited: object
+) -> Settings:
+    return catalogue.settings(
         kind,
         name,
         options={key.replace("_", "-"): value for key, value in options.items()},
         inherited=inherited,
         environment={},
     )
-    return catalogue.create(kind, name, settings)

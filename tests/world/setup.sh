@@ -184,12 +184,14 @@ download_from() {
         (cd "$1/cache/archives" && apt-get "${options[@]}" download "$2" </dev/null)
 }
 
-# Other Erlang releases; the tests that need one which is not there are skipped by name.
+# Other Erlang releases and servers; the tests that need one which is not there are skipped by name.
 other_releases() {
     if [ "$(id -u)" != 0 ] || ! command -v mmdebstrap >/dev/null; then
-        say "other Erlang releases need root and mmdebstrap; tests that need them will be skipped"
+        say "other Erlang releases and RabbitMQ need root and mmdebstrap; tests that need them will be skipped"
         return
     fi
     PYTHONPATH=tests .venv/bin/python -m world.releases ||
         say "not every Erlang release could be built; tests that need the others will be skipped"
+    PYTHONPATH=tests .venv/bin/python -m world.erlang_servers ||
+        say "the tests that need them will be skipped"
 }

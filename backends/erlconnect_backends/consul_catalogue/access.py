@@ -7,6 +7,7 @@ Variables: https://developer.hashicorp.com/consul/commands#environment-variables
 from __future__ import annotations
 
 import os
+import re
 import ssl
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 _MAX_TOKEN_BYTES: Final = 4096
+_USER: Final = re.compile(r"//[^/]*@")
 _TRUE: Final = ("1", "t", "true")
 _FALSE: Final = ("0", "f", "false")
 
@@ -108,8 +110,9 @@ def _agent_address(settings: AccessSettings, environment: Mapping[str, str]) -> 
     try:
         return agent_address(text, tls=tls)
     except ValueError as error:
+        shown = _USER.sub("//[hidden]@", text)  # A password may stand there.
         raise ConfigurationError(
-            f"The variable CONSUL_HTTP_ADDR={text} cannot be used: {error}",
+            f"The variable CONSUL_HTTP_ADDR={shown} cannot be used: {error}",
             remedy="Correct it, or name the agent with -o address=.",
         ) from None
 

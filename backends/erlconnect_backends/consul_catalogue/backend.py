@@ -20,6 +20,7 @@ from erlconnect_backends.consul_catalogue.absence import why_absent
 from erlconnect_backends.consul_catalogue.access import access_of
 from erlconnect_backends.consul_catalogue.client import SIDECAR, ConsulClient
 from erlconnect_backends.consul_catalogue.instances import Instance, target_of
+from erlconnect_backends.consul_catalogue.policy import read_rule
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping, Sequence
@@ -94,6 +95,13 @@ class ConsulBackend:
             # Checks that change all the time, or something that is no Consul, must not be a storm.
             await asyncio.sleep(_PAUSE_SECONDS)
 
+    async def rights(self, query: Query, session: SessionApi) -> str:
+        """Give the ACL policy for a lookup and, with ``cookie-key``, for the cookie."""
+        del session  # nothing to ask, nothing to warn of
+        key = self._settings.cookie_key.lstrip("/")
+        rules = [read_rule("service", _checked(query.service)), read_rule("node_prefix", "")]
+        return "\n".join([*rules, *([read_rule("key", key)] if key else [])])
+
     async def services(self, session: SessionApi) -> Sequence[str]:
         """Give the services that the token may see, without the sidecars among them."""
         del session  # nothing to warn of
@@ -166,7 +174,7 @@ class ConsulBackend:
         return (self._ref("consul-kv", key=key),) if key else ()
 
     def _transports(self, service: str) -> tuple[Ref, ...]:
-        return (Ref(name="direct"), self._ref("consul-connect", destination=service))
+        return (self._ref("consul-connect", destination=service), Ref(name="direct"))
 
     def _ref(self, offer: str, **settings: str) -> Ref:
         return Ref(name=offer, settings={**self._settings.access_settings(), **settings})

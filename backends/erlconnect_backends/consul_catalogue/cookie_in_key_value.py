@@ -19,11 +19,12 @@ from erlconnect.api import (
     hookimpl,
 )
 from erlconnect_backends.consul_catalogue.access import AccessSettings, access_of
+from erlconnect_backends.consul_catalogue.policy import read_rule
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from erlconnect.api import CookieSource, Target
+    from erlconnect.api import CookieSource, Query, SessionApi, Target
     from erlconnect_backends.consul_catalogue.access import Access
 
 
@@ -79,6 +80,11 @@ class KeyValueCookieSource:
         return Cookie(
             cookie_text(stripped, place=place), origin=f"consul key {self._key}", note=note
         )
+
+    async def rights(self, query: Query, session: SessionApi) -> str:
+        """Give the rule of an ACL policy that lets the key be read."""
+        del query, session  # one key for all of them
+        return read_rule("key", self._key)
 
 
 async def _value(access: Access, key: str) -> bytes | None:

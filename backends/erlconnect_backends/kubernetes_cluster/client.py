@@ -36,7 +36,6 @@ IN_CLUSTER: Final = "in-cluster"
 """What stands for a context where there is no kubeconfig."""
 
 _DEFAULT_PATH: Final = "~/.kube/config"
-_NAMESPACE_FILE: Final = Path(in_cluster.SERVICE_TOKEN_FILENAME).with_name("namespace")
 # Files may change at any time; only a plugin says how long its answer holds.
 _FILE_SECONDS: Final = 60.0
 
@@ -91,7 +90,7 @@ class _ServiceAccount:
     context: Final = IN_CLUSTER
 
     def __init__(self) -> None:
-        file = _NAMESPACE_FILE
+        file = Path(in_cluster.SERVICE_TOKEN_FILENAME).with_name("namespace")
         self.namespace = file.read_text().strip() if file.is_file() else "default"
 
     def find(self, folder: str) -> Found:
@@ -144,11 +143,14 @@ class _Kubeconfig:
 
 def _merged(paths: str) -> Any:
     try:
-        return KubeConfigMerger(paths)
+        merged: Any = KubeConfigMerger(paths)
+        for kind in ("context", "cluster", "user"):
+            _entries(merged, kind)
     except (ConfigException, OSError, ValueError, yaml.YAMLError) as error:
         raise failures.unreadable(paths, error) from None
-    except (TypeError, AttributeError, LookupError) as error:
-        raise failures.unreadable(paths, ValueError(f"it has another form ({error})")) from None
+    except (TypeError, AttributeError, LookupError):
+        raise failures.unreadable(paths, ValueError()) from None
+    return merged
 
 
 def _current(merged: Any) -> str:

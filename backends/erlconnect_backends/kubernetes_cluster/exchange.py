@@ -26,7 +26,7 @@ _HEX: Final = 16
 
 
 class NotHttpError(Exception):
-    """What came back is no HTTP, or stopped in the middle."""
+    """What came back is no HTTP, or not what was asked for."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,7 +120,7 @@ async def _exactly(reader: asyncio.StreamReader, length: int) -> AsyncIterator[b
     while length:
         piece = await reader.read(min(length, _PIECE_BYTES))
         if not piece:
-            raise NotHttpError
+            raise _cut_off()
         length -= len(piece)
         yield piece
 
@@ -131,8 +131,12 @@ async def _line(reader: asyncio.StreamReader) -> bytes:
     except ValueError:  # longer than the reader's limit
         raise NotHttpError from None
     if not line.endswith(b"\n"):
-        raise NotHttpError
+        raise _cut_off()
     return line
+
+
+def _cut_off() -> ConnectionError:
+    return ConnectionResetError("the answer was cut off")
 
 
 def _number(text: bytes, base: int) -> int:

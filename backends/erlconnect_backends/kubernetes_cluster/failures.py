@@ -77,7 +77,7 @@ def _tls_refused(access: ClusterAccess, what: str, error: ssl.SSLError) -> Looku
 def no_http(access: ClusterAccess, what: str) -> LookupFailedError:
     """Fail because the answer is no HTTP, no JSON, or not whole."""
     return LookupFailedError(
-        f"Asked for {what}: the answer of {_where(access)} is not an API server's, or was cut off",
+        f"Asked for {what}: the answer of {_where(access)} is not an API server's",
         remedy="Check the `server` in the kubeconfig, and whether a proxy answers in its place.",
     )
 
@@ -99,14 +99,20 @@ def not_logged_in(access: ClusterAccess, what: str, said: str) -> RefusedError:
     )
 
 
-def answered(access: ClusterAccess, what: str, status: int, said: str) -> ErlconnectError:
-    """Give the error for a status that nothing else stands for."""
+def answered(
+    access: ClusterAccess, what: str, status: int, said: str, *, pause: float | None = None
+) -> ErlconnectError:
+    """Give the error for a status that nothing else stands for.
+
+    ``pause`` is for how long the server wants to be left alone.
+    """
     words = f"{status} ({shown(said)})" if said else str(status)
     message = f"Asked for {what}: {_where(access)} answered {words}"
     if status == HTTPStatus.NOT_FOUND:
         return NameNotFoundError(message, remedy="Check the name, -o namespace= and -o context=.")
     if status == HTTPStatus.TOO_MANY_REQUESTS:
-        return LookupTimeoutError(message, remedy="It is busy: try again in a while.")
+        when = f"in {pause:g} s" if pause else "in a while"
+        return LookupTimeoutError(message, remedy=f"It is busy: try again {when}.")
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         return LookupFailedError(message, remedy="Try again; if it stays so, the server is ill.")
     return LookupFailedError(message, remedy="Check what was asked for with `kubectl`.")

@@ -55,9 +55,10 @@ async def judged(
             namespace=asked.namespace,
             role=role_yaml({*asked.needed, *asked.rights}, namespace=asked.namespace),
         )
-    error = failures.answered(access, asked.what, answered.status, answered.said)
+    pause = _seconds(answered.retry_after)
+    error = failures.answered(access, asked.what, answered.status, answered.said, pause=pause)
     if answered.status in _BUSY or answered.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-        return AgainError(error, pause=_seconds(answered.retry_after))
+        return AgainError(error, pause=pause)
     return error
 
 

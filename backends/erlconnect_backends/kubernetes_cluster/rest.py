@@ -109,7 +109,7 @@ class Rest:
         except ssl.SSLCertVerificationError as error:
             raise failures.unreachable(self.access, str(question), error) from error
         except NotHttpError as error:
-            raise AgainError(failures.no_http(self.access, str(question))) from error
+            raise failures.no_http(self.access, str(question)) from error
         except OSError as error:
             raise AgainError(failures.unreachable(self.access, str(question), error)) from error
 

@@ -8,7 +8,16 @@ from typing import Any, Final
 import typer
 from typer.core import TyperGroup
 
-from erlconnect.command_line import connect, demo, plugins, profiles, trust
+from erlconnect.command_line import (
+    connect,
+    demo,
+    doctor,
+    ping,
+    plugins,
+    profiles,
+    targets,
+    trust,
+)
 from erlconnect.command_line.failing import report_and_exit_code
 from erlconnect.command_line.streams import open_missing_streams
 
@@ -67,6 +76,9 @@ def _group(
 
 
 app.command("connect", help=connect.HELP)(connect.connect)
+app.command("doctor", help=doctor.HELP)(doctor.doctor)
+app.command("ping", help=ping.HELP)(ping.ping)
+app.command("targets", help=targets.HELP)(targets.targets)
 app.command("demo")(demo.demo)
 app.command("plugins")(plugins.plugins)
 app.add_typer(profiles.group, name="profiles")

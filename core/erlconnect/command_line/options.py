@@ -16,6 +16,10 @@ Target = Annotated[
     str,
     typer.Argument(metavar="TARGET", help="What the backend is to look for.", show_default=False),
 ]
+OptionalTarget = Annotated[
+    str | None,
+    typer.Argument(metavar="[TARGET]", help="What the backend is to look for.", show_default=False),
+]
 Targets = Annotated[
     list[str],
     typer.Argument(

@@ -118,9 +118,9 @@ def _write(path: Path, text: str) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         with path.open("x", encoding="utf-8") as file:
             file.write(text)
-    except FileExistsError:
-        raise _there_is_one(path) from None
     except OSError as error:
+        if path.exists():  # Somebody made it just now.
+            raise _there_is_one(path) from None
         raise ConfigurationError(
             f"{path} cannot be written: {error.strerror}",
             remedy="Name another file with --config, or use --print.",

@@ -70,15 +70,20 @@ def _left_out(number: int) -> Warned:
     return Warned(message=f"{number} lines were left out here, because nobody read them")
 
 
+def print_text(text: str) -> None:
+    """Print what is a result for people, at once, without what would command a terminal."""
+    _print(plain(text, sys.stdout))
+
+
 def _print(text: str) -> None:
     with outliving(sys.stdout):
         print(text, flush=True)  # noqa: T201 - stdout is the result
 
 
-def _plain(text: str, stream: TextIO) -> str:
+def plain(text: str, stream: TextIO) -> str:
     """Leave out what would command a terminal: names come from other machines."""
-    plain = "".join(letter if letter.isprintable() or letter == "\n" else "?" for letter in text)
-    return plain.encode(stream.encoding, "backslashreplace").decode(stream.encoding)
+    shown = "".join(letter if letter.isprintable() or letter == "\n" else "?" for letter in text)
+    return shown.encode(stream.encoding, "backslashreplace").decode(stream.encoding)
 
 
 class HumanReporter:
@@ -102,14 +107,14 @@ class HumanReporter:
         from rich.markup import escape  # noqa: PLC0415 - not needed with --json
 
         with outliving(sys.stderr):
-            self._stop_spinner()
+            self.stop_progress()
             self._spinner = self._console.status(escape(redact(message)))
             self._spinner.start()
 
     def report(self, event: Event | LinkEvent) -> None:
         """Show the event."""
         with outliving(sys.stderr):
-            self._stop_spinner()
+            self.stop_progress()
         if isinstance(event, Ready):
             self._show(event)
             return
@@ -117,13 +122,13 @@ class HumanReporter:
             self._shown.discard(event.alias)
         text = _text(event)
         if text and not self._repeated(event, text) and self._wanted(event):
-            self._lines.write(_plain(redact(text), sys.stderr))
+            self._lines.write(plain(redact(text), sys.stderr))
 
     def _show(self, ready: Ready) -> None:
         """Print what was not printed before."""
         new = [alias for alias in ready.aliases if alias.alias not in self._shown]
         self._shown |= {alias.alias for alias in new}
-        _print(_plain(ready_text(replace(ready, aliases=new), self._prefix), sys.stdout))
+        print_text(ready_text(replace(ready, aliases=new), self._prefix))
 
     def _repeated(self, event: _Line, text: str) -> bool:
         """Say whether this failure was shown since a link last came up.
@@ -141,7 +146,8 @@ class HumanReporter:
     def _wanted(self, event: _Line) -> bool:
         return isinstance(event, Failed) or not self._quiet
 
-    def _stop_spinner(self) -> None:
+    def stop_progress(self) -> None:
+        """Take the spinner away."""
         if self._spinner:
             self._spinner.stop()
             self._spinner = None

@@ -35,7 +35,7 @@ def serve(
 ) -> ExitCode:
     """Run the session that ``targets`` and ``flags`` mean; give the exit code."""
     if verbose:
-        _log_to_stderr()
+        log_to_stderr()
     reporter: Reporter
     reporter = JsonReporter() if as_json else HumanReporter(quiet=quiet, prefix=_prefix())
     chosen = choose(
@@ -81,7 +81,8 @@ def _prefix() -> str:
     return f"ERL_EPMD_PORT={port} " if port else ""
 
 
-def _log_to_stderr() -> None:
+def log_to_stderr() -> None:
+    """Log everything there, without secrets."""
     handler = logging.StreamHandler(sys.stderr)
     handler.addFilter(RedactingFilter())
     handler.setFormatter(logging.Formatter("%(asctime)s %(name)s %(message)s"))

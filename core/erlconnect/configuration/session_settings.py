@@ -24,12 +24,15 @@ class SessionSettings:
 
     ``None`` leaves a port or the node name as the backend found it. ``node`` is a template or a
     literal name. ``max_frame`` is the number of bytes of the longest unfragmented frame.
+    ``look_again`` is after how many seconds a backend that sees no changes by itself is asked again
+    for all instances.
     """
 
     epmd_port: int | None = None
     dist_port: int | None = None
     node: str | None = None
     max_frame: int = 256 * _MEGABYTE
+    look_again: int = 10
 
 
 SESSION_KEYS: Final = tuple(field.name.replace("_", "-") for field in fields(SessionSettings))
@@ -39,6 +42,7 @@ RANGES: Final = {
     "dist-port": (1, 65535),
     # OTP cuts fragments at 64 KB; a length field of the protocol ends at 4 GB.
     "max-frame": (_MEGABYTE, 2**32 - 1),
+    "look-again": (1, 3600),
 }
 
 

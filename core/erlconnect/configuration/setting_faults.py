@@ -53,7 +53,8 @@ class Fault:
 
     def problem(self, written: Written) -> Problem:
         """Give it as a problem of the file where the value is written."""
-        return written.problem(f"{toml_key([self.key])}{self.what}", self.remedy)
+        subject = toml_key([self.key]) if self.key else self.place
+        return written.problem(f"{subject}{self.what}", self.remedy)
 
 
 def faults(

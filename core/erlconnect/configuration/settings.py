@@ -79,6 +79,8 @@ def written_problems(offer: Offer, written: Mapping[str, Written]) -> Iterator[P
     for fault in faults(offer, _from_files(fields, written), fields, ""):
         if fault.key in written:
             yield fault.problem(written[fault.key])
+        elif not fault.key:
+            yield fault.problem(next(iter(written.values())))
 
 
 def _from_files(

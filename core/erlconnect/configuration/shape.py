@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 _TOP_LEVEL: Final = ("default-profile", "profiles", "plugins")
 _PLUGINS: Final = ("prefer",)
+_PLAIN: Final = (str, int, float, bool)
 _CORRECT: Final = "Correct that line."
 
 
@@ -79,8 +80,8 @@ def _values_problems(
     document: Document, path: KeyPath, table: Mapping[str, Any], known: Mapping[str, ProfileKey]
 ) -> Iterator[Problem]:
     # An unknown table may be that of a backend; which ones are installed is not known here.
-    plain = {key: value for key, value in table.items() if not isinstance(value, dict)}
-    yield from _unknown(document, path, plain, known)
+    judged = [key for key, value in table.items() if not _may_be_a_backend(key, value)]
+    yield from _unknown(document, path, judged, known)
     for key, value in table.items():
         if key == "cookie" and (refused := _literal_cookie(document, path, value)):
             yield refused
@@ -88,6 +89,10 @@ def _values_problems(
             yield document.problem((*path, key), f"{key!r} {fault}", _CORRECT)
         elif isinstance(value, dict) and key != "services":
             yield from _nested(document, (*path, key), value)
+
+
+def _may_be_a_backend(key: str, value: object) -> bool:
+    return isinstance(value, dict) and key not in {*PROFILE_KEYS, *SERVICE_KEYS}
 
 
 def _literal_cookie(document: Document, path: KeyPath, value: object) -> Problem | None:
@@ -105,13 +110,9 @@ def _literal_cookie(document: Document, path: KeyPath, value: object) -> Problem
 
 def _nested(document: Document, path: KeyPath, table: Mapping[str, Any]) -> Iterator[Problem]:
     for key, value in table.items():
-        if isinstance(value, dict) or _has_tables(value):
+        if not all(type(one) in _PLAIN for one in (value if isinstance(value, list) else [value])):
             what = f"{key!r} must be a text, a number, true, false or a list of those"
             yield document.problem((*path, key), what, _CORRECT)
-
-
-def _has_tables(value: object) -> bool:
-    return isinstance(value, list) and any(isinstance(one, dict | list) for one in value)
 
 
 def _unknown(

@@ -123,7 +123,7 @@ def _harmless(keys: KeyPath, value: object, users_profiles: Collection[str]) -> 
         case ("profiles", name, "inherits"):
             # Under the name of a profile of the user it would turn that into another one.
             return name not in users_profiles
-        case ("profiles", _, "confirm"):
+        case ("profiles", _, "confirm") | ("profiles", _, "services", _, "confirm"):
             return value is True
         case ("profiles", _, "services", _) | ("profiles", _, "services"):
             return value == {}

@@ -57,6 +57,16 @@ class EpmdPlace:
             lambda: client.register(self._dial, request, where=self.where, seconds=_ANSWER_SECONDS)
         )
 
+    async def look(self) -> NamesResponse | None:
+        """Ask for all names; ``None`` where nobody listens, and nothing is served.
+
+        Raises ``EpmdError`` where the port is held by something else.
+        """
+        try:
+            return await self._probe(_ANSWER_SECONDS)
+        except NoEpmdError:
+            return None
+
     async def settle(self) -> None:
         """See that an EPMD answers; serve one if nobody listens.
 
@@ -90,19 +100,21 @@ class EpmdPlace:
                 waited = loop.time() - begin
                 left = max(patience + _ANSWER_SECONDS - waited, 2 * _PAUSE_SECONDS)
                 try:
-                    return await self._probe(left)
+                    await self._probe(left)
                 except NoEpmdError:
                     if waited >= patience and await self._serve():
                         return self._tell(patience)
                     if waited >= patience + _ANSWER_SECONDS:
                         raise
+                else:
+                    return None
                 await asyncio.sleep(_PAUSE_SECONDS)
 
     def _tell(self, patience: float) -> None:
         if patience:
             self._warn(f"{self.where} went away and none came back; this session serves one now")
 
-    async def _probe(self, seconds: float) -> None:
+    async def _probe(self, seconds: float) -> NamesResponse:
         reply = await self._remedied(lambda: self._names(seconds))
         if reply.epmd_port_no != self.port:
             raise EpmdError(
@@ -110,6 +122,7 @@ class EpmdPlace:
                 "Erlang ignores it",
                 remedy=self._remedy(),
             )
+        return reply
 
     async def _names(self, seconds: float) -> NamesResponse:
         return await client.names(self._dial, where=self.where, seconds=seconds)

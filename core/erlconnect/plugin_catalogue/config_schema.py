@@ -17,7 +17,7 @@ from erlconnect.configuration.profiles import OFFER_KEYS
 from erlconnect.plugin_catalogue.kinds import Kind
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from erlconnect.api import Offer
     from erlconnect.configuration.profile_keys import ProfileKey
@@ -33,14 +33,15 @@ def config_schema(reports: Iterable[PluginReport]) -> dict[str, Any]:
         for kind, offer in report.offers.items():
             offers[kind][offer.name] = offer
     definitions: dict[str, Any] = {}
-    tables = {key: _named_table(key, offers[kind], definitions) for key, kind in _TABLES.items()}
-    tables["transport"] = {
-        "anyOf": [_name(offers[Kind.TRANSPORT]), *tables["transport"]["anyOf"]],
-    }
-    backends = {name: _settings(offer, definitions) for name, offer in offers[Kind.BACKEND].items()}
-    tables["backend"] = _name(offers[Kind.BACKEND])
-    service = _values(SERVICE_KEYS, tables, backends)
-    tables["services"] = {"type": "object", "additionalProperties": service}
+    for offer in offers[Kind.BACKEND].values():
+        definitions[f"backend {offer.name}"] = _settings(offer, definitions)
+    for key, kind in _TABLES.items():
+        definitions[key] = {"anyOf": list(_tables_of(key, offers[kind], definitions))}
+    definitions["backend"] = _name(offers[Kind.BACKEND])
+    definitions["transport"]["anyOf"].append(_name(offers[Kind.TRANSPORT]))
+    backends = {name: _ref(f"backend {name}") for name in offers[Kind.BACKEND]}
+    service = _values(SERVICE_KEYS, backends)
+    services = {"services": {"type": "object", "additionalProperties": service}}
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "Configuration of erlconnect",
@@ -53,7 +54,7 @@ def config_schema(reports: Iterable[PluginReport]) -> dict[str, Any]:
                 "profiles": {
                     "type": "object",
                     "propertyNames": {"pattern": f"^{PROFILE_NAME.pattern}$"},
-                    "additionalProperties": _values(PROFILE_KEYS, tables, backends),
+                    "additionalProperties": _values(PROFILE_KEYS, {**backends, **services}),
                 },
                 "plugins": _object({"prefer": _texts()}),
             }
@@ -62,34 +63,28 @@ def config_schema(reports: Iterable[PluginReport]) -> dict[str, Any]:
     }
 
 
-def _values(
-    keys: Mapping[str, ProfileKey], tables: Mapping[str, Any], backends: Mapping[str, Any]
-) -> dict[str, Any]:
-    own = {
-        key.name: {"description": key.meaning, **key.schema, **tables.get(key.name, {})}
-        for key in keys.values()
-    }
+def _values(keys: Mapping[str, ProfileKey], tables: Mapping[str, Any]) -> dict[str, Any]:
+    own = {}
+    for key in keys.values():
+        shared = _ref(key.name) if key.name in (*_TABLES, "backend") else key.schema
+        own[key.name] = {"description": key.meaning, **shared, **tables.get(key.name, {})}
     return {
         "type": "object",
-        "properties": {**backends, **own},
-        "additionalProperties": {"type": "object", "propertyNames": {"pattern": "^[a-z]"}},
+        "properties": {**tables, **own},
+        "additionalProperties": {"type": "object"},
     }
 
 
-def _named_table(
+def _tables_of(
     key: str, offers: Mapping[str, Offer], definitions: dict[str, Any]
-) -> dict[str, Any]:
-    """Give the schema of a table that names an offer beside the settings of that."""
+) -> Iterator[dict[str, Any]]:
+    """Give the schema of each table that names an offer beside the settings of that."""
     name = OFFER_KEYS[key]
-    known = [
-        _object({name: {"const": offer.name}, **_properties(offer, definitions)}, required=[name])
-        for offer in offers.values()
-    ]
-    others = {
-        "type": "object",
-        "properties": {name: {"type": "string", "not": {"enum": list(offers)}}},
-    }
-    return {"anyOf": [*known, others]}
+    for offer in offers.values():
+        settings = _properties(offer, definitions)
+        yield _object({name: {"const": offer.name}, **settings}, required=[name])
+    others = {"type": "string", "not": {"enum": list(offers)}}
+    yield {"type": "object", "properties": {name: others}}
 
 
 def _settings(offer: Offer, definitions: dict[str, Any]) -> dict[str, Any]:
@@ -108,6 +103,10 @@ def _name(offers: Mapping[str, Offer]) -> dict[str, Any]:
     """Give the schema of a name; the known ones are for completion."""
     known = {"enum": list(offers)}
     return {"anyOf": [known, {"type": "string", "pattern": f"^{PLUGIN_NAME.pattern}$"}]}
+
+
+def _ref(definition: str) -> dict[str, Any]:
+    return {"$ref": f"#/$defs/{definition.replace(' ', '%20')}"}
 
 
 def _texts() -> dict[str, Any]:

@@ -8,8 +8,10 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
+from erlconnect.configuration.profile_keys import SERVICE_KEYS
 from erlconnect.configuration.profiles import OFFER_KEYS
 from erlconnect.configuration.session_settings import session_variables
+from erlconnect.configuration.setting_fields import is_secret, setting_fields, variable_name
 from erlconnect.plugin_catalogue.profile_problems import offers_named
 
 if TYPE_CHECKING:
@@ -22,6 +24,8 @@ if TYPE_CHECKING:
     from erlconnect.configuration.written import Written
     from erlconnect.plugin_catalogue.catalogue import Catalogue
 
+_DECLARED: Final = tuple(SERVICE_KEYS)
+_CHOSEN: Final = {"cookie": "the cookie is from", "transport": "the transport is"}
 HIDDEN: Final = "[hidden]"
 
 
@@ -49,72 +53,66 @@ def explain(
     catalogue: Catalogue, profile: Profile, environment: Mapping[str, str]
 ) -> list[Explained]:
     """Give every key that a file or a variable sets, in the order in which profiles show them."""
-    secret = _Secrets()
-    sources: dict[KeyPath, list[Source]] = {}
-    for keys, source in _variables(catalogue, profile, environment, secret):
-        sources[keys] = [source]
+    offers = list(_offers(catalogue, profile))
+    sources = {keys: [source] for keys, source in _variables(offers, environment)}
     for keys, stack in profile.stacks.items():
         sources.setdefault(keys, []).extend(_source(one) for one in stack)
-    backend = profile.get("backend")
     explained = [
-        Explained(keys=keys, sources=found, unused=_why_unused(keys, backend))
+        Explained(keys=keys, sources=found, unused=_why_unused(keys, profile.get("backend")))
         for keys, found in sources.items()
     ]
     for keys, stack in profile.unused.items():
         named = profile.get(keys[0], OFFER_KEYS[keys[0]])
-        why = f"the {keys[0]} is {named.value}" if named else "another one is chosen"
+        why = f"{_CHOSEN[keys[0]]} {named.value}" if named else "another one is chosen"
         explained.append(Explained(keys=keys, sources=[_source(one) for one in stack], unused=why))
-    ordered = sorted(explained, key=lambda one: (bool(one.unused), len(one.keys) > 1))
-    return [secret.hide(one) for one in ordered]
-
-
-class _Secrets:
-    """The keys whose values nobody may see."""
-
-    def __init__(self) -> None:
-        self._keys: set[KeyPath] = set()
-
-    def note(self, keys: KeyPath) -> None:
-        self._keys.add(keys)
-
-    def hide(self, one: Explained) -> Explained:
-        if one.keys not in self._keys:
-            return one
-        return replace(one, sources=[replace(source, value=HIDDEN) for source in one.sources])
-
-
-def _variables(
-    catalogue: Catalogue, profile: Profile, environment: Mapping[str, str], secret: _Secrets
-) -> Iterator[tuple[KeyPath, Source]]:
-    """Give the variables that set something of the session or of the offers in use."""
-    from erlconnect.configuration.setting_fields import (  # noqa: PLC0415 - pydantic
-        is_secret,
-        setting_fields,
-        variable_name,
-    )
-
-    for key, (variable, text) in session_variables(environment).items():
-        yield (key,), Source(value=text, variable=variable)
-    for table, offer in _offers(catalogue, profile):
-        for key, field in setting_fields(offer.settings).items():
-            if is_secret(field):
-                secret.note((table, key))
-            variable = variable_name(offer.name, key)
-            if environment.get(variable):
-                yield (table, key), Source(value=environment[variable], variable=variable)
+    ordered = sorted(explained, key=lambda one: (bool(one.unused), _rank(one.keys)))
+    secret = set(_secret_keys(offers))
+    return [_hidden(one) if one.keys in secret else one for one in ordered]
 
 
 def _offers(catalogue: Catalogue, profile: Profile) -> Iterator[tuple[str, Offer]]:
+    """Give each offer that ``profile`` has settings for, with the table of those."""
     for kind, table, named in offers_named(profile):
         offer = catalogue.inspect(str(named.value)).offers.get(kind)
         if offer:
             yield table, offer
 
 
+def _variables(
+    offers: Sequence[tuple[str, Offer]], environment: Mapping[str, str]
+) -> Iterator[tuple[KeyPath, Source]]:
+    """Give the variables that set something of the session or of ``offers``."""
+    for key, (variable, text) in session_variables(environment).items():
+        yield (key,), Source(value=text, variable=variable)
+    for table, offer in offers:
+        for key in setting_fields(offer.settings):
+            variable = variable_name(offer.name, key)
+            if environment.get(variable):
+                yield (table, key), Source(value=environment[variable], variable=variable)
+
+
+def _secret_keys(offers: Sequence[tuple[str, Offer]]) -> Iterator[KeyPath]:
+    for table, offer in offers:
+        for key, field in setting_fields(offer.settings).items():
+            if is_secret(field):
+                yield table, key
+
+
+def _hidden(one: Explained) -> Explained:
+    return replace(one, sources=[replace(source, value=HIDDEN) for source in one.sources])
+
+
 def _why_unused(keys: KeyPath, backend: Written | None) -> str:
     if len(keys) == 1 or keys[0] in OFFER_KEYS or (backend and keys[0] == backend.value):
         return ""
     return f"the backend is {backend.value}" if backend else "no backend is named"
+
+
+def _rank(keys: KeyPath) -> int:
+    """Order keys as they are declared; the tables with the settings of offers come after them."""
+    if len(keys) == 1:
+        return _DECLARED.index(keys[0])
+    return len(_DECLARED) + (1 + list(OFFER_KEYS).index(keys[0]) if keys[0] in OFFER_KEYS else 0)
 
 
 def _source(written: Written) -> Source:

@@ -7,12 +7,13 @@ handshake the first frame of the connection may follow.
 from __future__ import annotations
 
 import asyncio
+import socket
 from typing import TYPE_CHECKING, Final, Literal, TypeVar
 
 from erlconnect.distribution.errors import RemoteProtocolError
+from erlconnect.proxy.stopwatch import Stopwatch
 
 if TYPE_CHECKING:
-    import socket
     from collections.abc import Callable
 
 # The longest message has a name of 255 characters; the rest is room for future fields.
@@ -45,14 +46,15 @@ class TlsAlertError(PeerProtocolError):
 
 
 class FrameStream:
-    """One side of the handshake."""
+    """One side of the handshake; ``stopwatch`` learns how long each message took."""
 
-    def __init__(self, sock: socket.socket, peer: Peer) -> None:
+    def __init__(self, sock: socket.socket, peer: Peer, stopwatch: Stopwatch | None = None) -> None:
         self.socket = sock
         self.peer: Peer = peer
         self.waiting_for = ""
         """The message that ``recv`` waits for, or nothing."""
         self._last = "before its first message"
+        self._stopwatch = stopwatch or Stopwatch()
 
     async def recv(self, message: str, parse: Callable[[bytes], Message]) -> Message:
         """Read one frame and parse its body; ``message`` is the name of what is due.
@@ -62,7 +64,8 @@ class FrameStream:
         """
         self.waiting_for = message
         try:
-            parsed = parse(await self._body(message))
+            with self._stopwatch.phase(message):
+                parsed = parse(await self._body(message))
         except RemoteProtocolError as error:
             raise PeerProtocolError(self.peer, str(error)) from error
         self.waiting_for = ""
@@ -73,10 +76,21 @@ class FrameStream:
         """Write one frame; ``message`` is its name."""
         frame = len(body).to_bytes(2, "big") + body
         try:
-            await asyncio.get_running_loop().sock_sendall(self.socket, frame)
+            with self._stopwatch.phase(message):
+                await asyncio.get_running_loop().sock_sendall(self.socket, frame)
         except OSError as error:
             raise self._closed() from error
         self._last = f"after {message}"
+
+    @property
+    def ended(self) -> bool:
+        """Whether the peer has closed and left nothing to read."""
+        try:
+            return not self.socket.recv(1, socket.MSG_PEEK)
+        except BlockingIOError:
+            return False
+        except OSError:
+            return True
 
     async def _body(self, message: str) -> bytes:
         head = await self._exactly(2)

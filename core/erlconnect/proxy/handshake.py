@@ -10,7 +10,7 @@ import logging
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from erlconnect.distribution.challenge_messages import ChallengeAck, ChallengeReply
+from erlconnect.distribution.challenge_messages import ChallengeAck
 from erlconnect.distribution.digest import digests_equal, gen_challenge, gen_digest
 from erlconnect.distribution.flags import DistributionFlag, flag_names
 from erlconnect.distribution.handshake import Acceptor, Initiator
@@ -18,18 +18,22 @@ from erlconnect.distribution.handshake_messages import SendName, StatusKind
 from erlconnect.distribution.names import NodeName
 from erlconnect.proxy.frame_stream import PeerClosedError
 from erlconnect.proxy.introduction import Introduced
+from erlconnect.proxy.proof import answer_challenge, prove_cookie
 from erlconnect.proxy.refusals import (
     another_node,
     local_cookie_wrong,
     local_name_unusable,
     old_handshake_refused,
     passed_cookie_rejected,
-    remote_cookie_rejected,
     status_refused,
 )
 
 if TYPE_CHECKING:
-    from erlconnect.distribution.challenge_messages import Challenge, Complement
+    from erlconnect.distribution.challenge_messages import (
+        Challenge,
+        ChallengeReply,
+        Complement,
+    )
     from erlconnect.distribution.handshake_messages import Status
     from erlconnect.proxy.frame_stream import FrameStream
     from erlconnect.proxy.introduction import Cookies, Introduction
@@ -118,23 +122,21 @@ class TwoHandshakes:
         expected = gen_digest(posed.challenge, cookies.local.reveal())
         if not digests_equal(reply.digest, expected):
             raise local_cookie_wrong(self.name.name, cookies.local.origin)
-        digest = gen_digest(challenge.challenge, cookies.remote.reveal())
-        answer = ChallengeReply(challenge=gen_challenge(), digest=digest)
-        try:
-            ack = await self._answer(remote, complement, answer)
-        except PeerClosedError as error:
-            seen = "it closed the connection after challenge_reply"
-            raise remote_cookie_rejected(where, cookies.remote.origin, seen) from error
-        if not digests_equal(ack.digest, gen_digest(answer.challenge, cookies.remote.reveal())):
-            seen = "its challenge_ack was made with another cookie"
-            raise remote_cookie_rejected(where, cookies.remote.origin, seen)
+        await prove_cookie(
+            remote,
+            self._initiator,
+            challenge,
+            cookie=cookies.remote,
+            where=where,
+            complement=complement,
+        )
         await self._accept(gen_digest(reply.challenge, cookies.local.reveal()))
 
     async def _pass_through(self, remote: FrameStream, challenge: Challenge, where: str) -> None:
         """Let the two nodes check each other: both know the cookie, we do not."""
         complement, reply = await self._pose(challenge)
         try:
-            ack = await self._answer(remote, complement, reply)
+            ack = await answer_challenge(remote, self._initiator, reply, complement)
         except PeerClosedError as error:
             raise passed_cookie_rejected(where) from error
         await self._accept(ack.digest)
@@ -147,14 +149,6 @@ class TwoHandshakes:
         return complement, await self._local.recv(
             "challenge_reply", self._acceptor.recv_challenge_reply
         )
-
-    async def _answer(
-        self, remote: FrameStream, complement: Complement | None, answer: ChallengeReply
-    ) -> ChallengeAck:
-        if complement:
-            await remote.send("complement", self._initiator.send_complement(complement))
-        await remote.send("challenge_reply", self._initiator.send_challenge_reply(answer))
-        return await remote.recv("challenge_ack", self._initiator.recv_challenge_ack)
 
     async def _accept(self, digest: bytes) -> None:
         ack = self._acceptor.send_challenge_ack(ChallengeAck(digest=digest))

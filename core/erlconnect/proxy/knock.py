@@ -23,14 +23,16 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from erlconnect.distribution.challenge_messages import Challenge
+    from erlconnect.proxy.stopwatch import Stopwatch
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Knocked:
-    """What a node says of itself. ``node`` is ``None`` where ``alive`` hid its name."""
+    """What a node says of itself. ``node`` is ``None`` where ``alive`` hid all of it."""
 
     node: NodeName | None
     creation: int
+    flags: int
 
 
 async def knock(
@@ -40,6 +42,7 @@ async def knock(
     where: str,
     deadline: float,
     transport_words: Callable[[], Awaitable[str]] | None = None,
+    stopwatch: Stopwatch | None = None,
 ) -> Knocked:
     """Knock over a connected socket, which stays the caller's; ``where`` is for messages.
 
@@ -47,22 +50,28 @@ async def knock(
     ``deadline`` seconds, ``TimedOutError``. ``transport_words`` is asked when the node's side
     fails; where it gives words, they are the message of an ``UnreachableError``.
     """
-    stream = FrameStream(sock, "remote")
+    stream = FrameStream(sock, "remote", stopwatch)
     try:
         async with asyncio.timeout(deadline):
-            challenge = await _challenge_of(stream, caller_name, where)
+            challenge = await challenge_of(stream, Initiator(), caller_name, where)
     except PeerError as error:
         words = await transport_words() if transport_words else ""
         raise peer_error(error, where, words) from error
     except TimeoutError as error:
         raise no_answer(where, stream.waiting_for, deadline) from error
     if challenge is None:
-        return Knocked(node=None, creation=0)
-    return Knocked(node=_parse_name(challenge.name, where), creation=challenge.creation)
+        return Knocked(node=None, creation=0, flags=0)
+    return Knocked(
+        node=_parse_name(challenge.name, where),
+        creation=challenge.creation,
+        flags=challenge.flags,
+    )
 
 
-async def _challenge_of(stream: FrameStream, caller_name: str, where: str) -> Challenge | None:
-    initiator = Initiator()
+async def challenge_of(
+    stream: FrameStream, initiator: Initiator, caller_name: str, where: str
+) -> Challenge | None:
+    """Dial as a hidden node up to the challenge; ``None`` where ``alive`` was answered by no."""
     name = SendName(name=caller_name, flags=KNOCK_FLAGS, creation=1)
     await stream.send("send_name", initiator.send_name(name))
     status = await stream.recv("status", initiator.recv_status)

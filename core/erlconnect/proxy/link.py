@@ -15,6 +15,7 @@ from erlconnect.proxy.frame_stream import FrameStream, PeerError
 from erlconnect.proxy.handshake import TwoHandshakes
 from erlconnect.proxy.link_report import came_up, names_of, went_down
 from erlconnect.proxy.refusals import (
+    gave_up_waiting,
     local_node_silent,
     no_answer,
     no_connection,
@@ -100,6 +101,9 @@ class Link:
         handshakes = TwoHandshakes(self._local)
         await handshakes.recv_name()
         self.local_node = handshakes.name.name
+        if self._local.ended:
+            # As after a sleep: the remote node must not take this for a node that is there.
+            raise gave_up_waiting(self.local_node)
         self._remote = FrameStream(await self._side.dial(), "remote")
         return await handshakes.introduce(self._remote, self._side.introduction())
 

@@ -62,12 +62,21 @@ def local_node_silent(message: str, seconds: float) -> LocalNodeError:
     )
 
 
+def gave_up_waiting(local_node: str) -> LocalNodeError:
+    """Explain that a local node was gone before anybody looked at its connection."""
+    return LocalNodeError(
+        f"{local_node} has given up waiting for an answer: its connection was over when it was "
+        "looked at",
+        remedy="A node waits 7 s. If this machine or this session slept meanwhile, connect again.",
+    )
+
+
 def no_connection(where: str, seconds: float) -> TimedOutError:
     """Explain that dialling took all the time that a local node waits."""
     return TimedOutError(
         f"{where} did not accept a connection within {round(seconds, 1):g} s",
-        remedy="Check that the node runs and that this machine still has a way to its address "
-        "(a VPN?); every new connect looks for the node again.",
+        remedy="Check that the node runs and that this machine has a way to its address; a private "
+        "network is joined by a VPN, or gone into by a command inside with `--via`.",
     )
 
 

@@ -21,8 +21,6 @@ if TYPE_CHECKING:
 _SMALL: Final = 16 * 1024
 _USUAL: Final = 256 * 1024
 _GROWTH: Final = 4
-# With so much room behind what is there, moving it to the front would gain nothing.
-_ENOUGH: Final = 128 * 1024
 
 
 class Pump(threading.Thread):
@@ -92,8 +90,6 @@ def _make_room(buffer: bytearray, start: int, end: int) -> tuple[bytearray, int,
 
     It grows with what really arrives, so that a length that lies costs no memory.
     """
-    if len(buffer) - end >= _ENOUGH:
-        return buffer, start, end
     rest = end - start
     size = _USUAL if end == len(buffer) or len(buffer) > _SMALL else _SMALL
     needed = 4 + int.from_bytes(buffer[start : start + 4], "big") if rest >= 4 else rest  # noqa: PLR2004

@@ -21,6 +21,7 @@ from erlconnect.proxy.link import Link
 from erlconnect.session.events import AliasEntry, Failed, TargetLost, TargetReplaced, Warned
 from erlconnect.session.followed_target import FollowedTarget
 from erlconnect.session.local_names import alias_for, alias_forms
+from erlconnect.session.patience import Patience
 from erlconnect.session.unexpected import unexpected
 
 if TYPE_CHECKING:
@@ -65,6 +66,7 @@ class AliasedTarget:
         self._cookie_source = found.cookie_source
         self._neighbours = neighbours
         self._report = report
+        self._patience = Patience()
         self.followed = FollowedTarget(
             found.approached,
             find_again=find_again,
@@ -118,13 +120,16 @@ class AliasedTarget:
             self.followed.link_ended()
 
     def _tell_refused(self, link: Link, error: ErlconnectError) -> None:
-        if isinstance(error, _DOUBTFUL) and not isinstance(error, LocalNodeError):
-            self.followed.doubt(error.message)
+        if not isinstance(error, LocalNodeError):
+            self._patience.failed()
+            if isinstance(error, _DOUBTFUL):
+                self.followed.doubt(error.message)
         alias = alias_for(self.name, link.local_node or self.alias)
         self._report(Failed(error=error, alias=alias, local_node=link.local_node))
 
     async def dial(self) -> socket.socket:
-        """Dial the target, or what replaced it."""
+        """Dial the target, or what replaced it; not at once if that has just failed."""
+        await self._patience.wait()
         return await self.followed.dial()
 
     def introduction(self) -> Introduction:
@@ -147,6 +152,7 @@ class AliasedTarget:
             target = replace(self.approached.target, node=NodeName.parse(event.node))
             self.followed.adopt(replace(self.approached, target=target))
         self.followed.is_there()
+        self._patience.succeeded()
         self.links += 1
         self._report(event)
 

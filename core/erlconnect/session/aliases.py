@@ -6,7 +6,7 @@ Refuses to know how targets are found and when they are gone.
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
+from collections import Counter, defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
@@ -43,6 +43,7 @@ class Aliases:
         self._standing: list[_Standing] = []
         self._given: dict[str, tuple[Service, str]] = {}
         """Each name that ever was an alias here, and the node that it stood for."""
+        self._said: set[str] = set()
 
     async def __aenter__(self) -> Self:
         await self._group.__aenter__()
@@ -85,11 +86,11 @@ class Aliases:
             report=self._report,
         )
         self._standing.append(_Standing(target=target, listener=listener))
-        self._tell_if_shared(target)
         return target
 
     def serve(self) -> None:
         """Let local nodes in, and say which aliases there are."""
+        self._tell_shared_names()
         for standing in self._standing:
             if standing.serving is None:
                 serve = standing.listener.serve(standing.target.handle)
@@ -151,13 +152,19 @@ class Aliases:
         pairs = [(alias_for(one.name, local_node), one.node) for one in others]
         return [(alias, real) for alias, real in pairs if times[real] == 1 and alias != local_node]
 
-    def _tell_if_shared(self, target: AliasedTarget) -> None:
-        sharing = [one for one in self._of(target.service) if one.node == target.node]
-        if len(sharing) > 1:
-            target.service.warn(
-                f"{target.node} is the real name of {', '.join(one.alias for one in sharing)}: "
-                "in the links of each it means that one, elsewhere it stays as it is"
+    def _tell_shared_names(self) -> None:
+        """Say which real names mean another node in each link; once for the same aliases."""
+        sharing: defaultdict[tuple[Service, str], list[str]] = defaultdict(list)
+        for one in self._standing:
+            sharing[one.target.service, one.target.node].append(one.target.alias)
+        for (service, node), aliases in sharing.items():
+            message = (
+                f"{node} is the real name of {', '.join(aliases)}: in the links of each it means "
+                "that one, elsewhere it stays as it is"
             )
+            if len(aliases) > 1 and message not in self._said:
+                self._said.add(message)
+                service.warn(message)
 
 
 def _why_another(wanted: str) -> str:

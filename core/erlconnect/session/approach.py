@@ -8,7 +8,6 @@ import logging
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
-from erlconnect.epmd.client import names as epmd_names
 from erlconnect.errors import (
     EpmdError,
     ErlconnectError,
@@ -20,13 +19,13 @@ from erlconnect.errors import (
 )
 from erlconnect.plugin_catalogue.kinds import Kind
 from erlconnect.proxy.knock import knock
-from erlconnect.proxy.refusals import no_connection
+from erlconnect.proxy.stopwatch import Stopwatch
+from erlconnect.session.dialling import dialled, registered, seconds_until
 from erlconnect.session.endings import why_ended
 from erlconnect.session.keeping import keep
 from erlconnect.session.node_choice import choose_name
 
 if TYPE_CHECKING:
-    import socket
     from collections.abc import Callable
 
     from erlconnect.api import Dialer, Target, Transport
@@ -49,6 +48,7 @@ class Approached:
     transport: str
     dialer: Dialer
     port: int
+    knocked: Knocked
     close: Callable[[], None]
 
     @property
@@ -57,8 +57,22 @@ class Approached:
         return f"{self.target.node} at {self.target.address}:{self.port}"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Way:
+    """A transport that is open, and the time that a knock through it may take."""
+
+    transport: str
+    dialer: Dialer
+    close: Callable[[], None]
+    seconds: float
+
+
 class Approach:
-    """Approaches targets one after the other, with the choices of one session."""
+    """Approaches targets one after the other, with the choices of one session.
+
+    ``stopwatch`` learns of the phases ``transport``, ``epmd``, ``connect`` and ``knock``, of the
+    messages in the last one, and which error each of them ended with.
+    """
 
     def __init__(
         self,
@@ -68,58 +82,73 @@ class Approach:
         *,
         node: str | None,
         dist_port: int | None,
+        stopwatch: Stopwatch | None = None,
     ) -> None:
         self._offers = offers
         self._callers = callers
         self._group = group
         self._node = node
         self._dist_port = dist_port
+        self._stopwatch = stopwatch or Stopwatch()
 
     async def approach(self, target: Target) -> Approached:
         """Open the first transport through which ``target`` answers a knock, and keep it open.
 
-        Raises a refusal, or the error of the best transport, where none works. Cancelled, it
-        leaves none open.
+        Raises the refusal of a transport that could be opened, or the error of the best one, where
+        none works. Cancelled, it leaves none open.
         """
         errors: list[ErlconnectError] = []
         for name, transport in self._offers.transports(target):
             try:
-                return await self._through(target, name, transport)
-            except SeveralNodesError:
+                way = await self._open(target, name, transport)
+            except ErlconnectError as error:
+                errors.append(error)
+                continue
+            try:
+                return await self._through(target, way)
+            except (RefusedError, SeveralNodesError):
+                # Another way would lead to the same answer, or around it.
                 raise
             except ErlconnectError as error:
                 errors.append(error)
         # A refusal tells more than that another way led nowhere.
         raise next((error for error in errors if isinstance(error, RefusedError)), errors[0])
 
-    async def _through(self, target: Target, name: str, transport: Transport) -> Approached:
-        began = asyncio.get_running_loop().time()
-        dialer, close = await self._open(target, name, transport)
-        opened = asyncio.get_running_loop().time()
-        # A way that was slow to open may be as slow to dial.
-        seconds = KNOCK_SECONDS + min(opened - began, KNOCK_SECONDS)
+    async def _through(self, target: Target, way: _Way) -> Approached:
         try:
-            with self._offers.catalogue.blaming(Kind.TRANSPORT, name, "dial()"):
-                port, knocked = await self._find_and_knock(target, dialer, seconds)
+            with self._offers.catalogue.blaming(Kind.TRANSPORT, way.transport, "dial()"):
+                port, knocked = await self._find_and_knock(target, way.dialer, way.seconds)
         except BaseException:
-            close()
+            way.close()
             raise
         node = knocked.node or target.node
-        found = replace(target, node=node, dist_port=port)
-        return Approached(target=found, transport=name, dialer=dialer, port=port, close=close)
+        return Approached(
+            target=replace(target, node=node, dist_port=port),
+            transport=way.transport,
+            dialer=way.dialer,
+            port=port,
+            knocked=knocked,
+            close=way.close,
+        )
 
-    async def _open(
-        self, target: Target, name: str, transport: Transport
-    ) -> tuple[Dialer, Callable[[], None]]:
+    async def _open(self, target: Target, name: str, transport: Transport) -> _Way:
+        began = asyncio.get_running_loop().time()
         try:
-            with self._offers.catalogue.blaming(Kind.TRANSPORT, name, "open()"):
+            with (
+                self._stopwatch.phase("transport", name),
+                self._offers.catalogue.blaming(Kind.TRANSPORT, name, "open()"),
+            ):
                 async with asyncio.timeout(_OPEN_SECONDS):
-                    return await keep(self._group, transport.open(target))
+                    dialer, close = await keep(self._group, transport.open(target))
         except TimeoutError as error:
             raise TimedOutError(
                 f"the transport {name} was not open after {_OPEN_SECONDS:g} s",
                 remedy="Try again, or name another one with `--transport`.",
             ) from error
+        took = asyncio.get_running_loop().time() - began
+        # A way that was slow to open may be as slow to dial.
+        seconds = KNOCK_SECONDS + min(took, KNOCK_SECONDS)
+        return _Way(transport=name, dialer=dialer, close=close, seconds=seconds)
 
     async def _find_and_knock(
         self, target: Target, dialer: Dialer, seconds: float
@@ -144,53 +173,26 @@ class Approach:
         self, target: Target, dialer: Dialer, until: float
     ) -> tuple[int, Knocked]:
         where = f"{target.address}:{target.epmd_port}"
-        ports = await _registered(dialer, target.epmd_port, f"the epmd at {where}", until)
-        # `--node` may name the target by its host or address; then it says nothing of names.
-        wanted = None if self._node in (target.node.host, target.address) else self._node
-        name = choose_name(ports, wanted=wanted, expected=target.node.name, where=where)
+        with self._stopwatch.phase("epmd", where):
+            ports = await registered(dialer, target.epmd_port, f"the epmd at {where}", until)
+            # `--node` may name the target by its host or address; then it says nothing of names.
+            wanted = None if self._node in (target.node.host, target.address) else self._node
+            name = choose_name(ports, wanted=wanted, expected=target.node.name, where=where)
         return ports[name], await self._knock(target, dialer, ports[name], until)
 
     async def _knock(self, target: Target, dialer: Dialer, port: int, until: float) -> Knocked:
         caller = self._callers.of_knock(long=target.node.long)
         where = f"{target.address}:{port}"
-        with await _dialled(dialer, port, where, until) as sock:
+        with self._stopwatch.phase("connect", where):
+            connected = await dialled(dialer, port, where, until)
+        with connected as sock, self._stopwatch.phase("knock", where):
             knocked = await knock(
                 sock,
                 caller_name=caller,
                 where=where,
-                deadline=_seconds_until(until),
+                deadline=seconds_until(until),
                 transport_words=lambda: why_ended(dialer, sock),
+                stopwatch=self._stopwatch,
             )
         _log.debug("%s answered the knock: %s, creation %d", where, knocked.node, knocked.creation)
         return knocked
-
-
-async def _registered(dialer: Dialer, port: int, where: str, until: float) -> dict[str, int]:
-    """Ask a remote epmd for all its names and their ports."""
-    try:
-        reply = await epmd_names(
-            lambda: _dialled(dialer, port, where, until),
-            where=where,
-            seconds=_seconds_until(until),
-        )
-    except UnreachableError as error:
-        raise EpmdError(
-            f"{where} could not be asked: {error.message}",
-            remedy="Name the node's port with `-o dist-port=`, or epmd's with "
-            "`-o epmd-port=`, if they differ from the usual ones.",
-        ) from error
-    return dict(reply.nodes)
-
-
-async def _dialled(dialer: Dialer, port: int, where: str, until: float) -> socket.socket:
-    seconds = _seconds_until(until)
-    try:
-        async with asyncio.timeout(seconds):
-            return await dialer.dial(port)
-    except TimeoutError as error:
-        raise no_connection(where, seconds) from error
-
-
-def _seconds_until(until: float) -> float:
-    """Give what is left: each step has its own deadline, so that it can say what it waited for."""
-    return max(0.0, until - asyncio.get_running_loop().time())

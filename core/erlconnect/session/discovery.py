@@ -101,8 +101,11 @@ class Discovery:
             ) from error
 
     async def first_that_answers(self) -> tuple[Target, Approached]:
-        """Give the first target that answers a knock; the others are told in a warning."""
-        targets = await self.targets()
+        """Discover, and give the first target that answers a knock."""
+        return await self.first_of(await self.targets())
+
+    async def first_of(self, targets: Sequence[Target]) -> tuple[Target, Approached]:
+        """Give the first one that answers a knock; the others are told in a warning."""
         failures: list[ErlconnectError] = []
         for target in targets:
             try:
@@ -115,7 +118,7 @@ class Discovery:
             self._tell(targets, target, failures)
             self.compare(target, approached)
             return target, approached
-        raise none_answered(targets, failures)
+        raise none_answered(targets, failures) from failures[0]
 
     def _with_settings(self, target: Target, query: Query) -> Target:
         session = self._choices.options.session

@@ -23,8 +23,7 @@ if TYPE_CHECKING:
     from erlconnect.session.approach import Approached
     from erlconnect.session.service import Found, Service
 
-# How often a backend is asked that does not see changes by itself, and how seldom when it fails.
-_LOOK_SECONDS: Final = 10.0
+# How seldom a backend is asked again that does not answer, unless it is even more seldom anyway.
 _LONGEST_PAUSE_SECONDS: Final = 60.0
 _SHORTEST_PAUSE_SECONDS: Final = 1.0
 # One answer without an instance may be a partial one.
@@ -81,7 +80,8 @@ class Instances:
         self._look.set()
 
     async def _compare_for_ever(self, aliases: Aliases) -> None:
-        pause, said = _LOOK_SECONDS, ""
+        usual = float(self._service.choices.options.session.look_again)
+        pause, said = usual, ""
         while True:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(pause):
@@ -90,9 +90,9 @@ class Instances:
             try:
                 if not self._watched:
                     self._listed = await self._service.discovery.targets()
-                pause, said = _LOOK_SECONDS, ""
+                pause, said = usual, ""
             except ErlconnectError as error:
-                pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)
+                pause = max(usual, min(2 * pause, _LONGEST_PAUSE_SECONDS))
                 if said != error.message:
                     said = error.message
                     self._service.warn(f"all aliases stay as they are: {said}")

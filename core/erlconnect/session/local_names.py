@@ -19,6 +19,7 @@ _SHORT_HOST: Final = "invalid"
 _LONGEST_PART: Final = 80
 _NOT_IN_A_NAME: Final = re.compile(r"[^0-9A-Za-z_\-]")
 _KNOCK: Final = "erlconnect-knock"
+_CHECK: Final = "erlconnect-check"
 
 
 def alias_for(name: str, local_node: str) -> str:
@@ -63,6 +64,10 @@ class CallerNames:
     def of_knock(self, *, long: bool) -> str:
         """Give the name to knock with."""
         return self.of(f"{_KNOCK}@localhost", long=long)
+
+    def of_check(self, *, long: bool) -> str:
+        """Give the name of a connection of our own, which a knock must not meet."""
+        return self.of(f"{_CHECK}@localhost", long=long)
 
 
 def _user() -> str:

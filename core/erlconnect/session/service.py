@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from erlconnect.api import Target
     from erlconnect.plugin_catalogue.catalogue import Catalogue
+    from erlconnect.proxy.stopwatch import Stopwatch
     from erlconnect.session.approach import Approached
     from erlconnect.session.choices import Choices
     from erlconnect.session.cookies import RemoteCookie
@@ -52,21 +53,23 @@ class Service:
         group: asyncio.TaskGroup,
         warn: Callable[[str], None],
         progress: Callable[[str], None],
+        stopwatch: Stopwatch | None = None,
     ) -> None:
         self.choices = choices
         self.callers = callers
         self.group = group
         self.warn = warn
         self.progress = progress
-        self._offers = Offers(catalogue, choices, environment)
+        self.offers = Offers(catalogue, choices, environment)
         self.approach = Approach(
-            self._offers,
+            self.offers,
             callers,
             group,
             node=choices.node,
             dist_port=choices.options.session.dist_port,
+            stopwatch=stopwatch,
         )
-        self.discovery = Discovery(choices, self._offers, self.approach, warn)
+        self.discovery = Discovery(choices, self.offers, self.approach, warn)
         self._fetched: RemoteCookie | None = None
 
     async def found(self, source: Target, approached: Approached) -> Found:
@@ -85,7 +88,7 @@ class Service:
         if self._fetched:
             return self._fetched
         fetched = await remote_cookie(
-            self._offers, target, ask=not self.choices.no_input, warn=self.warn
+            self.offers, target, ask=not self.choices.no_input, warn=self.warn
         )
         # A source that no target names knows nothing of targets, and may ask a person.
         if all(ref.name != fetched.source for ref in target.cookies):

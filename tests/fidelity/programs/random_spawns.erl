@@ -57,7 +57,8 @@ by_request(#{there := There} = Known) ->
     Answer = receive {ReplyTag, Request, Said, Value} -> {Said, Value}
              after answer_after(Options) -> none
              end,
-    {Answer, ran(Options, Request, Tag, Term), erlang:spawn_request_abandon(Request)}.
+    {Answer, ran(Options, Request, Tag, Term),
+     Answer =/= none andalso erlang:spawn_request_abandon(Request)}.
 
 %% Some were not asked for an answer; where none comes, nothing is waited for but the process.
 answer_after(Options) ->

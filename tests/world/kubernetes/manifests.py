@@ -59,6 +59,7 @@ def pod(
                     "started": True,
                     "restartCount": 0,
                     "image": each["image"],
+                    "imageID": f"{each['image']}@sha256:{'0' * 64}",
                     "state": {"running": {"startedAt": timestamp()}},
                 }
                 for each in kept
@@ -138,13 +139,24 @@ def workload(
     replicas: int = 1,
     containers: Sequence[Manifest] = (),
 ) -> Manifest:
-    """A StatefulSet, DaemonSet or Job."""
+    """A StatefulSet, DaemonSet or Job with as many pods."""
+    spec = _workload_spec(name, selector, replicas, containers)
+    status = {"replicas": replicas, "readyReplicas": replicas}
+    if kind == "StatefulSet":
+        spec["serviceName"] = name
+    elif kind == "DaemonSet":
+        del spec["replicas"]
+        words = ("desiredNumberScheduled", "currentNumberScheduled", "numberReady")
+        status = {**dict.fromkeys(words, replicas), "numberMisscheduled": 0}
+    else:
+        spec["parallelism"] = spec["completions"] = spec.pop("replicas")
+        status = {"active": replicas, "ready": replicas}
     return {
         "apiVersion": "batch/v1" if kind == "Job" else "apps/v1",
         "kind": kind,
         "metadata": {"name": name, "namespace": namespace},
-        "spec": _workload_spec(name, selector, replicas, containers),
-        "status": {"replicas": replicas, "readyReplicas": replicas},
+        "spec": spec,
+        "status": status,
     }
 
 

@@ -103,7 +103,7 @@ class _Watch:
 
     def bookmark(self, version: int, annotations: Mapping[str, str] | None = None) -> bytes:
         """Say up to which version everything has been told."""
-        meta = {"resourceVersion": str(version), "creationTimestamp": None}
+        meta: dict[str, Any] = {"resourceVersion": str(version), "creationTimestamp": None}
         meta |= {"annotations": dict(annotations)} if annotations else {}
         kind = self._call.kind
         return _line(

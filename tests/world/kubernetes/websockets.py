@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 _LARGEST_MESSAGE: Final = 4 << 20
 _PROTOCOL: Final = "Sec-WebSocket-Protocol"
-_OPEN: Final = (WSMsgType.BINARY, WSMsgType.PING, WSMsgType.PONG)
+_OVER: Final = (WSMsgType.CLOSE, WSMsgType.CLOSING, WSMsgType.CLOSED, WSMsgType.ERROR)
 
 
 def offered_protocols(request: web.BaseRequest) -> list[str]:
@@ -56,13 +56,15 @@ class Websocket:
         return self.response.ws_protocol or ""
 
     async def messages(self) -> AsyncIterator[bytes]:
-        """The binary messages, until the websocket closes, in whatever way."""
-        while (message := await self.response.receive()).type in _OPEN:
+        """The messages, until the websocket closes, in whatever way; text is bytes, too."""
+        while (message := await self.response.receive()).type not in _OVER:
             await self._faults.gate()
             if message.type is WSMsgType.PING:
                 await self.response.pong(message.data)
             elif message.type is WSMsgType.BINARY:
                 yield message.data
+            elif message.type is WSMsgType.TEXT:
+                yield message.data.encode()
 
     async def send(self, data: bytes) -> None:
         """Send one binary message; to a client that has gone it is lost."""

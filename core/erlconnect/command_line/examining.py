@@ -1,0 +1,128 @@
+"""Running an examination for ``doctor``, and showing its steps as they end."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import TYPE_CHECKING, Final
+
+from erlconnect.command_line.choosing import choose
+from erlconnect.command_line.looking import Voice, run
+from erlconnect.command_line.reporting import plain, print_line, print_text
+from erlconnect.command_line.streams import outliving
+from erlconnect.errors import ConfigurationError, UsageError
+from erlconnect.plugin_catalogue import Catalogue
+from erlconnect.redaction import redact
+from erlconnect.session.examination.doctor import examine
+from erlconnect.session.examination.events import role_payload, step_payload
+from erlconnect.session.examination.remote_steps import REMOTE_STEPS
+from erlconnect.session.examination.role import needed_rights
+from erlconnect.session.examination.steps import Examination, Stage, StepName, StepStatus
+
+if TYPE_CHECKING:
+    from erlconnect.command_line.choosing import Chosen, Flags
+    from erlconnect.errors import ExitCode
+    from erlconnect.session.examination.steps import Step
+
+_NAME_WIDTH: Final = max(len(name) for name in StepName)
+_STATUS_WIDTH: Final = max(len(status) for status in StepStatus)
+_STYLES: Final = {
+    StepStatus.OK: "green",
+    StepStatus.NOTE: "yellow",
+    StepStatus.FAILED: "bold red",
+    StepStatus.SKIPPED: "dim",
+}
+
+
+def diagnose(
+    target: str | None, flags: Flags, *, as_json: bool, quiet: bool, verbose: bool
+) -> ExitCode:
+    """Take all steps and show them; give the exit code of the first that failed."""
+    if target is None and flags.backend is not None:
+        raise UsageError(
+            f"-b {flags.backend} says where to look, and nothing says what for",
+            remedy="Name a TARGET; without backend and TARGET this machine alone is looked at.",
+        )
+    voice = Voice(as_json=as_json, quiet=quiet, verbose=verbose)
+    show = Display(quiet=quiet)
+    examination = Examination(_tell_json if as_json else show.step)
+    chosen = _chosen(target, flags, examination, voice)
+    choices = chosen.choices[0] if chosen and chosen.choices else None
+    catalogue = chosen.catalogue if chosen else Catalogue()
+    run(examine(choices, catalogue, os.environ, examination, voice.warn))
+    if not as_json:
+        show.summary(examination.steps)
+    return examination.exit_code
+
+
+def print_role(target: str | None, flags: Flags, *, as_json: bool) -> None:
+    """Print the smallest role or policy. Raises ``UsageError`` where the backend has none."""
+    voice = Voice(as_json=as_json, quiet=False, verbose=False)
+    chosen = choose([target or ""], flags, environment=os.environ, warn=voice.warn)
+    choices = chosen.choices[0]
+    text = run(needed_rights(choices, chosen.catalogue, os.environ, voice.warn))
+    if as_json:
+        print_line(role_payload(choices.backend, text))
+    else:
+        print_text(text)
+
+
+def _chosen(
+    target: str | None, flags: Flags, examination: Examination, voice: Voice
+) -> Chosen | None:
+    """Read configuration and flags; ``None`` where a file or variable cannot be used."""
+    stage = Stage(StepName.CONFIGURATION)
+    targets = [] if target is None else [target]
+    try:
+        chosen = choose(targets, flags, environment=os.environ, warn=voice.warn)
+    except ConfigurationError as error:
+        examination.add(stage.failed(error))
+        if target is not None:
+            examination.skip(REMOTE_STEPS, "the configuration cannot be used")
+        return None
+    examination.add(stage.ok("files and variables are understood"))
+    return chosen
+
+
+def _tell_json(step: Step) -> None:
+    fields = step_payload(step)
+    for name in ("seen", "remedy"):
+        fields[name] = redact(fields[name])
+    print_line(fields)
+
+
+class Display:
+    """Steps as lines of text, in colours on a terminal; quiet, only what failed or is to be known.
+
+    What nodes and directories say is kept from commanding the terminal.
+    """
+
+    def __init__(self, *, quiet: bool) -> None:
+        from rich.console import Console  # noqa: PLC0415 - not needed with --json
+
+        self._quiet = quiet
+        self._console = Console(highlight=False, soft_wrap=True)
+
+    def step(self, step: Step) -> None:
+        """Show one step."""
+        if self._quiet and step.status in (StepStatus.OK, StepStatus.SKIPPED):
+            return
+        took = f"{step.seconds * 1000:.1f} ms" if step.status is not StepStatus.SKIPPED else ""
+        head = f"{step.name:{_NAME_WIDTH}}  {step.status:{_STATUS_WIDTH}}  {took:>10}  "
+        self._print(head, _STYLES[step.status], step.seen)
+        if step.remedy:
+            self._print(" " * len(head), "", step.remedy)
+
+    def summary(self, steps: list[Step]) -> None:
+        """Show how many steps ended how."""
+        counts = {status: sum(step.status is status for step in steps) for status in StepStatus}
+        told = [f"{number} {status}" for status, number in counts.items() if number]
+        if not self._quiet:
+            self._print("", "", f"{len(steps)} steps: {', '.join(told)}")
+
+    def _print(self, head: str, style: str, text: str) -> None:
+        from rich.text import Text  # noqa: PLC0415 - as above
+
+        with outliving(sys.stdout):
+            self._console.print(Text(head, style) + Text(plain(redact(text), sys.stdout)))
+            sys.stdout.flush()

@@ -1,0 +1,87 @@
+"""Listing targets: a table on a terminal, plain columns elsewhere, or JSON."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import TYPE_CHECKING, Final
+
+from erlconnect.command_line.choosing import choose
+from erlconnect.command_line.looking import run
+from erlconnect.command_line.reporting import plain, print_line, print_text
+from erlconnect.command_line.streams import outliving
+from erlconnect.redaction import redact
+from erlconnect.session.examination.events import sighting_payload
+from erlconnect.session.examination.releases import release_by_flags
+from erlconnect.session.examination.sightings import sight
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from erlconnect.command_line.choosing import Flags
+    from erlconnect.command_line.looking import Voice
+    from erlconnect.session.examination.sightings import Sighting
+
+_COLUMNS: Final = ("NODE", "ADDRESS", "PORT", "ANSWERS", "OTP", "FACTS")
+
+
+def list_targets(target: str, flags: Flags, voice: Voice) -> None:
+    """Show what is found. Raises ``ErlconnectError`` where the lookup fails."""
+    chosen = choose([target], flags, environment=os.environ, warn=voice.warn)
+    voice.reporter.progress(f"looking for {chosen.choices[0].service}")
+    try:
+        sightings = run(sight(chosen.choices[0], chosen.catalogue, os.environ, voice.warn))
+    finally:
+        voice.silence()
+    if voice.as_json:
+        for sighting in sightings:
+            fields = sighting_payload(sighting)
+            for name in ("message", "remedy"):
+                if sighting.error:
+                    fields["error"][name] = redact(fields["error"][name])
+            print_line(fields)
+    elif sys.stdout.isatty():
+        _print_table([_row(sighting) for sighting in sightings])
+    else:
+        _print_columns([_row(sighting) for sighting in sightings])
+    for sighting in sightings:
+        if sighting.error and not voice.as_json:
+            voice.warn(f"no answer: {sighting.error.message}")
+
+
+def _row(sighting: Sighting) -> tuple[str, ...]:
+    target, approached = sighting.target, sighting.approached
+    node = approached.target.node if approached else target.node
+    port = approached.port if approached else target.dist_port
+    return (
+        str(node) if node.name else f"?@{node.host}",
+        target.address,
+        str(port or "-"),
+        "yes" if approached else f"no ({sighting.error.cause if sighting.error else ''})",
+        (release_by_flags(approached.knocked.flags) if approached else "") or "-",
+        ", ".join(f"{name} {value}" for name, value in target.facts.items()) or "-",
+    )
+
+
+def _print_columns(rows: Sequence[tuple[str, ...]]) -> None:
+    lines = [_COLUMNS, *rows]
+    widths = [max(len(line[column]) for line in lines) for column in range(len(_COLUMNS))]
+    for line in lines:
+        cells = [f"{cell:{width}}" for cell, width in zip(line, widths, strict=True)]
+        print_text("  ".join(cells).rstrip())
+
+
+def _print_table(rows: Sequence[tuple[str, ...]]) -> None:
+    from rich.console import Console  # noqa: PLC0415 - only on a terminal
+    from rich.table import Table  # noqa: PLC0415
+    from rich.text import Text  # noqa: PLC0415
+
+    table = Table(box=None, pad_edge=False)
+    for column in _COLUMNS:
+        table.add_column(column, overflow="fold")
+    for row in rows:
+        cells = [Text(plain(cell, sys.stdout)) for cell in row]
+        cells[_COLUMNS.index("ANSWERS")].style = "green" if row[3] == "yes" else "red"
+        table.add_row(*cells)
+    with outliving(sys.stdout):
+        Console(highlight=False).print(table)

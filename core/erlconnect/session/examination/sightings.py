@@ -1,0 +1,60 @@
+"""All targets that a lookup finds, each with what a knock at it tells."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from erlconnect.errors import ErlconnectError
+from erlconnect.session.lookout import lookout
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from erlconnect.api import Target
+    from erlconnect.plugin_catalogue.catalogue import Catalogue
+    from erlconnect.session.approach import Approach, Approached
+    from erlconnect.session.choices import Choices
+
+_AT_THE_SAME_TIME: Final = 8
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sighting:
+    """One target: ``approached`` where it answered, else ``error``."""
+
+    target: Target
+    approached: Approached | None = None
+    error: ErlconnectError | None = None
+
+
+async def sight(
+    choices: Choices,
+    catalogue: Catalogue,
+    environment: Mapping[str, str],
+    warn: Callable[[str], None],
+) -> list[Sighting]:
+    """Discover, and knock at all that was found; in the order of the discovery.
+
+    Raises ``ErlconnectError`` where the lookup fails, and for no target that does not answer.
+    """
+    async with lookout(choices, catalogue, environment, warn) as looking:
+        targets = await looking.service.discovery.targets()
+        places = asyncio.Semaphore(_AT_THE_SAME_TIME)
+        async with asyncio.TaskGroup() as group:
+            knocks = [
+                group.create_task(_knock(looking.service.approach, target, places))
+                for target in targets
+            ]
+        return [knock.result() for knock in knocks]
+
+
+async def _knock(approach: Approach, target: Target, places: asyncio.Semaphore) -> Sighting:
+    async with places:
+        try:
+            approached = await approach.approach(target)
+        except ErlconnectError as error:
+            return Sighting(target=target, error=error)
+        approached.close()
+        return Sighting(target=target, approached=approached)
