@@ -316,6 +316,7 @@ _APPROACHED = Approached(
     transport="a",
     dialer=cast("Dialer", None),
     port=1,
+    length_size=2,
     knocked=Knocked(node=_TARGET.node, creation=1, flags=DistributionFlag.HANDSHAKE_23),
     close=lambda: None,
 )

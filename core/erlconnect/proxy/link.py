@@ -5,15 +5,16 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
+import time
 from typing import TYPE_CHECKING, Final, Protocol
 
 from erlconnect.distribution.flags import checks_fun_sizes
 from erlconnect.distribution.name_table import inverse
 from erlconnect.distribution.rewrite_table import RewriteTable
 from erlconnect.distribution.rewriter import Rewriter
-from erlconnect.proxy.frame_stream import FrameStream, PeerError
+from erlconnect.proxy.frame_stream import LENGTH_SIZE, FrameStream, PeerError
 from erlconnect.proxy.handshake import TwoHandshakes
-from erlconnect.proxy.link_report import came_up, names_of, went_down
+from erlconnect.proxy.link_report import came_up, names_of, so_far, went_down
 from erlconnect.proxy.refusals import (
     gave_up_waiting,
     local_node_silent,
@@ -24,7 +25,7 @@ from erlconnect.proxy.refusals import (
 from erlconnect.proxy.relay import Pump
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from erlconnect.errors import ErlconnectError
     from erlconnect.hookspecs import LinkEvent
@@ -39,6 +40,10 @@ class RemoteSide(Protocol):
     """What a link needs to know of its target; the session implements it."""
 
     max_frame: int
+
+    @property
+    def length_size(self) -> int:
+        """How many bytes the length of a handshake's frame has."""
 
     async def dial(self) -> socket.socket:
         """Give a connected socket to the target, or to what replaced it."""
@@ -62,12 +67,23 @@ class RemoteSide(Protocol):
 class Link:
     """``run`` is the whole life of one link; cancelled, it ends both connections."""
 
-    def __init__(self, local: socket.socket, remote_side: RemoteSide) -> None:
-        self._local = FrameStream(local, "local")
+    def __init__(
+        self,
+        local: socket.socket,
+        remote_side: RemoteSide,
+        *,
+        length_size: int = LENGTH_SIZE,
+    ) -> None:
+        """``length_size`` is how many bytes a frame's length has on the local side."""
+        self._local = FrameStream(local, "local", length_size=length_size)
         self._remote: FrameStream | None = None
         self._side = remote_side
         self.local_node = ""
         """The name in send_name, as soon as it came."""
+        self.since = 0.0
+        """When the handshake ended, in seconds since 1970."""
+        self.so_far: Callable[[], LinkEvent] | None = None
+        """Tells what was counted until now, once the handshake has ended."""
 
     async def run(self) -> None:
         """Shake hands and relay. Raises the ``ErlconnectError`` of a link that never came up."""
@@ -104,11 +120,14 @@ class Link:
         if self._local.ended:
             # As after a sleep: the remote node must not take this for a node that is there.
             raise gave_up_waiting(self.local_node)
-        self._remote = FrameStream(await self._side.dial(), "remote")
+        remote = await self._side.dial()
+        self._remote = FrameStream(remote, "remote", length_size=self._side.length_size)
         return await handshakes.introduce(self._remote, self._side.introduction())
 
     async def _relay(self, introduced: Introduced) -> None:
         outward, inward, ends = self._pumps(introduced)
+        self.since = time.time()
+        self.so_far = lambda: so_far(introduced, outward, inward)
         self._side.link_up(came_up(introduced))
         reason = "the session ended"
         try:

@@ -22,6 +22,7 @@ from erlconnect.session.events import AliasEntry, Failed, TargetLost, TargetRepl
 from erlconnect.session.followed_target import FollowedTarget
 from erlconnect.session.local_names import alias_for, alias_forms
 from erlconnect.session.patience import Patience
+from erlconnect.session.status import AliasStatus, LinkStatus
 from erlconnect.session.unexpected import unexpected
 
 if TYPE_CHECKING:
@@ -62,6 +63,7 @@ class AliasedTarget:
         self.max_frame = service.choices.options.session.max_frame
         self.links = 0
         """How many links are up."""
+        self._handled: list[Link] = []
         self._cookies = found.cookies
         self._cookie_source = found.cookie_source
         self._neighbours = neighbours
@@ -90,6 +92,11 @@ class AliasedTarget:
         """The real name of the target."""
         return str(self.approached.target.node)
 
+    @property
+    def length_size(self) -> int:
+        """How many bytes the length of a handshake's frame has."""
+        return self.approached.length_size
+
     def entry(self, local_port: int) -> AliasEntry:
         """Give what ``ready`` tells of it."""
         alias, short_alias, ipv6_alias = alias_forms(self.name)
@@ -109,23 +116,37 @@ class AliasedTarget:
 
     async def handle(self, local: socket.socket) -> None:
         """Run one link; a link that never comes up is an ``error`` event, never an exception."""
-        link = Link(local, self)
+        link: Link | None = None
         try:
+            let_in = await self.service.door.let_in(local)
+            link = Link(let_in.stream, self, length_size=let_in.length_size)
+            self._handled.append(link)
             await link.run()
         except ErlconnectError as error:
-            self._tell_refused(link, error)
+            self._tell_refused(link.local_node if link else "", error)
         except Exception as error:  # noqa: BLE001 - one link's bug must not end the others
-            self._tell_refused(link, unexpected(error))
+            self._tell_refused(link.local_node if link else "", unexpected(error))
         finally:
+            if link:
+                self._handled.remove(link)
             self.followed.link_ended()
 
-    def _tell_refused(self, link: Link, error: ErlconnectError) -> None:
+    def status(self, local_port: int) -> AliasStatus:
+        """Give what is to be told of it now."""
+        links = [
+            LinkStatus(since=link.since, counted=link.so_far())
+            for link in self._handled
+            if link.so_far is not None
+        ]
+        return AliasStatus(entry=self.entry(local_port), links=links)
+
+    def _tell_refused(self, local_node: str, error: ErlconnectError) -> None:
         if not isinstance(error, LocalNodeError):
             self._patience.failed()
             if isinstance(error, _DOUBTFUL):
                 self.followed.doubt(error.message)
-        alias = alias_for(self.name, link.local_node or self.alias)
-        self._report(Failed(error=error, alias=alias, local_node=link.local_node))
+        alias = alias_for(self.name, local_node or self.alias)
+        self._report(Failed(error=error, alias=alias, local_node=local_node))
 
     async def dial(self) -> socket.socket:
         """Dial the target, or what replaced it; not at once if that has just failed."""
