@@ -12,15 +12,12 @@ from fidelity.differing import load_program, run_both
 
 if TYPE_CHECKING:
     import pytest
-
     from fidelity.pairs import Pair
 
 OPERATIONS = 10_000
 
 
-def test_a_random_program_observes_the_same(
-    pair: Pair, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_random_program_observes_the_same(pair: Pair, capsys: pytest.CaptureFixture[str]) -> None:
     seed = secrets.randbelow(1 << 30)
     with capsys.disabled():
         print(f"\n{pair.local} to {pair.remote}: {OPERATIONS} operations of seed {seed}")

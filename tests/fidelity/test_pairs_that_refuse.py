@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import pytest
 from end_to_end.evidence import assert_explained
-from world.connected import LOCAL_NAME, connected
-
 from fidelity.pairs import REFUSING, resolving
+from world.connected import LOCAL_NAME, connected
 
 # The newer of the two is the one that refuses, whichever side it is on.
 REASONS = ("has no UNLINK_ID, V4_NC, which a newer Erlang release refuses", "(status not_allowed)")

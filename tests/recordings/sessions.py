@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shlex
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
@@ -87,14 +86,14 @@ def _consul_connect() -> str:
         ConsulAgent() as agent,
         shop_node("shop@127.0.0.1") as node,
         sidecar(agent, "shop", node.dist_port),
+        _recording(CONSUL_HTTP_ADDR=agent.address) as recording,
     ):
-        with _recording(CONSUL_HTTP_ADDR=agent.address) as recording:
-            line = f"erlconnect -b consul shop {_COOKIE}"
-            with recording.running(line, until=_READY):
-                recording.run("erl_call -name shop@127.0.0.1 -a 'erlang node []'")
-            agent.intention("erlconnect", "shop", "deny")
-            recording.run(line)
-            return recording.text
+        line = f"erlconnect -b consul shop {_COOKIE}"
+        with recording.running(line, until=_READY):
+            recording.run("erl_call -name shop@127.0.0.1 -a 'erlang node []'")
+        agent.intention("erlconnect", "shop", "deny")
+        recording.run(line)
+        return recording.text
 
 
 SESSIONS: Final[Mapping[str, Callable[[], str]]] = {

@@ -59,9 +59,7 @@ def diagnose(
 def print_role(target: str | None, flags: Flags, *, as_json: bool) -> None:
     """Print the smallest role or policy. Raises ``UsageError`` where the backend has none."""
     voice = Voice(as_json=as_json, quiet=False, verbose=False)
-    chosen = choose(
-        [target or ""], flags, environment=os.environ, warn=voice.warn, ask=False
-    )
+    chosen = choose([target or ""], flags, environment=os.environ, warn=voice.warn, ask=False)
     choices = chosen.choices[0]
     text = run(needed_rights(choices, chosen.catalogue, os.environ, voice.warn))
     if as_json:
