@@ -25,7 +25,7 @@ NAMES = permutation(
         ("dev@127.0.0.1", "dev-somebody-0123abcd@erlconnect.invalid"),
     ]
 )
-_BUFFER = 256 * 1024
+_BUFFER = 512 * 1024
 
 
 def main(kind: str, port: int) -> None:

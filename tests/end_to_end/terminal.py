@@ -4,25 +4,31 @@ from __future__ import annotations
 
 import os
 import pty
+import re
 import select
 import subprocess
+import termios
 import time
 from typing import TYPE_CHECKING, Self
 
+import pyte
 from end_to_end.evidence import COMMAND
 
 if TYPE_CHECKING:
+    import signal
     from collections.abc import Mapping
     from pathlib import Path
     from types import TracebackType
 
 _ENOUGH_SECONDS = 30.0
+# Nothing scrolls away.
+_LINES = 200
 
 
 class AtTerminal:
-    """One run whose three streams are a terminal of 100 columns; a context manager that ends it.
+    """One run whose three streams are a terminal; a context manager that ends it.
 
-    ``screen`` is all that was shown so far, control characters and all.
+    ``screen`` is all that was written so far, control characters and all.
     """
 
     def __init__(
@@ -31,10 +37,12 @@ class AtTerminal:
         environment: Mapping[str, str],
         program: str | Path = COMMAND,
         folder: Path | None = None,
+        columns: int = 100,
     ) -> None:
-        self._keyboard, terminal = pty.openpty()
+        self._columns = columns
+        self.keyboard, terminal = pty.openpty()
         self.screen = ""
-        variables = {**os.environ, "TERM": "xterm", "COLUMNS": "100", **environment}
+        variables = {**os.environ, "TERM": "xterm", "COLUMNS": str(columns), **environment}
         self._child = subprocess.Popen(
             [program, *arguments],
             env=variables,
@@ -59,40 +67,62 @@ class AtTerminal:
     ) -> None:
         self._child.kill()
         self._child.wait(_ENOUGH_SECONDS)
-        if self._keyboard >= 0:
-            os.close(self._keyboard)
+        if self.keyboard >= 0:
+            os.close(self.keyboard)
+
+    def signal(self, number: signal.Signals) -> None:
+        """Send a signal to the command alone."""
+        self._child.send_signal(number)
+
+    def ended(self, timeout: float = _ENOUGH_SECONDS) -> int:
+        """The exit code of a command that ends while nobody reads what it shows."""
+        return self._child.wait(timeout)
 
     @property
     def pid(self) -> int:
         return self._child.pid
 
+    @property
+    def shown(self) -> str:
+        """What a person sees after all that was written, without the blanks around it."""
+        emulated = pyte.Screen(self._columns, _LINES)
+        pyte.Stream(emulated).feed(self.screen)
+        text = "\n".join(line.rstrip() for line in emulated.display)
+        return re.sub(r"\n{3,}", "\n\n", text).strip("\n")
+
     def type(self, text: str) -> None:
         """Press keys; ``\\x03`` is Ctrl-C."""
-        os.write(self._keyboard, text.encode())
+        os.write(self.keyboard, text.encode())
 
-    def wait_for(self, text: str, timeout: float = _ENOUGH_SECONDS) -> None:
-        """Wait until ``text`` is on the screen."""
+    @property
+    def echoes(self) -> bool:
+        """Whether what is typed is shown by the terminal itself."""
+        local_modes: int = termios.tcgetattr(self.keyboard)[3]
+        return bool(local_modes & termios.ECHO)
+
+    def wait_for(self, text: str, timeout: float = _ENOUGH_SECONDS, *, number: int = 1) -> None:
+        """Wait until ``text`` is on the screen; ``number`` 2 waits for the second one."""
         until = time.monotonic() + timeout
-        while text not in self.screen:
+        while self.screen.count(text) < number:
             shown = self._read(until - time.monotonic())
             assert shown, f"{text!r} is not on the screen:\n{self.screen}"
 
     def hang_up(self) -> None:
         """Close the terminal, as closing its window does; nothing can be read any more."""
-        os.close(self._keyboard)
-        self._keyboard = -1
+        os.close(self.keyboard)
+        self.keyboard = -1
 
     def wait(self, timeout: float = _ENOUGH_SECONDS) -> int:
         """The exit code; everything shown is in ``screen`` then."""
         until = time.monotonic() + timeout
-        while self._keyboard >= 0 and self._read(until - time.monotonic()):
+        while self.keyboard >= 0 and self._read(until - time.monotonic()):
             pass
         return self._child.wait(max(1, until - time.monotonic()))
 
     def _read(self, seconds: float) -> bool:
-        readable, _, _ = select.select([self._keyboard], [], [], max(0, seconds))
+        readable, _, _ = select.select([self.keyboard], [], [], max(0, seconds))
         try:
-            data = os.read(self._keyboard, 65536) if readable else b""
+            data = os.read(self.keyboard, 65536) if readable else b""
         except OSError:
             # Linux's way to say that nobody has the terminal open any more.
             data = b""

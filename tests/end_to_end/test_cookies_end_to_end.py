@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -166,3 +167,26 @@ def test_a_machine_without_a_cookie_gets_one_as_erlang_makes_it() -> None:
         )
         assert shown.stdout == "pong"
         assert cookie.read_text() not in session.process.output
+
+
+def test_a_keyring_keeps_the_remote_cookie() -> None:
+    """Stored by the keyring's own command; a plain file is the store, as there is no desktop."""
+    with remote_node(APP) as remote, machine() as here:
+        store = {
+            "PYTHON_KEYRING_BACKEND": "keyrings.alt.file.PlaintextKeyring",
+            "XDG_DATA_HOME": str(here.home),
+        }
+        subprocess.run(
+            [sys.executable, "-m", "keyring", "set", "erlconnect", "app"],
+            env={**os.environ, **here.environment(), **store},
+            input=REMOTE_COOKIE,
+            check=True,
+            text=True,
+            capture_output=True,
+            timeout=30,
+        )
+        words = [*fixed(remote), "--cookie-from", "keyring", "-v"]
+        with here.session(*words, environment=store) as session, here.node() as local:
+            assert session.ready()["aliases"][0]["cookie_source"] == "keyring"
+            assert local.evaluate(CONNECT) == "true"
+            assert_secret(session.process)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import signal
 import socket
+import tempfile
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -14,6 +16,7 @@ from end_to_end.examined import examined, run
 from end_to_end.machine import FROM_VARIABLE, VARIABLE, fixed, machine
 from end_to_end.scripted_remote import TLS_ALERT, ScriptedRemote, plays, sends
 from transports.sockets import silent
+from world.certificates import Certificate, tls_flags
 from world.connected import LOCAL_COOKIE, REMOTE_COOKIE, remote_node
 from world.consul import ConsulAgent
 from world.epmd import RealEpmd
@@ -133,6 +136,26 @@ def only_tls() -> Iterator[Fault]:
             seen="speaks the distribution over TLS",
             remedy="inet_tls",
             skipped=("cookie-check",),
+        )
+
+
+@contextmanager
+def real_tls() -> Iterator[Fault]:
+    """A real node that was started with ``-proto_dist inet_tls``."""
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        authority = Certificate.authority(folder)
+        own = authority.leaf(folder, "app", "127.0.0.1")
+        flags = tls_flags(folder, own, authority.certificate)
+        remote = stack.enter_context(remote_node(APP, flags=flags))
+        yield Fault(
+            words=fixed(remote),
+            step="handshake",
+            code=76,
+            cause="not-distribution",
+            seen="speaks the distribution over TLS",
+            remedy="inet_tls",
+            skipped=("cookie-check", "tick"),
         )
 
 
@@ -289,6 +312,7 @@ FAULTS = [
     closed_port,
     silent_port,
     only_tls,
+    real_tls,
     suspended_node,
     not_otp,
     no_remote_epmd,

@@ -17,6 +17,7 @@ from erlconnect.plugin_catalogue import Catalogue
 from erlconnect.session.choices import Choices
 from erlconnect.session.events import Ready
 from erlconnect.session.session import Session
+from erlconnect.session.slots import session_slot
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -61,12 +62,19 @@ def choices(node: str, port: int, folder: Path, **more: Any) -> Choices:
 async def opened(*wanted: Choices, epmd_port: int) -> AsyncIterator[Recorder]:
     recorder = Recorder()
     environment = {"ERL_EPMD_PORT": str(epmd_port), "REMOTE": REMOTE_COOKIE}
-    session = Session(wanted, Catalogue(), recorder, environment)
+    with session_slot(environment) as slot:
+        session = Session(wanted, Catalogue(), recorder, environment, slot)
+        async with served(session, recorder):
+            yield recorder
+
+
+@asynccontextmanager
+async def served(session: Session, recorder: Recorder) -> AsyncIterator[None]:
     async with asyncio.TaskGroup() as group:
         running = group.create_task(session.run())
         async with asyncio.timeout(20):
             await recorder.ready.wait()
-        yield recorder
+        yield
         running.cancel()
 
 
@@ -121,8 +129,8 @@ async def test_one_that_cannot_be_opened_opens_none(
         ]
         environment = {"ERL_EPMD_PORT": str(epmd.port), "REMOTE": REMOTE_COOKIE}
         recorder = Recorder()
-        with pytest.raises(ErlconnectError) as caught:
-            await Session(wanted, Catalogue(), recorder, environment).run()
+        with session_slot(environment) as slot, pytest.raises(ErlconnectError) as caught:
+            await Session(wanted, Catalogue(), recorder, environment, slot).run()
         assert isinstance(caught.value, UnreachableError)
         assert recorder.events == []
         assert epmd.names() == {}

@@ -11,13 +11,13 @@ from pathlib import Path
 import pytest
 
 from erlconnect.errors import ConfigurationError
-from erlconnect.session.slots import session_slot
+from erlconnect.session.slots import running_slots, session_slot
 
 HOLD = """
 import os
 from erlconnect.session.slots import session_slot
 with session_slot(os.environ) as slot:
-    print(slot, flush=True)
+    print(slot.number, flush=True)
     input()
 """
 
@@ -25,9 +25,9 @@ with session_slot(os.environ) as slot:
 def test_two_sessions_have_two_slots_and_leave_nothing(tmp_path: Path) -> None:
     environment = {"XDG_RUNTIME_DIR": str(tmp_path)}
     with session_slot(environment) as first, session_slot(environment) as second:
-        assert (first, second) == (0, 1)
+        assert (first.number, second.number) == (0, 1)
     with session_slot(environment) as again:
-        assert again == 0
+        assert again.number == 0
     assert list(tmp_path.iterdir()) == []
 
 
@@ -43,11 +43,11 @@ def test_a_killed_session_frees_its_slot(tmp_path: Path) -> None:
         assert holder.stdout
         assert holder.stdout.readline() == "0\n"
         with session_slot(environment) as beside:
-            assert beside == 1
+            assert beside.number == 1
         holder.kill()
         holder.wait()
     with session_slot(environment) as after:
-        assert after == 0
+        assert after.number == 0
 
 
 @pytest.mark.parametrize("base", ["", "/nowhere", "another user's"])
@@ -59,7 +59,7 @@ def test_a_runtime_folder_that_is_missing_or_another_user_s(
         base = str(foreign_folder(tmp_path))
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     with session_slot({"XDG_RUNTIME_DIR": base}) as slot:
-        assert slot == 0
+        assert slot.number == 0
         assert (tmp_path / f"erlconnect-{os.getuid()}" / "session-0.lock").exists()
 
 
@@ -87,3 +87,29 @@ def test_a_folder_that_is_a_link_is_refused(tmp_path: Path) -> None:
         session_slot({"XDG_RUNTIME_DIR": str(tmp_path)}),
     ):
         pass
+
+
+def test_the_folder_is_private_and_goes_with_the_session(tmp_path: Path) -> None:
+    environment = {"XDG_RUNTIME_DIR": str(tmp_path)}
+    with session_slot(environment) as slot:
+        assert slot.folder.stat().st_mode & 0o777 == 0o700
+        (slot.folder / "anything").write_text("of this session")
+        assert list(running_slots(environment)) == [(os.getpid(), slot.folder)]
+    assert list(running_slots(environment)) == []
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_crashed_sessions_left_is_removed_and_nobody_elses(tmp_path: Path) -> None:
+    environment = {"XDG_RUNTIME_DIR": str(tmp_path)}
+    with session_slot(environment) as running:
+        crashed = tmp_path / "erlconnect" / "session-7"
+        crashed.mkdir()
+        (crashed / "home").mkdir()
+        (crashed / "home" / ".erlang.cookie").write_text("left")
+        crashed.with_name("session-7.lock").write_text("1\n")
+        (running.folder / "mine").write_text("kept")
+        with session_slot(environment):
+            assert not crashed.exists()
+            assert not crashed.with_name("session-7.lock").exists()
+            assert (running.folder / "mine").exists()
+    assert list(tmp_path.iterdir()) == []

@@ -15,6 +15,9 @@ from erlconnect.command_line import (
     ping,
     plugins,
     profiles,
+    run,
+    shell,
+    status,
     targets,
     trust,
 )
@@ -76,6 +79,9 @@ def _group(
 
 
 app.command("connect", help=connect.HELP)(connect.connect)
+app.command("shell", help=shell.HELP)(shell.shell)
+app.command("run", help=run.HELP)(run.run)
+app.command("status", help=status.HELP)(status.status)
 app.command("doctor", help=doctor.HELP)(doctor.doctor)
 app.command("ping", help=ping.HELP)(ping.ping)
 app.command("targets", help=targets.HELP)(targets.targets)
@@ -91,7 +97,12 @@ def main() -> None:
     try:
         app()
     except Exception as error:  # noqa: BLE001 - the last stop before the user
-        sys.exit(report_and_exit_code(error, as_json="--json" in sys.argv))
+        sys.exit(report_and_exit_code(error, as_json="--json" in _own_words(sys.argv)))
+
+
+def _own_words(words: list[str]) -> list[str]:
+    """Give the words before ``--``; those behind it are another program's."""
+    return words[: words.index("--")] if "--" in words else words
 
 
 if __name__ == "__main__":

@@ -19,13 +19,18 @@ def ready_text(ready: Ready, prefix: str) -> str:
 
 
 def _head(ready: Ready, alias: AliasEntry) -> str:
-    facts = "".join(f", {name} {value}" for name, value in alias.facts.items())
     epmd = "an embedded epmd" if ready.epmd_embedded else "the running epmd"
     return (
-        f"{alias.node} at {alias.address}:{alias.dist_port} ({alias.backend}{facts})\n"
+        f"{where_line(alias)}\n"
         f"is {alias.alias} here, by {alias.transport}, cookie from {alias.cookie_source}, "
         f"in {epmd} on port {ready.epmd_port}"
     )
+
+
+def where_line(alias: AliasEntry) -> str:
+    """Say which node is meant, and where it was found."""
+    facts = "".join(f", {name} {value}" for name, value in alias.facts.items())
+    return f"{alias.node} at {alias.address}:{alias.dist_port} ({alias.backend}{facts})"
 
 
 def command_lines(alias: AliasEntry) -> list[str]:

@@ -7,10 +7,10 @@ from typing import Annotated
 
 import typer
 
-_WHICH = "What to connect to"
-_HOW = "How"
-_HERE = "On this machine"
-_TALK = "Output"
+WHICH = "What to connect to"
+HOW = "How"
+HERE = "On this machine"
+TALK = "Output"
 
 Target = Annotated[
     str,
@@ -23,7 +23,7 @@ OptionalTarget = Annotated[
 Targets = Annotated[
     list[str],
     typer.Argument(
-        metavar="TARGET...",
+        metavar="TARGET",
         help="What the backend is to look for; PROFILE/NAME names the profile, too.",
         show_default=False,
     ),
@@ -31,7 +31,7 @@ Targets = Annotated[
 Backend = Annotated[
     str | None,
     typer.Option(
-        "--backend", "-b", metavar="NAME", help="What finds the node.", rich_help_panel=_WHICH
+        "--backend", "-b", metavar="NAME", help="What finds the node.", rich_help_panel=WHICH
     ),
 ]
 Profile = Annotated[
@@ -41,7 +41,7 @@ Profile = Annotated[
         "-p",
         metavar="NAME",
         help="A profile of the configuration file; `erlconnect profiles` lists them.",
-        rich_help_panel=_WHICH,
+        rich_help_panel=WHICH,
     ),
 ]
 Setting = Annotated[
@@ -51,7 +51,7 @@ Setting = Annotated[
         "-o",
         metavar="KEY=VALUE",
         help="A setting of the backend; transport.KEY= and cookie.KEY= for those. Repeatable.",
-        rich_help_panel=_WHICH,
+        rich_help_panel=WHICH,
     ),
 ]
 Node = Annotated[
@@ -60,7 +60,7 @@ Node = Annotated[
         "--node",
         metavar="NAME",
         help="Which of several targets, or of several names in the remote epmd.",
-        rich_help_panel=_WHICH,
+        rich_help_panel=WHICH,
     ),
 ]
 All = Annotated[
@@ -68,7 +68,7 @@ All = Annotated[
     typer.Option(
         "--all",
         help="Every target, each with an alias, as they come and go.",
-        rich_help_panel=_WHICH,
+        rich_help_panel=WHICH,
     ),
 ]
 CookieFrom = Annotated[
@@ -78,7 +78,7 @@ CookieFrom = Annotated[
         metavar="NAME[:ARG]",
         help="Where the remote cookie is: env:VARIABLE, file:PATH, command:CMD, prompt, "
         "passthrough. Default: what the backend says, then ~/.erlang.cookie.",
-        rich_help_panel=_HOW,
+        rich_help_panel=HOW,
     ),
 ]
 Transport = Annotated[
@@ -87,7 +87,7 @@ Transport = Annotated[
         "--transport",
         metavar="NAME",
         help="How to get there. Default: what the backend says, then direct.",
-        rich_help_panel=_HOW,
+        rich_help_panel=HOW,
     ),
 ]
 Via = Annotated[
@@ -97,7 +97,7 @@ Via = Annotated[
         metavar="COMMAND",
         help="Reach the node through a program's stdin and stdout, e.g. "
         "'ssh -W %h:%p bastion'. Short for the transport command.",
-        rich_help_panel=_HOW,
+        rich_help_panel=HOW,
     ),
 ]
 CallerName = Annotated[
@@ -106,7 +106,7 @@ CallerName = Annotated[
         "--caller-name",
         metavar="NAME",
         help="The local node's name on the remote side, e.g. for an allow-list.",
-        rich_help_panel=_HOW,
+        rich_help_panel=HOW,
     ),
 ]
 Visible = Annotated[
@@ -114,7 +114,7 @@ Visible = Annotated[
     typer.Option(
         "--visible",
         help="Do not hide local nodes. Dangerous: global may take the remote cluster apart.",
-        rich_help_panel=_HOW,
+        rich_help_panel=HOW,
     ),
 ]
 AsName = Annotated[
@@ -123,7 +123,7 @@ AsName = Annotated[
         "--as",
         metavar="NAME",
         help="The name part of the alias. Default: that of the remote node.",
-        rich_help_panel=_HERE,
+        rich_help_panel=HERE,
     ),
 ]
 LocalCookieFile = Annotated[
@@ -132,25 +132,33 @@ LocalCookieFile = Annotated[
         "--local-cookie-file",
         metavar="PATH",
         help="The cookie of the local nodes. Default: ~/.erlang.cookie, made if missing.",
-        rich_help_panel=_HERE,
+        rich_help_panel=HERE,
+    ),
+]
+DryRun = Annotated[
+    bool,
+    typer.Option(
+        "--dry-run",
+        help="Show what would be done, and where the cookie would come from; reach no node.",
+        rich_help_panel=TALK,
     ),
 ]
 ConfigFile = Annotated[
     Path | None,
     typer.Option(
-        "--config", metavar="FILE", help="Read only this configuration.", rich_help_panel=_HERE
+        "--config", metavar="FILE", help="Read only this configuration.", rich_help_panel=HERE
     ),
 ]
 NoInput = Annotated[
-    bool, typer.Option("--no-input", help="Never ask anything.", rich_help_panel=_HERE)
+    bool, typer.Option("--no-input", help="Never ask anything.", rich_help_panel=HERE)
 ]
 Json = Annotated[
     bool,
-    typer.Option("--json", help="One JSON object a line on stdout.", rich_help_panel=_TALK),
+    typer.Option("--json", help="One JSON object a line on stdout.", rich_help_panel=TALK),
 ]
 Verbose = Annotated[
-    bool, typer.Option("--verbose", "-v", help="Log to stderr.", rich_help_panel=_TALK)
+    bool, typer.Option("--verbose", "-v", help="Log to stderr.", rich_help_panel=TALK)
 ]
 Quiet = Annotated[
-    bool, typer.Option("--quiet", "-q", help="Only the result.", rich_help_panel=_TALK)
+    bool, typer.Option("--quiet", "-q", help="Only the result.", rich_help_panel=TALK)
 ]

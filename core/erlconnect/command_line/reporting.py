@@ -11,27 +11,21 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TextIO
 
 from erlconnect.command_line.copy_paste import ready_text
+from erlconnect.command_line.event_text import event_text
 from erlconnect.command_line.streams import Lines, outliving
 from erlconnect.hookspecs import LinkEvent
 from erlconnect.redaction import redact
-from erlconnect.session.events import (
-    Failed,
-    Ready,
-    Stopped,
-    TargetLost,
-    TargetReplaced,
-    Warned,
-    payload,
-)
+from erlconnect.session.events import Failed, Ready, TargetLost, Warned, payload
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from rich.status import Status
 
+    from erlconnect.command_line.event_text import Told
     from erlconnect.session.events import Event
 
 _FREE_TEXT = ("message", "remedy", "reason")
-
-_Line = Failed | LinkEvent | Stopped | TargetLost | TargetReplaced | Warned
 
 
 class JsonReporter:
@@ -98,7 +92,16 @@ class HumanReporter:
         self._spinner: Status | None = None
         self._failures: set[str] = set()
         self._shown: set[str] = set()
-        self._lines = Lines(sys.stderr, lambda number: _text(_left_out(number)))
+        lines = Lines(sys.stderr, lambda number: event_text(_left_out(number)))
+        self._own: tuple[Callable[[str], None], Callable[[str], None]] = (lines.write, _print)
+        self._write: Callable[[str], None] = lines.write
+        self._print: Callable[[str], None] = _print
+
+    def write_by(self, write: Callable[[str], None] | None, *, also_result: bool = False) -> None:
+        """Write lines by ``write`` from now on, and with ``also_result`` the result; or as ever."""
+        own, own_result = self._own
+        self._write = write or own
+        self._print = write if write and also_result else own_result
 
     def progress(self, message: str) -> None:
         """Show what is being done: a spinner on a terminal, else nothing."""
@@ -106,31 +109,36 @@ class HumanReporter:
             return
         from rich.markup import escape  # noqa: PLC0415 - not needed with --json
 
+        self.stop_progress()
         with outliving(sys.stderr):
-            self.stop_progress()
             self._spinner = self._console.status(escape(redact(message)))
             self._spinner.start()
 
+    def note(self, text: str) -> None:
+        """Show a line of facts, which are never redacted: a cookie may be a common word."""
+        self.stop_progress()
+        if not self._quiet:
+            self._write(plain(text, sys.stderr))
+
     def report(self, event: Event | LinkEvent) -> None:
         """Show the event."""
-        with outliving(sys.stderr):
-            self.stop_progress()
+        self.stop_progress()
         if isinstance(event, Ready):
             self._show(event)
             return
         if isinstance(event, TargetLost):
             self._shown.discard(event.alias)
-        text = _text(event)
+        text = event_text(event)
         if text and not self._repeated(event, text) and self._wanted(event):
-            self._lines.write(plain(redact(text), sys.stderr))
+            self._write(plain(redact(text), sys.stderr))
 
     def _show(self, ready: Ready) -> None:
         """Print what was not printed before."""
         new = [alias for alias in ready.aliases if alias.alias not in self._shown]
         self._shown |= {alias.alias for alias in new}
-        print_text(ready_text(replace(ready, aliases=new), self._prefix))
+        self._print(plain(ready_text(replace(ready, aliases=new), self._prefix), sys.stdout))
 
-    def _repeated(self, event: _Line, text: str) -> bool:
+    def _repeated(self, event: Told, text: str) -> bool:
         """Say whether this failure was shown since a link last came up.
 
         A node whose cookie is wrong dials again at every call.
@@ -143,32 +151,12 @@ class HumanReporter:
             self._failures.clear()
         return False
 
-    def _wanted(self, event: _Line) -> bool:
+    def _wanted(self, event: Told) -> bool:
         return isinstance(event, Failed) or not self._quiet
 
     def stop_progress(self) -> None:
         """Take the spinner away."""
         if self._spinner:
-            self._spinner.stop()
+            with outliving(sys.stderr):
+                self._spinner.stop()
             self._spinner = None
-
-
-def _text(event: _Line) -> str:
-    match event:
-        case LinkEvent(kind="link-up"):
-            text = f"{event.local_node} is connected to {event.alias} as {event.caller_name}"
-        case LinkEvent():
-            moved = f"{event.bytes_out} bytes out, {event.bytes_in} in"
-            text = f"{event.local_node} left {event.alias}: {event.reason} ({moved})"
-        case Failed():
-            who = f"{event.local_node or 'somebody'} could not reach {event.alias}: "
-            text = f"{who if event.alias else ''}{event.error.message}\n{event.error.remedy}"
-        case Warned():
-            text = f"note: {event.message}"
-        case TargetLost():
-            text = f"{event.node} is gone: {event.message}"
-        case TargetReplaced():
-            text = f"{event.alias} is now {event.node} at {event.address}:{event.dist_port}"
-        case Stopped():
-            text = f"stopped: {event.reason}"
-    return text

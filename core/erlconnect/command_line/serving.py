@@ -7,17 +7,21 @@ import logging
 import os
 import signal
 import sys
+from contextlib import ExitStack, nullcontext
 from typing import TYPE_CHECKING, Final
 
 from erlconnect.command_line.choosing import choose
+from erlconnect.command_line.live_reporting import links_drawn
 from erlconnect.command_line.reporting import HumanReporter, JsonReporter
 from erlconnect.errors import ExitCode
 from erlconnect.redaction import RedactingFilter
 from erlconnect.session.events import Stopped, Warned
 from erlconnect.session.session import Session
+from erlconnect.session.slots import session_slot
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from contextlib import AbstractContextManager
 
     from erlconnect.command_line.choosing import Flags
     from erlconnect.session.events import Reporter
@@ -45,11 +49,19 @@ def serve(
         warn=lambda message: reporter.report(Warned(message=message)),
     )
     chosen.catalogue.load_observers(os.environ)
-    session = Session(chosen.choices, chosen.catalogue, reporter, os.environ)
-    return asyncio.run(_until_a_signal(session, reporter))
+    with session_slot(os.environ) as slot, ExitStack() as afterwards:
+        session = Session(chosen.choices, chosen.catalogue, reporter, os.environ, slot)
+        drawn: AbstractContextManager[None] = nullcontext()
+        if isinstance(reporter, HumanReporter):
+            afterwards.callback(reporter.stop_progress)
+            if not quiet and not verbose:
+                drawn = links_drawn(session, reporter)
+        return asyncio.run(_until_a_signal(session, reporter, drawn))
 
 
-async def _until_a_signal(session: Session, reporter: Reporter) -> ExitCode:
+async def _until_a_signal(
+    session: Session, reporter: Reporter, drawn: AbstractContextManager[None]
+) -> ExitCode:
     loop = asyncio.get_running_loop()
     running = asyncio.ensure_future(session.run())
     received: list[signal.Signals] = []
@@ -64,7 +76,8 @@ async def _until_a_signal(session: Session, reporter: Reporter) -> ExitCode:
     for number in _SIGNALS:
         signal.signal(number, stop)
     try:
-        await running
+        with drawn:
+            await running
     except asyncio.CancelledError:
         if not received:
             raise

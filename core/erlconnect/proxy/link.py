@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
+import time
 from typing import TYPE_CHECKING, Final, Protocol
 
 from erlconnect.distribution.flags import checks_fun_sizes
@@ -13,7 +14,7 @@ from erlconnect.distribution.rewrite_table import RewriteTable
 from erlconnect.distribution.rewriter import Rewriter
 from erlconnect.proxy.frame_stream import LENGTH_SIZE, FrameStream, PeerError
 from erlconnect.proxy.handshake import TwoHandshakes
-from erlconnect.proxy.link_report import came_up, names_of, went_down
+from erlconnect.proxy.link_report import came_up, names_of, so_far, went_down
 from erlconnect.proxy.refusals import (
     gave_up_waiting,
     local_node_silent,
@@ -24,7 +25,7 @@ from erlconnect.proxy.refusals import (
 from erlconnect.proxy.relay import Pump
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from erlconnect.errors import ErlconnectError
     from erlconnect.hookspecs import LinkEvent
@@ -79,6 +80,10 @@ class Link:
         self._side = remote_side
         self.local_node = ""
         """The name in send_name, as soon as it came."""
+        self.since = 0.0
+        """When the handshake ended, in seconds since 1970."""
+        self.so_far: Callable[[], LinkEvent] | None = None
+        """Tells what was counted until now, once the handshake has ended."""
 
     async def run(self) -> None:
         """Shake hands and relay. Raises the ``ErlconnectError`` of a link that never came up."""
@@ -121,6 +126,8 @@ class Link:
 
     async def _relay(self, introduced: Introduced) -> None:
         outward, inward, ends = self._pumps(introduced)
+        self.since = time.time()
+        self.so_far = lambda: so_far(introduced, outward, inward)
         self._side.link_up(came_up(introduced))
         reason = "the session ended"
         try:

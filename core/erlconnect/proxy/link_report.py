@@ -42,15 +42,21 @@ def came_up(introduced: Introduced) -> LinkEvent:
     )
 
 
-def went_down(introduced: Introduced, reason: str, outward: Pump, inward: Pump) -> LinkEvent:
-    """Give the event of a link that is over, with what both pumps counted."""
+def so_far(introduced: Introduced, outward: Pump, inward: Pump) -> LinkEvent:
+    """Give the event of a link that is up, with what both pumps have counted until now.
+
+    They count in threads of their own, and are read without a lock: no number is ever half written.
+    """
     return replace(
         came_up(introduced),
-        kind="link-down",
-        reason=reason,
         bytes_in=inward.bytes_read,
         bytes_out=outward.bytes_read,
         frames_in=inward.rewriter.frames,
         frames_out=outward.rewriter.frames,
         rewritten=inward.rewriter.rewritten + outward.rewriter.rewritten,
     )
+
+
+def went_down(introduced: Introduced, reason: str, outward: Pump, inward: Pump) -> LinkEvent:
+    """Give the event of a link that is over, with what both pumps counted."""
+    return replace(so_far(introduced, outward, inward), kind="link-down", reason=reason)

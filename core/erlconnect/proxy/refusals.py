@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from erlconnect.distribution.handshake_messages import StatusKind
 from erlconnect.errors import (
@@ -19,6 +19,9 @@ from erlconnect.errors import (
     UnreachableError,
 )
 from erlconnect.proxy.frame_stream import PeerError, TlsSpokenError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 _ONLY_NODES: Final = "Check what connects to the alias: only Erlang nodes can."
 
@@ -126,6 +129,16 @@ def old_handshake_refused(where: str, local_node: str) -> NotAllowedError:
         "connection after send_name",
         remedy="OTP 23 and 24 speak it where `-erl_epmd_port` tells them the port, and OTP 25 "
         "refuses it. Start the local node without that flag, so that it asks epmd.",
+    )
+
+
+def releases_too_far_apart(where: str, local_node: str, missing: Sequence[str]) -> NotAllowedError:
+    """Explain that the local node closed when it saw what the remote one does not have."""
+    return NotAllowedError(
+        f"{local_node} broke off the handshake: {where} has no {', '.join(missing)}, which a "
+        "newer Erlang release refuses to be without",
+        remedy="OTP 26 and later refuse OTP 23 and 24, with or without erlconnect. Start the local "
+        "node from a release between the two, such as OTP 25.",
     )
 
 

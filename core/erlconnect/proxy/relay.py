@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 # An idle link holds the small buffer, a busy one the usual; a larger frame needs a larger one.
 _SMALL: Final = 16 * 1024
-_USUAL: Final = 256 * 1024
+_USUAL: Final = 512 * 1024
 _GROWTH: Final = 4
 
 

@@ -22,6 +22,7 @@ from erlconnect.session.events import AliasEntry, Failed, TargetLost, TargetRepl
 from erlconnect.session.followed_target import FollowedTarget
 from erlconnect.session.local_names import alias_for, alias_forms
 from erlconnect.session.patience import Patience
+from erlconnect.session.status import AliasStatus, LinkStatus
 from erlconnect.session.unexpected import unexpected
 
 if TYPE_CHECKING:
@@ -62,6 +63,7 @@ class AliasedTarget:
         self.max_frame = service.choices.options.session.max_frame
         self.links = 0
         """How many links are up."""
+        self._handled: list[Link] = []
         self._cookies = found.cookies
         self._cookie_source = found.cookie_source
         self._neighbours = neighbours
@@ -118,13 +120,25 @@ class AliasedTarget:
         try:
             let_in = await self.service.door.let_in(local)
             link = Link(let_in.stream, self, length_size=let_in.length_size)
+            self._handled.append(link)
             await link.run()
         except ErlconnectError as error:
             self._tell_refused(link.local_node if link else "", error)
         except Exception as error:  # noqa: BLE001 - one link's bug must not end the others
             self._tell_refused(link.local_node if link else "", unexpected(error))
         finally:
+            if link:
+                self._handled.remove(link)
             self.followed.link_ended()
+
+    def status(self, local_port: int) -> AliasStatus:
+        """Give what is to be told of it now."""
+        links = [
+            LinkStatus(since=link.since, counted=link.so_far())
+            for link in self._handled
+            if link.so_far is not None
+        ]
+        return AliasStatus(entry=self.entry(local_port), links=links)
 
     def _tell_refused(self, local_node: str, error: ErlconnectError) -> None:
         if not isinstance(error, LocalNodeError):

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from erlconnect.session.approach import Approached
     from erlconnect.session.events import Event
     from erlconnect.session.service import Found, Service
+    from erlconnect.session.status import AliasStatus
 
 
 @dataclass(slots=True, kw_only=True)
@@ -102,6 +103,10 @@ class Aliases:
                 aliases=[one.target.entry(one.listener.port) for one in self._standing],
             )
         )
+
+    def status(self) -> list[AliasStatus]:
+        """Give what is to be told of each alias now."""
+        return [one.target.status(one.listener.port) for one in self._standing]
 
     async def remove(self, target: AliasedTarget) -> None:
         """Take an alias back, with its links; the name is kept for the same node."""

@@ -45,3 +45,8 @@ class Choices:
     local_cookie_file: Path | None = None
     visible: bool = False
     no_input: bool = False
+
+    @property
+    def named(self) -> str:
+        """TARGET as a command line may name it."""
+        return f"{self.profile}/{self.service}" if self.profile else self.service

@@ -102,6 +102,11 @@ class Reporter(Protocol):
         """Show what the session is doing just now."""
 
 
+def alias_fields(alias: AliasEntry) -> dict[str, Any]:
+    """Give the JSON object of an alias."""
+    return {**_fields(alias), "facts": dict(alias.facts)}
+
+
 def payload(event: Event | LinkEvent) -> dict[str, Any]:
     """Give the JSON object of an event: ``schema``, ``event`` and its fields."""
     match event:
@@ -127,7 +132,7 @@ def _ready(event: Ready) -> dict[str, Any]:
         "transport": first.transport,
         "cookie_source": first.cookie_source,
         "epmd": {"port": event.epmd_port, "embedded": event.epmd_embedded},
-        "aliases": [{**_fields(one), "facts": dict(one.facts)} for one in event.aliases],
+        "aliases": [alias_fields(one) for one in event.aliases],
     }
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from erlconnect.epmd.environment import EpmdEnvironment
 from erlconnect.proxy.own_connection import OwnConnection
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from erlconnect.session.approach import Approached
     from erlconnect.session.choices import Choices
 
-_DIAL_SECONDS = 6.0
+_DIAL_SECONDS: Final = 6.0
 
 
 class Lookout:
@@ -78,7 +78,7 @@ async def lookout(
     """
     with session_slot(environment) as slot:
         port = EpmdEnvironment.read(environment).port
-        callers = CallerNames(epmd_port=port, slot=slot, fixed=choices.caller_name)
+        callers = CallerNames(epmd_port=port, slot=slot.number, fixed=choices.caller_name)
         stopwatch = Stopwatch()
         try:
             async with asyncio.TaskGroup() as group:

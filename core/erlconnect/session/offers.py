@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from erlconnect.session.choices import Choices
 
 _DEFAULT_COOKIE: Final = Ref(name="file")
-_DEFAULT_TRANSPORT: Final = Ref(name="direct")
+DEFAULT_TRANSPORT: Final = Ref(name="direct")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,7 +72,7 @@ class Offers:
 
     def transports(self, target: Target) -> list[tuple[str, Transport]]:
         """Create the transports to try for ``target``, best first, with their names."""
-        refs = target.transports or (_DEFAULT_TRANSPORT,)
+        refs = target.transports or (DEFAULT_TRANSPORT,)
         options = without_tls(self._choices.options.transport)
         written = without_tls(self._choices.settings.transport)
         wanted = _wanted(self._choices.transport or "", options, written, refs)

@@ -8,19 +8,24 @@ opened, none is.
 from __future__ import annotations
 
 import asyncio
+import os
+import time
 from typing import TYPE_CHECKING
 
 from erlconnect.epmd.environment import EpmdEnvironment
 from erlconnect.epmd.registration import LocalEpmd
 from erlconnect.hookspecs import LinkEvent
+from erlconnect.proxy.listener import Listener
 from erlconnect.session.aliases import Aliases
 from erlconnect.session.callers import ConnectedCallers
 from erlconnect.session.events import Warned
 from erlconnect.session.first_target import FirstTarget
+from erlconnect.session.groups import first_error
 from erlconnect.session.instances import Instances
 from erlconnect.session.local_names import CallerNames
 from erlconnect.session.service import Service
-from erlconnect.session.slots import session_slot
+from erlconnect.session.status import SessionStatus
+from erlconnect.session.status_socket import StatusSocket
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -28,6 +33,7 @@ if TYPE_CHECKING:
     from erlconnect.plugin_catalogue.catalogue import Catalogue
     from erlconnect.session.choices import Choices
     from erlconnect.session.events import Event, Reporter
+    from erlconnect.session.slots import Slot
 
 
 class Session:
@@ -39,30 +45,53 @@ class Session:
         catalogue: Catalogue,
         reporter: Reporter,
         environment: Mapping[str, str],
+        slot: Slot,
+        *,
+        private_epmd: bool = False,
     ) -> None:
-        """``choices`` are one for each TARGET."""
+        """``choices`` are one for each TARGET; ``private_epmd`` serves one for this session."""
         self._choices = choices
         self._catalogue = catalogue
         self._reporter = reporter
         self._environment = environment
+        self._slot = slot
+        self._private_epmd = private_epmd
         self._callers = ConnectedCallers()
+        self._since = time.time()
+        self._epmd: LocalEpmd | None = None
+        self._aliases: Aliases | None = None
 
     async def run(self) -> None:
         """Open the session and serve its links. Raises ``ErlconnectError`` if it cannot open."""
-        with session_slot(self._environment) as slot:
-            try:
-                async with asyncio.TaskGroup() as group:
-                    await self._open_and_serve(group, slot)
-            except BaseExceptionGroup as errors:
-                raise _first(errors) from None
+        try:
+            async with asyncio.TaskGroup() as group:
+                await self._open_and_serve(group)
+        except BaseExceptionGroup as errors:
+            raise first_error(errors) from None
 
-    async def _open_and_serve(self, group: asyncio.TaskGroup, slot: int) -> None:
-        local = EpmdEnvironment.read(self._environment)
-        members = [self._members(choices, group, local, slot) for choices in self._choices]
+    def status(self) -> SessionStatus:
+        """Give what is to be told of the session now; it has no alias before it is ready."""
+        return SessionStatus(
+            pid=os.getpid(),
+            since=self._since,
+            targets=[one.named for one in self._choices],
+            epmd_port=self._epmd.port if self._epmd else 0,
+            epmd_embedded=bool(self._epmd and self._epmd.embedded),
+            aliases=self._aliases.status() if self._aliases else [],
+        )
+
+    async def _open_and_serve(self, group: asyncio.TaskGroup) -> None:
+        async with StatusSocket(self._slot.folder, self.status):
+            await self._open(group)
+
+    async def _open(self, group: asyncio.TaskGroup) -> None:
+        local = self._local_epmd()
+        members = [self._members(choices, group, local) for choices in self._choices]
         for one in members:
             await one.find()
         epmd = LocalEpmd(port=local.port, addresses=local.addresses, warn=self._warn)
         async with epmd, Aliases(epmd, self._report) as aliases:
+            self._epmd, self._aliases = epmd, aliases
             for one in members:
                 await one.stand(aliases)
             aliases.serve()
@@ -71,14 +100,24 @@ class Session:
                     following.create_task(one.follow(aliases))
             await asyncio.Event().wait()
 
+    def _local_epmd(self) -> EpmdEnvironment:
+        if self._private_epmd:
+            return EpmdEnvironment(port=_free_port())
+        return EpmdEnvironment.read(self._environment)
+
     def _members(
-        self, choices: Choices, group: asyncio.TaskGroup, local: EpmdEnvironment, slot: int
+        self, choices: Choices, group: asyncio.TaskGroup, local: EpmdEnvironment
     ) -> FirstTarget | Instances:
         service = Service(
             choices,
             self._catalogue,
             self._environment,
-            callers=CallerNames(epmd_port=local.port, slot=slot, fixed=choices.caller_name),
+            callers=CallerNames(
+                # A private one has another port each time, and a caller name has to stay.
+                epmd_port=0 if self._private_epmd else local.port,
+                slot=self._slot.number,
+                fixed=choices.caller_name,
+            ),
             group=group,
             warn=self._warn,
             progress=self._reporter.progress,
@@ -96,9 +135,7 @@ class Session:
             self._catalogue.link_event(event)
 
 
-def _first(errors: BaseExceptionGroup[BaseException]) -> BaseException:
-    """Give the one error that matters: a group of one is what every failure here makes."""
-    error: BaseException = errors
-    while isinstance(error, BaseExceptionGroup):
-        error = error.exceptions[0]
-    return error
+def _free_port() -> int:
+    listener = Listener()
+    listener.close()
+    return listener.port

@@ -1,6 +1,7 @@
-"""A small number for each running session of a user, free again when the session ends.
+"""A small number and a private folder for each running session of a user, free when it ends.
 
-It is a locked file: the lock goes with the process, however that ends.
+The number is a locked file that holds the process id: the lock goes with the process, however that
+ends. So whoever comes next knows what a crash left behind, and removes it.
 """
 
 from __future__ import annotations
@@ -8,42 +9,90 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
-import stat
-import tempfile
-from pathlib import Path
+import shutil
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from erlconnect.errors import ConfigurationError
+from erlconnect.session.runtime_folder import make_runtime_folder, runtime_folder
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+    from pathlib import Path
 
 _MOST: Final = 1000
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Slot:
+    """``number`` tells this user's sessions apart; ``folder`` is there for its session alone."""
+
+    number: int
+    folder: Path
+
+
 @contextlib.contextmanager
-def session_slot(environment: Mapping[str, str]) -> Iterator[int]:
+def session_slot(environment: Mapping[str, str]) -> Iterator[Slot]:
     """Hold the lowest free slot, from 0 on."""
-    for slot in range(_MOST):
-        folder = _folder(environment)
-        path = folder / f"session-{slot}.lock"
-        descriptor = _locked(path)
+    for number in range(_MOST):
+        base = make_runtime_folder(environment)
+        descriptor = _locked(base, number)
         if descriptor is not None:
             try:
-                yield slot
+                _remove_leftovers(base)
+                yield Slot(number=number, folder=_made_anew(_folder(base, number)))
             finally:
-                path.unlink(missing_ok=True)
-                os.close(descriptor)
+                _release(base, number, descriptor)
                 with contextlib.suppress(OSError):
-                    folder.rmdir()
+                    base.rmdir()
             return
     raise ConfigurationError(
-        f"{_MOST} sessions hold locks in {folder}", remedy="End some of them, or empty the folder."
+        f"{_MOST} sessions hold locks in {base}", remedy="End some of them, or empty the folder."
     )
 
 
-def _locked(path: Path) -> int | None:
-    """Lock ``path``; ``None`` where another session has it, or removes the folder just now."""
+def _lock(base: Path, number: int) -> Path:
+    return base / f"session-{number}.lock"
+
+
+def _folder(base: Path, number: int) -> Path:
+    return base / f"session-{number}"
+
+
+def _made_anew(folder: Path) -> Path:
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(mode=0o700)
+    return folder
+
+
+def running_slots(environment: Mapping[str, str]) -> Iterator[tuple[int, Path]]:
+    """Give the process and the folder of each slot that is held, or was when its session crashed.
+
+    Nothing is made or removed.
+    """
+    base = runtime_folder(environment)
+    for lock in sorted(base.glob("session-*.lock"), key=lambda path: (len(path.name), path)):
+        with contextlib.suppress(OSError, ValueError):
+            yield int(lock.read_text()), lock.with_suffix("")
+
+
+def _remove_leftovers(base: Path) -> None:
+    """Remove the folders of sessions that hold their lock no more: they ended by a crash."""
+    for folder in base.glob("session-*/"):
+        number = folder.name.removeprefix("session-")
+        if number.isdecimal() and (descriptor := _locked(base, int(number))) is not None:
+            _release(base, int(number), descriptor)
+
+
+def _release(base: Path, number: int, descriptor: int) -> None:
+    shutil.rmtree(_folder(base, number), ignore_errors=True)
+    _lock(base, number).unlink(missing_ok=True)
+    os.close(descriptor)
+
+
+def _locked(base: Path, number: int) -> int | None:
+    """Lock a slot; ``None`` where another session has it, or removes the folder just now."""
+    path = _lock(base, number)
     try:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     except FileNotFoundError:
@@ -52,37 +101,10 @@ def _locked(path: Path) -> int | None:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         # The session before may have removed the file between our open and our lock.
         if os.fstat(descriptor).st_ino == path.stat().st_ino:
+            os.truncate(descriptor, 0)
+            os.write(descriptor, f"{os.getpid()}\n".encode())
             return descriptor
     except OSError:
         pass
     os.close(descriptor)
     return None
-
-
-def _folder(environment: Mapping[str, str]) -> Path:
-    """Give a folder of the user's own: in XDG_RUNTIME_DIR, else among the temporary files."""
-    base = environment.get("XDG_RUNTIME_DIR", "")
-    name = "erlconnect" if _is_own(base) else f"erlconnect-{os.getuid()}"
-    try:
-        folder = Path(base if _is_own(base) else tempfile.gettempdir()) / name
-        with contextlib.suppress(FileExistsError):
-            folder.mkdir(mode=0o700)
-        status = folder.lstat()
-    except OSError as error:
-        raise ConfigurationError(
-            f"a folder for the locks of sessions could not be made: {error}",
-            remedy="Set TMPDIR or XDG_RUNTIME_DIR to a folder that you may write to.",
-        ) from error
-    if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.getuid():
-        raise ConfigurationError(
-            f"{folder} belongs to somebody else", remedy="Remove it, or set XDG_RUNTIME_DIR."
-        )
-    return folder
-
-
-def _is_own(folder: str) -> bool:
-    """Say whether the folder is there and the user's: after ``su`` it is another one's."""
-    try:
-        return bool(folder) and Path(folder).stat().st_uid == os.getuid()
-    except OSError:
-        return False
