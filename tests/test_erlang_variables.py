@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from erlconnect.erlang_variables import ErlangVariables, read_variables
+from erlconnect.erlang_variables import ErlangVariables, cookie_in_flags, read_variables
 
 RANGE = "-kernel inet_dist_listen_min {} inet_dist_listen_max {}"
 
@@ -68,3 +68,56 @@ def test_ports_that_have_variables_of_their_own() -> None:
 def test_what_is_no_port_counts_as_not_told(port: str) -> None:
     told = read_variables({"ERL_DIST_PORT": port, "ERL_EPMD_PORT": port})
     assert told == ErlangVariables()
+
+
+@pytest.mark.parametrize(
+    ("variables", "name", "distribution"),
+    [
+        ({"RELEASE_NODE": "shop"}, "shop", "sname"),
+        ({"RELEASE_NAME": "shop"}, "shop", "sname"),
+        ({"RELEASE_NODE": "shop", "RELEASE_DISTRIBUTION": "name"}, "shop", "name"),
+        ({"RELEASE_NODE": "shop@$(POD_IP)"}, "shop", ""),
+        ({"RELEASE_NODE": "shop@${POD_IP}", "RELEASE_NAME": "other"}, "shop", ""),
+        ({"ERL_FLAGS": "-sname shop"}, "shop", "sname"),
+        ({"ELIXIR_ERL_OPTIONS": "-name shop"}, "shop", "name"),
+        ({"RELEASE_NODE": "no name"}, "", "sname"),
+    ],
+)
+def test_a_name_without_a_host_is_only_a_part(
+    variables: dict[str, str], name: str, distribution: str
+) -> None:
+    told = read_variables(variables)
+    assert (told.node, told.name, told.distribution) == (None, name, distribution)
+
+
+def test_the_command_line_tells_what_variables_tell() -> None:
+    words = [
+        "beam.smp",
+        "--",
+        "-name",
+        "shop@a.b",
+        "-proto_dist",
+        "inet_tls",
+        "-erl_epmd_port",
+        "9",
+    ]
+    told = read_variables({}, words)
+    assert (str(told.node), told.protocol, told.dist_port) == ("shop@a.b", "inet_tls", 9)
+    assert told.distribution == "name"
+
+
+def test_a_release_names_the_node_and_not_its_flags() -> None:
+    told = read_variables({"RELEASE_NODE": "shop@a.b"}, ["--sname", "other"])
+    assert str(told.node) == "shop@a.b"
+
+
+def test_a_range_of_several_ports_is_shown() -> None:
+    told = read_variables({"ERL_FLAGS": RANGE.format(9000, 9010)})
+    assert (told.dist_port, told.dist_ports) == (None, "9000-9010")
+
+
+@pytest.mark.parametrize("words", [["-setcookie", "monster"], ["--cookie", "monster"]])
+def test_flags_may_hold_the_cookie(words: list[str]) -> None:
+    assert cookie_in_flags({}, ["erl", *words]) == "monster"
+    assert cookie_in_flags({"ERL_AFLAGS": " ".join(words)}) == "monster"
+    assert cookie_in_flags({"ERL_AFLAGS": "-name a"}, ["-setcookie"]) == ""

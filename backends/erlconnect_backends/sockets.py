@@ -1,4 +1,4 @@
-"""Plain sockets of backends and their transports: connecting, waiting for an end, and pairs."""
+"""Plain sockets of backends and their transports: connecting, and waiting for an end."""
 
 from __future__ import annotations
 
@@ -7,9 +7,11 @@ import socket
 from contextlib import suppress
 from typing import Final
 
+from erlconnect.api import readable_within
+
 # A stream that is judged at its start is small talk at most.
 _PEEK_BYTES: Final = 1
-_BUFFER_BYTES: Final = 1024 * 1024
+_PIECE_BYTES: Final = 1024 * 1024
 
 
 async def connected(host: str, port: int) -> socket.socket:
@@ -40,20 +42,6 @@ async def _connected(sock: socket.socket, sockaddr: tuple[object, ...]) -> socke
     return sock
 
 
-async def readable_within(sock: socket.socket, seconds: float) -> bool:
-    """Say whether bytes or an end came; a ``recv`` that is cancelled could lose what came."""
-    loop = asyncio.get_running_loop()
-    readable = asyncio.Event()
-    loop.add_reader(sock, readable.set)
-    try:
-        async with asyncio.timeout(seconds):
-            return await readable.wait()
-    except TimeoutError:
-        return False
-    finally:
-        loop.remove_reader(sock)
-
-
 async def ended_within(sock: socket.socket, seconds: float) -> bool:
     """Say whether the other side closes ``sock`` in time; what it says is left unread."""
     return await readable_within(sock, seconds) and has_ended(sock)
@@ -69,19 +57,9 @@ def has_ended(sock: socket.socket) -> bool:
         return True
 
 
-def buffered_pair() -> tuple[socket.socket, socket.socket]:
-    """Give a non-blocking socketpair with large buffers, as far as the system grants them."""
-    pair = socket.socketpair()
-    for sock in pair:
-        sock.setblocking(False)
-        for option in (socket.SO_SNDBUF, socket.SO_RCVBUF):
-            sock.setsockopt(socket.SOL_SOCKET, option, _BUFFER_BYTES)
-    return pair
-
-
 def drain(sock: socket.socket) -> None:
     """Take no more from the other end of a pair, so that our close is an end to it and no reset."""
     with suppress(OSError):
         sock.shutdown(socket.SHUT_RD)
-        while sock.recv(_BUFFER_BYTES):
+        while sock.recv(_PIECE_BYTES):
             pass

@@ -35,6 +35,10 @@ from erlconnect.errors import (
     UsageError,
 )
 from erlconnect.redaction import redact, remember
+from erlconnect.tls.handshake import Tls, tls_handshake
+from erlconnect.tls.handshake import strict as strict_tls
+from erlconnect.tls.pump import TlsPump
+from erlconnect.tls.sockets import buffered_pair, readable_within
 
 if TYPE_CHECKING:
     import socket
@@ -69,18 +73,24 @@ __all__ = [
     "SuggestsProfiles",
     "Target",
     "TimedOutError",
+    "Tls",
+    "TlsPump",
     "Transport",
     "UnreachableError",
     "UsageError",
     "WatchesTargets",
+    "buffered_pair",
     "cookie_in_flags",
     "cookie_text",
     "default_cookie_file",
     "hookimpl",
     "read_cookie_file",
     "read_variables",
+    "readable_within",
     "redact",
     "remember",
+    "strict_tls",
+    "tls_handshake",
 ]
 
 hookimpl = pluggy.HookimplMarker("erlconnect")

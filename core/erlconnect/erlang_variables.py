@@ -38,7 +38,7 @@ class ErlangVariables:
     """What is told of a node; ``None`` or empty where nothing is.
 
     ``name`` is the part of the node's name before the ``@`` where only that is told. ``dist_ports``
-    is a range that leaves the choice to the node, ``protocol`` the value of ``-proto_dist``,
+    is a range that leaves the choice to the node, ``protocol`` the value of ``-proto_dist``.
     ``distribution`` is ``name``, ``sname`` or ``none``.
     """
 
@@ -60,18 +60,19 @@ def read_variables(
     """
     words = [*_words(variables), *command_line]
     flags = dict(itertools.pairwise(words))
-    named = variables.get("RELEASE_NODE", "") or _first(flags, _NAME_FLAGS)
+    released = variables.get("RELEASE_NODE", "") or variables.get("RELEASE_NAME", "")
+    kind, named = _released(released) if released else _name_flag(flags)
     node = _node(named)
     lowest, highest = _port(flags.get(_LOWEST, "")), _port(flags.get(_HIGHEST, ""))
     dist_port = _port(variables.get("ERL_DIST_PORT", "")) or _port(flags.get("-erl_epmd_port", ""))
     return ErlangVariables(
         node=node,
-        name="" if node else _name_part(named or variables.get("RELEASE_NAME", "")),
+        name="" if node else _name_part(named),
         dist_port=dist_port or (lowest if lowest == highest else None),
         dist_ports=f"{lowest}-{highest}" if lowest and highest and lowest < highest else "",
         epmd_port=_port(variables.get("ERL_EPMD_PORT", "")),
         protocol=flags.get("-proto_dist", "") or flags.get("--proto_dist", ""),
-        distribution=variables.get("RELEASE_DISTRIBUTION", ""),
+        distribution=variables.get("RELEASE_DISTRIBUTION", "") or kind,
     )
 
 
@@ -80,13 +81,25 @@ def cookie_in_flags(variables: Mapping[str, str], command_line: Sequence[str] = 
     return _first(dict(itertools.pairwise([*_words(variables), *command_line])), _COOKIE_FLAGS)
 
 
+def _released(named: str) -> tuple[str, str]:
+    """Give how a mix release distributes unless it is told, and the name."""
+    return "" if "@" in named else "sname", named
+
+
+def _name_flag(flags: Mapping[str, str]) -> tuple[str, str]:
+    """Give the flag without its dashes, and its value; both empty where there is none."""
+    flag = next((flag for flag in _NAME_FLAGS if flag in flags), "")
+    return flag.lstrip("-"), flags.get(flag, "")
+
+
 def _first(flags: Mapping[str, str], names: Sequence[str]) -> str:
     return next((flags[name] for name in names if flags.get(name)), "")
 
 
 def _node(text: str) -> NodeName | None:
+    # What a shell or the kubelet would have to fill in first is not told.
     try:
-        return NodeName.parse(text)
+        return None if "$" in text else NodeName.parse(text)
     except ValueError:
         return None
 

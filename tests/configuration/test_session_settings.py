@@ -20,7 +20,8 @@ def resolve(options: Mapping[str, str] | None = None, **environment: str) -> Ses
 
 
 def test_the_keys_are_those_of_the_design() -> None:
-    assert SESSION_KEYS == ("epmd-port", "dist-port", "node", "max-frame", "look-again")
+    assert SESSION_KEYS[:4] == ("epmd-port", "dist-port", "node", "max-frame")
+    assert SESSION_KEYS[4:] == ("look-again", "local-tls-cert", "local-tls-key")
 
 
 def test_without_anything_the_backend_decides_and_frames_end_at_256_megabytes() -> None:

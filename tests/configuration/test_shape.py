@@ -9,7 +9,14 @@ from configuration.homes import write
 
 from erlconnect.configuration.documents import read_document
 from erlconnect.configuration.places import Place, Scope
-from erlconnect.configuration.profile_keys import KUBERNETES_KINDS, name_fault, profile_name
+from erlconnect.configuration.profile_keys import (
+    KUBERNETES_KINDS,
+    PROFILE_KEYS,
+    SERVICE_KEYS,
+    name_fault,
+    profile_name,
+)
+from erlconnect.configuration.session_settings import SESSION_KEYS
 from erlconnect.configuration.shape import shape_problems
 
 if TYPE_CHECKING:
@@ -28,6 +35,7 @@ transport = { name = "command", command = "ssh -W %h:%p bastion", shell = false 
 epmd-port = 4370
 dist-port = 9100
 max-frame = 1048576
+look-again = 30
 node = "{basename}@{ip}"
 as = "shop"
 caller-name = "console"
@@ -193,3 +201,8 @@ def test_a_name_is_made_that_can_be_typed(text: str) -> None:
 
 def test_the_kinds_are_those_that_may_stand_before_a_slash() -> None:
     assert {"deploy", "sts", "ds", "job", "rollout", "pod", "svc"} <= KUBERNETES_KINDS
+
+
+def test_a_profile_may_have_every_setting_of_the_session() -> None:
+    assert set(SESSION_KEYS) <= set(PROFILE_KEYS)
+    assert set(SESSION_KEYS) <= set(SERVICE_KEYS)

@@ -14,12 +14,12 @@ import pytest
 from consul_connect.mesh import identity, listening, natively, roots
 from world.waiting import wait_until
 
+from erlconnect.api import TlsPump
 from erlconnect_backends.consul_catalogue.connect_tls import (
     WrongIdentityError,
     client_context,
     handshake,
 )
-from erlconnect_backends.consul_catalogue.connect_tls_pump import TlsPump
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

@@ -36,7 +36,7 @@ def names_in(folder: Path) -> list[str]:
 
 
 async def fetch(target: Target, path: Path | None = None) -> Cookie | None:
-    return await FileCookieSource(FileSettings(path=str(path) if path else None)).fetch(target)
+    return await FileCookieSource(FileSettings(path=path)).fetch(target)
 
 
 def code_points(cookie: Cookie | None) -> str:

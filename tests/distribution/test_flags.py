@@ -8,6 +8,7 @@ from erlconnect.distribution.flags import (
     checks_fun_sizes,
     flag_names,
     hidden,
+    missing_flags,
 )
 
 OTP_23 = 0x101DF7FBD
@@ -56,3 +57,8 @@ def test_only_releases_before_25_may_check_the_size_of_a_fun() -> None:
     assert checks_fun_sizes(OTP_23)
     assert not checks_fun_sizes(OTP_25)
     assert not checks_fun_sizes(OTP_29)
+
+
+def test_what_newer_nodes_miss_in_a_node_of_otp_23_has_names() -> None:
+    assert missing_flags(OTP_25, OTP_23) == ["UNLINK_ID", "V4_NC"]
+    assert missing_flags(OTP_23, OTP_25) == missing_flags(OTP_25, OTP_29) == []

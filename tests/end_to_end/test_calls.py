@@ -10,6 +10,7 @@ from world.connected import LOCAL_NAME, REMOTE_NAME
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
     from world.connected import Connected
 
 ALIAS = "'app@127.0.0.1'"

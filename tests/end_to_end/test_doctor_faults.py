@@ -14,6 +14,7 @@ from end_to_end.examined import examined, run
 from end_to_end.machine import FROM_VARIABLE, VARIABLE, fixed, machine
 from end_to_end.scripted_remote import TLS_ALERT, ScriptedRemote, plays, sends
 from transports.sockets import silent
+from world.certificates import tls_files
 from world.connected import LOCAL_COOKIE, REMOTE_COOKIE, remote_node
 from world.consul import ConsulAgent
 from world.epmd import RealEpmd
@@ -131,8 +132,26 @@ def only_tls() -> Iterator[Fault]:
             code=76,
             cause="not-distribution",
             seen="speaks the distribution over TLS",
-            remedy="inet_tls",
+            remedy="transport.tls-ca=",
             skipped=("cookie-check",),
+        )
+
+
+@contextmanager
+def real_tls() -> Iterator[Fault]:
+    """A real node that was started with ``-proto_dist inet_tls``."""
+    with ExitStack() as stack:
+        files = stack.enter_context(tls_files())
+        flags = files.flags(files.authority.leaf("app", "127.0.0.1"))
+        remote = stack.enter_context(remote_node(APP, flags=flags))
+        yield Fault(
+            words=fixed(remote),
+            step="handshake",
+            code=76,
+            cause="not-distribution",
+            seen="speaks the distribution over TLS",
+            remedy="transport.tls-ca=",
+            skipped=("cookie-check", "tick"),
         )
 
 
@@ -289,6 +308,7 @@ FAULTS = [
     closed_port,
     silent_port,
     only_tls,
+    real_tls,
     suspended_node,
     not_otp,
     no_remote_epmd,

@@ -41,7 +41,7 @@ def at(port: int) -> list[str]:
         (sends(b"\0\x03sno"), "a status that the protocol does not know", "distribution port"),
         (sends(b"\0\x00"), "a frame of 0 bytes", "distribution port"),
         (sends(HTTP_ERROR), "an HTTP answer came instead", "not epmd's or a web server's"),
-        (sends(TLS_ALERT), "a TLS alert", "inet_tls"),
+        (sends(TLS_ALERT), "speaks the distribution over TLS", "transport.tls-ca="),
         (plays(steps=2, name="no name"), "an unusable node name", "with which name"),
     ],
 )

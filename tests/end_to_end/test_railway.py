@@ -69,6 +69,12 @@ class Network:
 
 @pytest.fixture(scope="module")
 def network() -> Iterator[Network]:
+    with railway_network() as made:
+        yield made
+
+
+@contextmanager
+def railway_network() -> Iterator[Network]:
     with ExitStack() as stack:
         replicas = [stack.enter_context(replica()) for _ in range(3)]
         addresses = sorted(each.network.address6 for each in replicas)

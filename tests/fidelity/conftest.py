@@ -5,15 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-
 from fidelity.pairs import PAIRS, paired
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from world.connected import Connected
-
     from fidelity.pairs import Pair
+    from world.connected import Connected
 
 
 @pytest.fixture(scope="session", params=PAIRS, ids=lambda pair: "-".join(pair))

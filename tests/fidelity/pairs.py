@@ -42,18 +42,24 @@ class Pair:
     @contextmanager
     def direct(self) -> Iterator[ErlangNode]:
         """Run a local node on the remote side of the session, where it needs none."""
-        remote = self.world.remote
-        with ErlangNode.start(
-            LOCAL_NAME,
-            epmd_port=remote.epmd_port,
-            cookie=REMOTE_COOKIE,
-            release=self.local,
-            flags=("-hidden",),
-        ) as node:
-            host = remote.name.partition("@")[2]
-            known = f'ok = inet_db:add_host({{127,0,0,1}}, ["{host}"])'
-            node.evaluate(f"{known}, inet_db:set_lookup([file, native]).")
+        with resolving(self.world.remote, LOCAL_NAME, release=self.local) as node:
             yield node
+
+
+@contextmanager
+def resolving(remote: ErlangNode, name: str, *, release: str) -> Iterator[ErlangNode]:
+    """Run a hidden node beside ``remote`` that knows where the host of that one's name is."""
+    with ErlangNode.start(
+        name,
+        epmd_port=remote.epmd_port,
+        cookie=REMOTE_COOKIE,
+        release=release,
+        flags=("-hidden",),
+    ) as node:
+        host = remote.name.partition("@")[2]
+        known = f'ok = inet_db:add_host({{127,0,0,1}}, ["{host}"])'
+        node.evaluate(f"{known}, inet_db:set_lookup([file, native]).")
+        yield node
 
 
 @contextmanager

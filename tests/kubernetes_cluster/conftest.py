@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from kubernetes_cluster.asking import NAMESPACE, Asking
+from kubernetes_cluster.workshop import Workshop
 from world.kubernetes.api import KubernetesApi
 
 if TYPE_CHECKING:
@@ -31,3 +32,9 @@ def api() -> Iterator[KubernetesApi]:
 def asking(api: KubernetesApi, tmp_path: Path) -> Asking:
     """The administrator, whose kubeconfig names the namespace ``shop``."""
     return Asking(api.kubeconfig(tmp_path / "kubeconfig", namespace=NAMESPACE))
+
+
+@pytest.fixture
+def workshop(api: KubernetesApi) -> Workshop:
+    """Where objects come from."""
+    return Workshop(api)

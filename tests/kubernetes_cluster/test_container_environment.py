@@ -25,10 +25,11 @@ def data(api: KubernetesApi) -> None:
         "more": {"MODE": "more", "EMPTY": ""},
     }.items():
         api.objects.put(data_manifests.config_map(name, values, namespace=NAMESPACE))
-    for name, secret in {
+    secrets: dict[str, dict[str, str | bytes]] = {
         "cookies": {"cookie": "monster\n", "latin": b"m\xfcsli"},
         "all": {"MODE": "secret", "COOKIE": "whole"},
-    }.items():
+    }
+    for name, secret in secrets.items():
         api.objects.put(data_manifests.secret(name, secret, namespace=NAMESPACE))
 
 

@@ -85,6 +85,7 @@ class RemoteSide:
     """What a link sees of its session: dials the scripted remote peer, notes what is reported."""
 
     max_frame = 1024 * 1024
+    length_size = 2
 
     def __init__(
         self, remote: socket.socket, *, passthrough: bool = False, visible: bool = False

@@ -6,6 +6,8 @@ import socket
 from dataclasses import dataclass, field, replace
 
 from erlconnect.api import NodeName, Target
+from erlconnect.distribution.flags import DistributionFlag
+from erlconnect.proxy.knock import Knocked
 from erlconnect.session.approach import Approached
 from erlconnect.session.carriers import Carriers
 
@@ -20,6 +22,7 @@ class Pairs:
     others: list[socket.socket] = field(default_factory=list)
 
     async def dial(self, port: int) -> socket.socket:
+        assert port == 4444
         ours, theirs = socket.socketpair()
         self.others.append(theirs)
         return ours
@@ -32,7 +35,15 @@ class Pairs:
 
 
 def way(pairs: Pairs) -> Approached:
-    return Approached(target=TARGET, transport="pairs", dialer=pairs, port=4444, close=pairs.close)
+    return Approached(
+        target=TARGET,
+        transport="pairs",
+        dialer=pairs,
+        port=4444,
+        length_size=2,
+        knocked=Knocked(node=TARGET.node, creation=1, flags=DistributionFlag.HANDSHAKE_23),
+        close=pairs.close,
+    )
 
 
 async def test_a_transport_without_streams_is_closed_when_it_is_left() -> None:

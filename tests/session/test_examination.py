@@ -15,7 +15,7 @@ from erlconnect.errors import (
     UnreachableError,
 )
 from erlconnect.proxy.stopwatch import Phase
-from erlconnect.session.examination.hints import with_hint
+from erlconnect.session.examination.hints import remedy_of
 from erlconnect.session.examination.releases import minor_of, refuse_each_other, release_by_flags
 from erlconnect.session.examination.steps import Examination, Stage, Step, StepName
 from erlconnect.session.examination.way import Failure, steps_lost
@@ -124,31 +124,38 @@ def test_minor_versions() -> None:
     assert minor_of("1.14.0") == minor_of("1.14.5-rc.1") == "1.14"
 
 
+SILENT = TimedOutError("x did not accept a connection within 3 s", remedy="wait")
+NO_ROUTE = UnreachableError("x: no route to that host", remedy="wait")
+REFUSED = UnreachableError("x: refused the connection", remedy="wait")
+
+
+def at(address: str) -> Target:
+    return Target(node=NodeName.parse("app@10.3.2.1"), address=address)
+
+
 @pytest.mark.parametrize("address", ["10.3.2.1", "fd12::7", "shop.railway.internal"])
-@pytest.mark.parametrize(
-    "error",
-    [
-        TimedOutError("x did not accept a connection within 3 s", remedy="wait"),
-        UnreachableError("x: no route to that host", remedy="wait"),
-    ],
-)
+@pytest.mark.parametrize("error", [SILENT, NO_ROUTE])
 def test_a_private_address_that_nothing_leads_to(address: str, error: ErlconnectError) -> None:
-    target = Target(node=NodeName.parse("app@10.3.2.1"), address=address)
-    assert "VPN" in with_hint(error, target)
-    assert "--via" in with_hint(error, target)
+    remedy = remedy_of(error, at(address), "direct")
+    assert "VPN" in remedy
+    assert "--via" in remedy
 
 
 @pytest.mark.parametrize(
-    ("error", "address"),
+    ("error", "address", "transport"),
     [
-        (TimedOutError("x did not accept a connection within 3 s", remedy="wait"), "127.0.0.1"),
-        (TimedOutError("x did not accept a connection within 3 s", remedy="wait"), "8.8.8.8"),
-        (UnreachableError("x: refused the connection", remedy="wait"), "10.3.2.1"),
+        (SILENT, "127.0.0.1", "direct"),
+        (SILENT, "8.8.8.8", "direct"),
+        (REFUSED, "10.3.2.1", "direct"),
+        (SILENT, "10.3.2.1", "kubernetes-port-forward"),
+        (LOST, "127.0.0.1", "direct"),
+        (MUTE, "10.3.2.1", "direct"),
     ],
 )
-def test_elsewhere_the_error_keeps_its_remedy(error: ErlconnectError, address: str) -> None:
-    target = Target(node=NodeName.parse("app@10.3.2.1"), address=address)
-    assert with_hint(error, target) == "wait"
+def test_elsewhere_the_error_keeps_its_remedy(
+    error: ErlconnectError, address: str, transport: str
+) -> None:
+    assert remedy_of(error, at(address), transport) == error.remedy
 
 
 def test_the_first_failure_gives_the_exit_code() -> None:

@@ -11,21 +11,20 @@ import ssl
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Final
 
-from erlconnect.api import ErlconnectError, LookupFailedError
+from erlconnect.api import ErlconnectError, LookupFailedError, TlsPump
 from erlconnect_backends.consul_catalogue import connect_failures as failures
 from erlconnect_backends.consul_catalogue.connect_tls import (
-    Tls,
     WrongIdentityError,
     client_context,
     handshake,
 )
-from erlconnect_backends.consul_catalogue.connect_tls_pump import TlsPump
 from erlconnect_backends.sockets import connected
 
 if TYPE_CHECKING:
     import socket
     from collections.abc import AsyncIterator
 
+    from erlconnect.api import Tls
     from erlconnect_backends.consul_catalogue.connect_agent import (
         Credentials,
         MeshAgent,

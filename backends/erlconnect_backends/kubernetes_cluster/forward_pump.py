@@ -12,13 +12,14 @@ import threading
 import time
 from typing import TYPE_CHECKING, Final
 
+from erlconnect.api import buffered_pair
 from erlconnect_backends.kubernetes_cluster.forward_channels import (
     ForwardChannels,
     ForwardProtocolError,
 )
 from erlconnect_backends.kubernetes_cluster.signs_of_life import SignsOfLife, SilentError
 from erlconnect_backends.kubernetes_cluster.websocket import WebSocketFailedError
-from erlconnect_backends.sockets import buffered_pair, drain
+from erlconnect_backends.sockets import drain
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

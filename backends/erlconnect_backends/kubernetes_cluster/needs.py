@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from erlconnect_backends.kubernetes_cluster.questions import DEPLOYMENT, POD, REPLICA_SET, SECRET
+from erlconnect_backends.kubernetes_cluster.questions import (
+    DEPLOYMENT,
+    POD,
+    REPLICA_SET,
+    SECRET,
+    one,
+)
 from erlconnect_backends.kubernetes_cluster.rights import Right
 from erlconnect_backends.kubernetes_cluster.targets_named import GUESSES
 from erlconnect_backends.kubernetes_cluster.variable_sources import sources_of
@@ -49,4 +55,4 @@ def cookie_of(container: Mapping[str, Any], names: Collection[str]) -> set[Right
 
 
 def _getting(resource: Resource, name: str) -> Right:
-    return Right(group=resource.group, resource=resource.plural, verb="get", name=name)
+    return one(resource, name, namespace="").right

@@ -66,9 +66,10 @@ class Question:
 
     @property
     def right(self) -> Right:
-        """The right that it needs."""
+        """The right that it needs; for one pod it is that for all, because pods are replaced."""
         verb = "get" if self.name else "watch" if "watch" in self.parameters else "list"
-        return Right(group=self.resource.group, resource=self.resource.plural, verb=verb)
+        name = "" if self.resource is POD else self.name
+        return Right(group=self.resource.group, resource=self.resource.plural, verb=verb, name=name)
 
     def __str__(self) -> str:
         """Say what is asked for."""

@@ -10,6 +10,8 @@ import typer
 from erlconnect.errors import InterruptedByUserError, UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from erlconnect.configuration.profiles import Profile
     from erlconnect.session.choices import Choices
 
@@ -43,18 +45,23 @@ def confirm_visible(*, no_input: bool) -> None:
     )
 
 
-def confirm_profile(choices: Choices, profile: Profile, *, no_input: bool) -> None:
-    """Ask before a profile is used that wants to be asked for."""
-    wanted = profile.get("confirm")
-    if wanted is None or wanted.value is not True:
-        return
+def confirm_profiles(chosen: Sequence[tuple[Choices, Profile]], *, no_input: bool) -> None:
+    """Ask before profiles are used that want to be asked for; once for each of them."""
+    wanted = {one.name: found for _, one in chosen if (found := one.get("confirm")) and found.value}
+    for name, confirmed in wanted.items():
+        places = "; ".join(_place(choices) for choices, one in chosen if one.name == name)
+        confirm(
+            f"The profile {name} leads to {places}. Connect?",
+            asked_by=f"the profile {name} ({confirmed.where})",
+            remedy="Answer at a terminal, without --no-input. What needs no question belongs into "
+            "a profile without `confirm = true`.",
+            no_input=no_input,
+        )
+
+
+def _place(choices: Choices) -> str:
+    """Say where a connection would go: what is looked for, by which backend with which settings."""
     settings = {key: one.value for key, one in choices.settings.backend.items()}
     settings |= choices.options.backend
     shown = ", ".join([choices.backend, *(f"{key} {value}" for key, value in settings.items())])
-    confirm(
-        f"{choices.service} in the profile {profile.name} ({shown}). Connect?",
-        asked_by=f"the profile {profile.name} ({wanted.where})",
-        remedy="Answer at a terminal, without --no-input. What needs no question belongs into a "
-        "profile without `confirm = true`.",
-        no_input=no_input,
-    )
+    return f"{choices.service} ({shown})"

@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from erlconnect.command_line import names
-from erlconnect.command_line.asking import confirm_profile, confirm_visible
+from erlconnect.command_line.asking import confirm_profiles, confirm_visible
 from erlconnect.configuration.files import read_configuration
 from erlconnect.configuration.options import parse_options
+from erlconnect.configuration.places import beside
 from erlconnect.configuration.profiles import NO_PROFILE
 from erlconnect.configuration.session_settings import SESSION_KEYS
-from erlconnect.configuration.settings import beside
 from erlconnect.errors import UsageError
 from erlconnect.plugin_catalogue import Catalogue
 from erlconnect.plugin_catalogue.profile_problems import name_problems
@@ -65,6 +65,8 @@ def choose(
 ) -> Chosen:
     """Give what ``targets`` and ``flags`` mean together with the profiles that they name.
 
+    Without ``ask`` no question is asked: nothing follows that would need one.
+
     Raises ``UsageError`` for flags that make no sense, ``ConfigurationError`` for files and
     variables, and ``InterruptedByUserError`` where the user says no to a question.
     """
@@ -76,13 +78,16 @@ def choose(
         for problem in name_problems(catalogue.entries(), profile):
             raise problem.error()
     choices = [_choices(service, profile, flags, environment) for profile, service in found]
-    if not ask:
-        return Chosen(choices=choices, catalogue=catalogue)
+    if ask:
+        profiles = [profile for profile, _ in found]
+        _confirm(list(zip(choices, profiles, strict=True)), flags)
+    return Chosen(choices=choices, catalogue=catalogue)
+
+
+def _confirm(chosen: Sequence[tuple[Choices, Profile]], flags: Flags) -> None:
     if flags.visible:
         confirm_visible(no_input=flags.no_input)
-    for one, (profile, _) in zip(choices, found, strict=True):
-        confirm_profile(one, profile, no_input=flags.no_input)
-    return Chosen(choices=choices, catalogue=catalogue)
+    confirm_profiles(chosen, no_input=flags.no_input)
 
 
 def _only_for_one(targets: Sequence[str], flags: Flags) -> None:

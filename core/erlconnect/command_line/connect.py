@@ -6,7 +6,19 @@ import typer
 
 from erlconnect.command_line import options
 
-HELP = "Connect to each TARGET and stay in the foreground. This is what happens without a command."
+HELP = """
+Connect to each TARGET and stay in the foreground. This is what happens without a command.
+
+Examples:
+
+  erlconnect -b dns my-service.shop.svc.cluster.local
+
+  erlconnect staging/shop staging/billing
+
+  erlconnect -p production shop --dry-run
+
+  erlconnect -b fixed app@10.3.2.1 --via 'ssh -W %h:%p bastion' --cookie-from file:app.cookie
+"""
 
 
 def connect(
@@ -26,6 +38,7 @@ def connect(
     local_cookie_file: options.LocalCookieFile = None,
     config: options.ConfigFile = None,
     no_input: options.NoInput = False,
+    dry_run: options.DryRun = False,
     json: options.Json = False,
     verbose: options.Verbose = False,
     quiet: options.Quiet = False,
@@ -50,4 +63,10 @@ def connect(
         config=config,
         no_input=no_input,
     )
+    if dry_run:
+        from erlconnect.command_line.dry_run import show_plans  # noqa: PLC0415
+        from erlconnect.command_line.looking import Voice  # noqa: PLC0415
+
+        show_plans(target, flags, Voice(as_json=json, quiet=quiet, verbose=verbose))
+        return
     raise typer.Exit(serve(target, flags, as_json=json, quiet=quiet, verbose=verbose))

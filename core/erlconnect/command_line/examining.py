@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from erlconnect.command_line.choosing import choose
 from erlconnect.command_line.looking import Voice, run
+from erlconnect.command_line.profiles_check import look
 from erlconnect.command_line.reporting import plain, print_line, print_text
 from erlconnect.command_line.streams import outliving
 from erlconnect.errors import ConfigurationError, UsageError
@@ -38,27 +39,27 @@ def diagnose(
     target: str | None, flags: Flags, *, as_json: bool, quiet: bool, verbose: bool
 ) -> ExitCode:
     """Take all steps and show them; give the exit code of the first that failed."""
-    if target is None and flags.backend is not None:
+    if target is None and (flags.backend or flags.profile):
         raise UsageError(
-            f"-b {flags.backend} says where to look, and nothing says what for",
-            remedy="Name a TARGET; without backend and TARGET this machine alone is looked at.",
+            f"{flags.backend or flags.profile} says where to look, and nothing says what for",
+            remedy="Name a TARGET; with nothing at all this machine alone is looked at.",
         )
     voice = Voice(as_json=as_json, quiet=quiet, verbose=verbose)
-    show = Display(quiet=quiet)
-    examination = Examination(_tell_json if as_json else show.step)
+    display = None if as_json else Display(voice)
+    examination = Examination(display.step if display else _tell_json)
     chosen = _chosen(target, flags, examination, voice)
     choices = chosen.choices[0] if chosen and chosen.choices else None
     catalogue = chosen.catalogue if chosen else Catalogue()
     run(examine(choices, catalogue, os.environ, examination, voice.warn))
-    if not as_json:
-        show.summary(examination.steps)
+    if display:
+        display.summary(examination.steps)
     return examination.exit_code
 
 
 def print_role(target: str | None, flags: Flags, *, as_json: bool) -> None:
     """Print the smallest role or policy. Raises ``UsageError`` where the backend has none."""
     voice = Voice(as_json=as_json, quiet=False, verbose=False)
-    chosen = choose([target or ""], flags, environment=os.environ, warn=voice.warn)
+    chosen = choose([target or ""], flags, environment=os.environ, warn=voice.warn, ask=False)
     choices = chosen.choices[0]
     text = run(needed_rights(choices, chosen.catalogue, os.environ, voice.warn))
     if as_json:
@@ -70,18 +71,34 @@ def print_role(target: str | None, flags: Flags, *, as_json: bool) -> None:
 def _chosen(
     target: str | None, flags: Flags, examination: Examination, voice: Voice
 ) -> Chosen | None:
-    """Read configuration and flags; ``None`` where a file or variable cannot be used."""
+    """Read configuration and flags; ``None`` where a file or variable cannot be used.
+
+    Without a target all profiles are checked, with one only what it needs.
+    """
     stage = Stage(StepName.CONFIGURATION)
     targets = [] if target is None else [target]
     try:
-        chosen = choose(targets, flags, environment=os.environ, warn=voice.warn)
+        if not targets:
+            _check_all(flags)
+        chosen = choose(targets, flags, environment=os.environ, warn=voice.warn, ask=False)
     except ConfigurationError as error:
         examination.add(stage.failed(error))
-        if target is not None:
+        if targets:
             examination.skip(REMOTE_STEPS, "the configuration cannot be used")
         return None
     examination.add(stage.ok("files and variables are understood"))
     return chosen
+
+
+def _check_all(flags: Flags) -> None:
+    _, problems = look(flags.config)
+    if problems:
+        more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
+        first = problems[0].error()
+        raise ConfigurationError(
+            f"{first.message}{more}",
+            remedy=f"{first.remedy} `erlconnect profiles check` lists all that is wrong.",
+        )
 
 
 def _tell_json(step: Step) -> None:
@@ -97,32 +114,35 @@ class Display:
     What nodes and directories say is kept from commanding the terminal.
     """
 
-    def __init__(self, *, quiet: bool) -> None:
+    def __init__(self, voice: Voice) -> None:
         from rich.console import Console  # noqa: PLC0415 - not needed with --json
 
-        self._quiet = quiet
+        self._voice = voice
         self._console = Console(highlight=False, soft_wrap=True)
 
     def step(self, step: Step) -> None:
-        """Show one step."""
-        if self._quiet and step.status in (StepStatus.OK, StepStatus.SKIPPED):
+        """Show one step, and that the next one is being taken."""
+        if self._voice.quiet and step.status in (StepStatus.OK, StepStatus.SKIPPED):
             return
         took = f"{step.seconds * 1000:.1f} ms" if step.status is not StepStatus.SKIPPED else ""
         head = f"{step.name:{_NAME_WIDTH}}  {step.status:{_STATUS_WIDTH}}  {took:>10}  "
         self._print(head, _STYLES[step.status], step.seen)
         if step.remedy:
             self._print(" " * len(head), "", step.remedy)
+        self._voice.reporter.progress("looking at the next step")
 
     def summary(self, steps: list[Step]) -> None:
         """Show how many steps ended how."""
         counts = {status: sum(step.status is status for step in steps) for status in StepStatus}
         told = [f"{number} {status}" for status, number in counts.items() if number]
-        if not self._quiet:
+        self._voice.silence()
+        if not self._voice.quiet:
             self._print("", "", f"{len(steps)} steps: {', '.join(told)}")
 
     def _print(self, head: str, style: str, text: str) -> None:
         from rich.text import Text  # noqa: PLC0415 - as above
 
+        self._voice.silence()
         with outliving(sys.stdout):
             self._console.print(Text(head, style) + Text(plain(redact(text), sys.stdout)))
             sys.stdout.flush()

@@ -27,7 +27,7 @@ _COLUMNS: Final = ("NODE", "ADDRESS", "PORT", "ANSWERS", "OTP", "FACTS")
 
 def list_targets(target: str, flags: Flags, voice: Voice) -> None:
     """Show what is found. Raises ``ErlconnectError`` where the lookup fails."""
-    chosen = choose([target], flags, environment=os.environ, warn=voice.warn)
+    chosen = choose([target], flags, environment=os.environ, warn=voice.warn, ask=False)
     voice.reporter.progress(f"looking for {chosen.choices[0].service}")
     try:
         sightings = run(sight(chosen.choices[0], chosen.catalogue, os.environ, voice.warn))

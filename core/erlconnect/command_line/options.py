@@ -35,7 +35,7 @@ OptionalTarget = Annotated[
 Targets = Annotated[
     list[str],
     typer.Argument(
-        metavar="TARGET...",
+        metavar="TARGET",
         help="What the backend is to look for; PROFILE/NAME names the profile, too.",
         show_default=False,
         autocompletion=completion.targets,
@@ -154,6 +154,14 @@ LocalCookieFile = Annotated[
         metavar="PATH",
         help="The cookie of the local nodes. Default: ~/.erlang.cookie, made if missing.",
         rich_help_panel=HERE,
+    ),
+]
+DryRun = Annotated[
+    bool,
+    typer.Option(
+        "--dry-run",
+        help="Show what would be done, and where the cookie would come from; reach no node.",
+        rich_help_panel=TALK,
     ),
 ]
 ConfigFile = Annotated[

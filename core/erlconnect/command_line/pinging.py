@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 def ping_once(target: str, flags: Flags, voice: Voice) -> None:
     """Ping ``target`` and show it. Raises ``ErlconnectError``, after the phases that went well."""
-    chosen = choose([target], flags, environment=os.environ, warn=voice.warn)
+    chosen = choose([target], flags, environment=os.environ, warn=voice.warn, ask=False)
     stopwatches: list[Stopwatch] = []
     try:
         voice.reporter.progress(f"looking for {chosen.choices[0].service}")

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 def check(*, config: options.ConfigFile = None, as_json: options.Json = False) -> None:
     """Look for every mistake in the configuration files; exit code 78 if there is one."""
-    documents, problems = _look(config)
+    documents, problems = look(config)
     for problem in problems:
         (_print_json if as_json else _print)(problem)
     if problems:
@@ -30,7 +30,8 @@ def check(*, config: options.ConfigFile = None, as_json: options.Json = False) -
         typer.echo(f"nothing is wrong with {files}" if files else "there is no configuration file")
 
 
-def _look(config: Path | None) -> tuple[Sequence[Document], Sequence[Problem]]:
+def look(config: Path | None) -> tuple[Sequence[Document], Sequence[Problem]]:
+    """Read the files, and find all that is wrong with them."""
     from erlconnect.configuration.documents import read_document  # noqa: PLC0415 - --help is quick
     from erlconnect.configuration.places import places  # noqa: PLC0415
     from erlconnect.configuration.problems import ProblemError  # noqa: PLC0415

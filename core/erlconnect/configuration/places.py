@@ -101,3 +101,8 @@ def _xdg_folder(environment: Mapping[str, str], variable: str, default: str) -> 
     if not folder.is_absolute():  # The XDG specification has relative ones ignored.
         folder = home_folder(environment) / default
     return folder / "erlconnect"
+
+
+def beside(file: Path, path: str) -> Path:
+    """Give a path that is written in ``file``; a relative one begins at the folder of that."""
+    return Path(path).expanduser() if path.startswith("~") else file.absolute().parent / path

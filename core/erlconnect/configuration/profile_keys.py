@@ -131,19 +131,16 @@ def _session_number(name: str, meaning: str) -> ProfileKey:
 _TEXT: Final = {"type": "string", "minLength": 1}
 _OFFER: Final = {"type": "string", "pattern": f"^{PLUGIN_NAME.pattern}$"}
 
-SERVICE_ONLY: Final = ProfileKey(
-    name="target",
-    meaning="What the backend is to look for, where that is not the service's name here.",
-    fault=_text,
-    schema=_TEXT,
+
+def _text_key(name: str, meaning: str) -> ProfileKey:
+    return ProfileKey(name=name, meaning=meaning, fault=_text, schema=_TEXT)
+
+
+SERVICE_ONLY: Final = _text_key(
+    "target", "What the backend is to look for, where that is not the service's name here."
 )
 PROFILE_ONLY: Final = (
-    ProfileKey(
-        name="inherits",
-        meaning="The profile whose values hold where this one has none.",
-        fault=_text,
-        schema=_TEXT,
-    ),
+    _text_key("inherits", "The profile whose values hold where this one has none."),
     ProfileKey(
         name="services",
         meaning="A table for each service that differs; its values win over the profile's.",
@@ -165,13 +162,14 @@ SHARED: Final = (
     ),
     _session_number("epmd-port", "The port of the target's epmd."),
     _session_number("dist-port", "The target's distribution port; its epmd is not asked."),
-    ProfileKey(
-        name="node",
-        meaning="The target's name, as a literal or a template.",
-        fault=_text,
-        schema=_TEXT,
-    ),
+    _text_key("node", "The target's name, as a literal or a template."),
     _session_number("max-frame", "The longest frame in bytes that is held whole."),
+    _session_number("look-again", "With `--all`: seconds until a backend is asked again."),
+    _text_key(
+        "local-tls-cert",
+        "A certificate for local nodes that speak TLS, relative to the configuration file.",
+    ),
+    _text_key("local-tls-key", "The private key of local-tls-cert, where that does not hold it."),
     ProfileKey(name="as", meaning="The name part of the alias.", fault=_alias, schema=_TEXT),
     ProfileKey(
         name="caller-name",
@@ -179,11 +177,9 @@ SHARED: Final = (
         fault=_caller,
         schema=_TEXT,
     ),
-    ProfileKey(
-        name="local-cookie-file",
-        meaning="The cookie file of the local nodes, relative to the configuration file.",
-        fault=_text,
-        schema=_TEXT,
+    _text_key(
+        "local-cookie-file",
+        "The cookie file of the local nodes, relative to the configuration file.",
     ),
     ProfileKey(
         name="confirm",

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
+from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
+from erlconnect.configuration.places import beside
 from erlconnect.configuration.suggestions import did_you_mean
 from erlconnect.errors import ConfigurationError, UnknownSettingError
 
@@ -25,7 +27,8 @@ class SessionSettings:
     ``None`` leaves a port or the node name as the backend found it. ``node`` is a template or a
     literal name. ``max_frame`` is the number of bytes of the longest unfragmented frame.
     ``look_again`` is after how many seconds a backend that sees no changes by itself is asked again
-    for all instances.
+    for all instances. ``local_tls_cert`` and ``local_tls_key`` are files for local nodes that speak
+    TLS.
     """
 
     epmd_port: int | None = None
@@ -33,9 +36,13 @@ class SessionSettings:
     node: str | None = None
     max_frame: int = 256 * _MEGABYTE
     look_again: int = 10
+    local_tls_cert: Path | None = None
+    local_tls_key: Path | None = None
 
 
 SESSION_KEYS: Final = tuple(field.name.replace("_", "-") for field in fields(SessionSettings))
+
+PATHS: Final = ("local-tls-cert", "local-tls-key")
 
 RANGES: Final = {
     "epmd-port": (1, 65535),
@@ -57,7 +64,10 @@ def resolve_session_settings(
     Raises ``UnknownSettingError`` for a value in ``options`` and ``ConfigurationError`` for a
     variable that cannot be used. What is ``written`` was judged when its file was read.
     """
-    values: dict[str, Any] = {key: one.value for key, one in written.items()}
+    values: dict[str, Any] = {
+        key: beside(one.path, str(one.value)) if key in PATHS else one.value
+        for key, one in written.items()
+    }
     for key, (variable, text) in session_variables(environment).items():
         try:
             values[key] = _value(key, text)
@@ -92,11 +102,11 @@ def session_variables(environment: Mapping[str, str]) -> dict[str, tuple[str, st
     }
 
 
-def _value(key: str, text: str) -> int | str:
+def _value(key: str, text: str) -> int | str | Path:
     if key not in RANGES:
         if not text:
             raise ValueError("it is empty")
-        return text
+        return Path(text) if key in PATHS else text
     lowest, highest = RANGES[key]
     if not (text.isascii() and text.isdigit() and lowest <= int(text) <= highest):
         raise ValueError(f"it must be a number from {lowest} to {highest}")

@@ -10,6 +10,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
+from erlconnect.configuration.places import beside
 from erlconnect.configuration.setting_faults import Given, faults
 from erlconnect.configuration.setting_fields import (
     argument_option,
@@ -103,11 +104,6 @@ def _located(field: FieldInfo | None, written: Written) -> object:
     if field is None or not isinstance(value, str) or not mentions(field.annotation, (Path,)):
         return value
     return beside(written.path, value)
-
-
-def beside(file: Path, path: str) -> Path:
-    """Give a path that is written in ``file``; a relative one begins at the folder of that."""
-    return Path(path).expanduser() if path.startswith("~") else file.absolute().parent / path
 
 
 def _from_environment(

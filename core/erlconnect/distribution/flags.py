@@ -81,6 +81,12 @@ def checks_fun_sizes(flags: int) -> bool:
     return not flags & DistributionFlag.MANDATORY_25_DIGEST
 
 
+def missing_flags(wanted: int, flags: int) -> list[str]:
+    """Name what a node with the flags ``wanted`` may refuse to be without, and ``flags`` lack."""
+    digest = DistributionFlag.MANDATORY_25_DIGEST
+    return flag_names(KNOCK_FLAGS & wanted & ~flags & ~int(digest))
+
+
 def flag_names(flags: int) -> list[str]:
     """Name the set bits, lowest first; unknown ones as ``bit N``."""
     known = {int(flag): str(flag.name) for flag in DistributionFlag}

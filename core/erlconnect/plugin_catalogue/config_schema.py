@@ -14,6 +14,7 @@ from erlconnect.configuration.profile_keys import (
     SERVICE_KEYS,
 )
 from erlconnect.configuration.profiles import OFFER_KEYS
+from erlconnect.configuration.tls_settings import TLS
 from erlconnect.plugin_catalogue.kinds import Kind
 
 if TYPE_CHECKING:
@@ -80,8 +81,9 @@ def _tables_of(
 ) -> Iterator[dict[str, Any]]:
     """Give the schema of each table that names an offer beside the settings of that."""
     name = OFFER_KEYS[key]
+    shared = _properties(TLS, definitions) if key == "transport" else {}
     for offer in offers.values():
-        settings = _properties(offer, definitions)
+        settings = {**shared, **_properties(offer, definitions)}
         yield _object({name: {"const": offer.name}, **settings}, required=[name])
     others = {"type": "string", "not": {"enum": list(offers)}}
     yield {"type": "object", "properties": {name: others}}

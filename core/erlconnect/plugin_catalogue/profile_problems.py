@@ -10,6 +10,7 @@ from erlconnect.configuration.profile_keys import PROFILE_KEYS
 from erlconnect.configuration.profiles import OFFER_KEYS
 from erlconnect.configuration.settings import written_problems
 from erlconnect.configuration.suggestions import did_you_mean
+from erlconnect.configuration.tls_settings import TLS, only_tls, without_tls
 from erlconnect.plugin_catalogue.kinds import Kind
 
 if TYPE_CHECKING:
@@ -57,7 +58,11 @@ def setting_problems(catalogue: Catalogue, profile: Profile) -> Iterator[Problem
             continue  # ``name_problems`` says so.
         report = catalogue.inspect(str(named.value))
         if kind in report.offers:
-            yield from written_problems(report.offers[kind], profile.table(table))
+            written = profile.table(table)
+            if kind is Kind.TRANSPORT:
+                yield from written_problems(TLS, only_tls(written))
+                written = without_tls(written)
+            yield from written_problems(report.offers[kind], written)
         else:
             known = ", ".join(report.offers) or "; ".join(report.problems)
             yield named.problem(

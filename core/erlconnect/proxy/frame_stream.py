@@ -1,7 +1,8 @@
-"""Handshake frames over a socket: a 16-bit length, then the body.
+"""Handshake frames over a socket: a length, then the body.
 
-Reads take exactly one frame and never a byte more, because right behind the last frame of the
-handshake the first frame of the connection may follow.
+The length has 16 bits, and 32 where the distribution is spoken over TLS. Reads take exactly one
+frame and never a byte more, because right behind the last frame of the handshake the first frame of
+the connection may follow.
 """
 
 from __future__ import annotations
@@ -18,7 +19,10 @@ if TYPE_CHECKING:
 
 # The longest message has a name of 255 characters; the rest is room for future fields.
 _MAX_BODY: Final = 4096
+LENGTH_SIZE: Final = 2
+TLS_LENGTH_SIZE: Final = 4
 _TLS_ALERT: Final = b"\x15\x03"
+_TLS_HANDSHAKE: Final = b"\x16\x03"
 _HTTP: Final = b"HT"
 
 Peer = Literal["local", "remote"]
@@ -41,14 +45,22 @@ class PeerProtocolError(PeerError):
     """The peer sent something that is not the message that was due."""
 
 
-class TlsAlertError(PeerProtocolError):
-    """The peer answered with a TLS alert: it speaks the distribution over TLS."""
+class TlsSpokenError(PeerProtocolError):
+    """The peer said something in TLS: it speaks the distribution over that."""
 
 
 class FrameStream:
     """One side of the handshake; ``stopwatch`` learns how long each message took."""
 
-    def __init__(self, sock: socket.socket, peer: Peer, stopwatch: Stopwatch | None = None) -> None:
+    def __init__(
+        self,
+        sock: socket.socket,
+        peer: Peer,
+        stopwatch: Stopwatch | None = None,
+        *,
+        length_size: int = LENGTH_SIZE,
+    ) -> None:
+        self._length_size = length_size
         self.socket = sock
         self.peer: Peer = peer
         self.waiting_for = ""
@@ -74,7 +86,7 @@ class FrameStream:
 
     async def send(self, message: str, body: bytes) -> None:
         """Write one frame; ``message`` is its name."""
-        frame = len(body).to_bytes(2, "big") + body
+        frame = len(body).to_bytes(self._length_size, "big") + body
         try:
             with self._stopwatch.phase(message):
                 await asyncio.get_running_loop().sock_sendall(self.socket, frame)
@@ -93,9 +105,9 @@ class FrameStream:
             return True
 
     async def _body(self, message: str) -> bytes:
-        head = await self._exactly(2)
-        if head == _TLS_ALERT:
-            raise TlsAlertError(self.peer, f"{message}: a TLS alert came instead")
+        head = await self._exactly(self._length_size)
+        if head in (_TLS_ALERT, _TLS_HANDSHAKE):
+            raise TlsSpokenError(self.peer, f"{message}: TLS came instead")
         if head == _HTTP:
             raise RemoteProtocolError(f"{message}: an HTTP answer came instead")
         length = int.from_bytes(head, "big")

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from erlconnect.distribution.challenge_messages import ChallengeAck
 from erlconnect.distribution.digest import digests_equal, gen_challenge, gen_digest
-from erlconnect.distribution.flags import DistributionFlag, flag_names
+from erlconnect.distribution.flags import DistributionFlag, flag_names, missing_flags
 from erlconnect.distribution.handshake import Acceptor, Initiator
 from erlconnect.distribution.handshake_messages import SendName, StatusKind
 from erlconnect.distribution.names import NodeName
@@ -25,6 +25,7 @@ from erlconnect.proxy.refusals import (
     local_name_unusable,
     old_handshake_refused,
     passed_cookie_rejected,
+    releases_too_far_apart,
     status_refused,
 )
 
@@ -118,7 +119,7 @@ class TwoHandshakes:
     ) -> None:
         """Check the local node against an own challenge; only then answer the remote one's."""
         posed = replace(challenge, challenge=gen_challenge())
-        complement, reply = await self._pose(posed)
+        complement, reply = await self._pose(posed, where)
         expected = gen_digest(posed.challenge, cookies.local.reveal())
         if not digests_equal(reply.digest, expected):
             raise local_cookie_wrong(self.name.name, cookies.local.origin)
@@ -134,15 +135,25 @@ class TwoHandshakes:
 
     async def _pass_through(self, remote: FrameStream, challenge: Challenge, where: str) -> None:
         """Let the two nodes check each other: both know the cookie, we do not."""
-        complement, reply = await self._pose(challenge)
+        complement, reply = await self._pose(challenge, where)
         try:
             ack = await answer_challenge(remote, self._initiator, reply, complement)
         except PeerClosedError as error:
             raise passed_cookie_rejected(where) from error
         await self._accept(ack.digest)
 
-    async def _pose(self, challenge: Challenge) -> tuple[Complement | None, ChallengeReply]:
+    async def _pose(
+        self, challenge: Challenge, where: str
+    ) -> tuple[Complement | None, ChallengeReply]:
         await self._local.send("challenge", self._acceptor.send_challenge(challenge))
+        try:
+            return await self._recv_reply()
+        except PeerClosedError as error:
+            if missing := missing_flags(self.name.flags, challenge.flags):
+                raise releases_too_far_apart(where, self.name.name, missing) from error
+            raise
+
+    async def _recv_reply(self) -> tuple[Complement | None, ChallengeReply]:
         complement = None
         if self._acceptor.complement_due:
             complement = await self._local.recv("complement", self._acceptor.recv_complement)

@@ -15,7 +15,7 @@ from erlconnect.distribution.handshake import Initiator
 from erlconnect.distribution.handshake_messages import SendName, StatusKind
 from erlconnect.distribution.names import NodeName
 from erlconnect.errors import NotDistributionError
-from erlconnect.proxy.frame_stream import FrameStream, PeerError
+from erlconnect.proxy.frame_stream import LENGTH_SIZE, FrameStream, PeerError
 from erlconnect.proxy.refusals import no_answer, peer_error, status_refused
 
 if TYPE_CHECKING:
@@ -42,15 +42,17 @@ async def knock(
     where: str,
     deadline: float,
     transport_words: Callable[[], Awaitable[str]] | None = None,
+    length_size: int = LENGTH_SIZE,
     stopwatch: Stopwatch | None = None,
 ) -> Knocked:
     """Knock over a connected socket, which stays the caller's; ``where`` is for messages.
 
     Raises ``NotDistributionError``, ``NotAllowedError``, ``NameInUseError`` or, after
     ``deadline`` seconds, ``TimedOutError``. ``transport_words`` is asked when the node's side
-    fails; where it gives words, they are the message of an ``UnreachableError``.
+    fails; where it gives words, they are the message of an ``UnreachableError``. ``length_size`` is
+    how many bytes a frame's length has.
     """
-    stream = FrameStream(sock, "remote", stopwatch)
+    stream = FrameStream(sock, "remote", stopwatch, length_size=length_size)
     try:
         async with asyncio.timeout(deadline):
             challenge = await challenge_of(stream, Initiator(), caller_name, where)

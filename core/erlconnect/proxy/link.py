@@ -12,7 +12,7 @@ from erlconnect.distribution.flags import checks_fun_sizes
 from erlconnect.distribution.name_table import inverse
 from erlconnect.distribution.rewrite_table import RewriteTable
 from erlconnect.distribution.rewriter import Rewriter
-from erlconnect.proxy.frame_stream import FrameStream, PeerError
+from erlconnect.proxy.frame_stream import LENGTH_SIZE, FrameStream, PeerError
 from erlconnect.proxy.handshake import TwoHandshakes
 from erlconnect.proxy.link_report import came_up, names_of, so_far, went_down
 from erlconnect.proxy.refusals import (
@@ -41,6 +41,10 @@ class RemoteSide(Protocol):
 
     max_frame: int
 
+    @property
+    def length_size(self) -> int:
+        """How many bytes the length of a handshake's frame has."""
+
     async def dial(self) -> socket.socket:
         """Give a connected socket to the target, or to what replaced it."""
 
@@ -63,8 +67,15 @@ class RemoteSide(Protocol):
 class Link:
     """``run`` is the whole life of one link; cancelled, it ends both connections."""
 
-    def __init__(self, local: socket.socket, remote_side: RemoteSide) -> None:
-        self._local = FrameStream(local, "local")
+    def __init__(
+        self,
+        local: socket.socket,
+        remote_side: RemoteSide,
+        *,
+        length_size: int = LENGTH_SIZE,
+    ) -> None:
+        """``length_size`` is how many bytes a frame's length has on the local side."""
+        self._local = FrameStream(local, "local", length_size=length_size)
         self._remote: FrameStream | None = None
         self._side = remote_side
         self.local_node = ""
@@ -109,7 +120,8 @@ class Link:
         if self._local.ended:
             # As after a sleep: the remote node must not take this for a node that is there.
             raise gave_up_waiting(self.local_node)
-        self._remote = FrameStream(await self._side.dial(), "remote")
+        remote = await self._side.dial()
+        self._remote = FrameStream(remote, "remote", length_size=self._side.length_size)
         return await handshakes.introduce(self._remote, self._side.introduction())
 
     async def _relay(self, introduced: Introduced) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from erlconnect.distribution.handshake_messages import StatusKind
 from erlconnect.errors import (
@@ -18,7 +18,10 @@ from erlconnect.errors import (
     TimedOutError,
     UnreachableError,
 )
-from erlconnect.proxy.frame_stream import PeerError, TlsAlertError
+from erlconnect.proxy.frame_stream import PeerError, TlsSpokenError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 _ONLY_NODES: Final = "Check what connects to the alias: only Erlang nodes can."
 
@@ -33,12 +36,8 @@ def peer_error(error: PeerError, where: str, transport_words: str = "") -> Erlco
             f"{where} is out of reach: {transport_words}",
             remedy="This is what the transport says; correct that first.",
         )
-    if isinstance(error, TlsAlertError):
-        return NotDistributionError(
-            f"{where} answered send_name with a TLS alert: it speaks the distribution over TLS",
-            remedy="Start the node without `-proto_dist inet_tls`, or reach it through something "
-            "that ends TLS; erlconnect speaks the plain distribution.",
-        )
+    if isinstance(error, TlsSpokenError):
+        return tls_missing(where) if error.peer == "remote" else local_tls()
     if error.peer == "local":
         return LocalNodeError(
             f"the local node broke off the handshake: {error}", remedy=_ONLY_NODES
@@ -47,6 +46,24 @@ def peer_error(error: PeerError, where: str, transport_words: str = "") -> Erlco
         f"{where} does not speak the Erlang distribution: {error}",
         remedy="Check that the port is the distribution port, not epmd's or a web server's; "
         "without `-o dist-port=` the remote epmd is asked for it.",
+    )
+
+
+def tls_missing(where: str) -> NotDistributionError:
+    """Explain that the node speaks the distribution over TLS, and that it was not told here."""
+    return NotDistributionError(
+        f"{where} speaks the distribution over TLS (-proto_dist inet_tls)",
+        remedy="Have TLS spoken to it with `-o transport.tls-ca=`, the certificates that vouch for "
+        "it; if it asks for one, `-o transport.tls-cert=` and `-o transport.tls-key=`.",
+    )
+
+
+def local_tls() -> LocalNodeError:
+    """Explain that the local node speaks TLS, and that it was not told here."""
+    return LocalNodeError(
+        "the local node speaks the distribution over TLS (-proto_dist inet_tls)",
+        remedy="Start it without that, as the alias is on this machine alone; or give the alias "
+        "a certificate with `-o local-tls-cert=` and `-o local-tls-key=`.",
     )
 
 
@@ -112,6 +129,16 @@ def old_handshake_refused(where: str, local_node: str) -> NotAllowedError:
         "connection after send_name",
         remedy="OTP 23 and 24 speak it where `-erl_epmd_port` tells them the port, and OTP 25 "
         "refuses it. Start the local node without that flag, so that it asks epmd.",
+    )
+
+
+def releases_too_far_apart(where: str, local_node: str, missing: Sequence[str]) -> NotAllowedError:
+    """Explain that the local node closed when it saw what the remote one does not have."""
+    return NotAllowedError(
+        f"{local_node} broke off the handshake: {where} has no {', '.join(missing)}, which a "
+        "newer Erlang release refuses to be without",
+        remedy="OTP 26 and later refuse OTP 23 and 24, with or without erlconnect. Start the local "
+        "node from a release between the two, such as OTP 25.",
     )
 
 

@@ -92,6 +92,11 @@ class AliasedTarget:
         """The real name of the target."""
         return str(self.approached.target.node)
 
+    @property
+    def length_size(self) -> int:
+        """How many bytes the length of a handshake's frame has."""
+        return self.approached.length_size
+
     def entry(self, local_port: int) -> AliasEntry:
         """Give what ``ready`` tells of it."""
         alias, short_alias, ipv6_alias = alias_forms(self.name)
@@ -111,16 +116,19 @@ class AliasedTarget:
 
     async def handle(self, local: socket.socket) -> None:
         """Run one link; a link that never comes up is an ``error`` event, never an exception."""
-        link = Link(local, self)
-        self._handled.append(link)
+        link: Link | None = None
         try:
+            let_in = await self.service.door.let_in(local)
+            link = Link(let_in.stream, self, length_size=let_in.length_size)
+            self._handled.append(link)
             await link.run()
         except ErlconnectError as error:
-            self._tell_refused(link, error)
+            self._tell_refused(link.local_node if link else "", error)
         except Exception as error:  # noqa: BLE001 - one link's bug must not end the others
-            self._tell_refused(link, unexpected(error))
+            self._tell_refused(link.local_node if link else "", unexpected(error))
         finally:
-            self._handled.remove(link)
+            if link:
+                self._handled.remove(link)
             self.followed.link_ended()
 
     def status(self, local_port: int) -> AliasStatus:
@@ -132,13 +140,13 @@ class AliasedTarget:
         ]
         return AliasStatus(entry=self.entry(local_port), links=links)
 
-    def _tell_refused(self, link: Link, error: ErlconnectError) -> None:
+    def _tell_refused(self, local_node: str, error: ErlconnectError) -> None:
         if not isinstance(error, LocalNodeError):
             self._patience.failed()
             if isinstance(error, _DOUBTFUL):
                 self.followed.doubt(error.message)
-        alias = alias_for(self.name, link.local_node or self.alias)
-        self._report(Failed(error=error, alias=alias, local_node=link.local_node))
+        alias = alias_for(self.name, local_node or self.alias)
+        self._report(Failed(error=error, alias=alias, local_node=local_node))
 
     async def dial(self) -> socket.socket:
         """Dial the target, or what replaced it; not at once if that has just failed."""

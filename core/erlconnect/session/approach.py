@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import logging
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
@@ -18,11 +17,10 @@ from erlconnect.errors import (
     UnreachableError,
 )
 from erlconnect.plugin_catalogue.kinds import Kind
-from erlconnect.proxy.knock import knock
 from erlconnect.proxy.stopwatch import Stopwatch
-from erlconnect.session.dialling import dialled, registered, seconds_until
-from erlconnect.session.endings import why_ended
+from erlconnect.session.dialling import registered
 from erlconnect.session.keeping import keep
+from erlconnect.session.knocking import Knocker
 from erlconnect.session.node_choice import choose_name
 
 if TYPE_CHECKING:
@@ -32,8 +30,7 @@ if TYPE_CHECKING:
     from erlconnect.proxy.knock import Knocked
     from erlconnect.session.local_names import CallerNames
     from erlconnect.session.offers import Offers
-
-_log = logging.getLogger(__name__)
+    from erlconnect.session.tls_dialer import TlsClient
 
 # A dead target that is listed first costs this and no more.
 KNOCK_SECONDS: Final = 3.0
@@ -42,12 +39,16 @@ _OPEN_SECONDS: Final = 30.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Approached:
-    """A target that answered. ``close`` ends its transport; links already up go on."""
+    """A target that answered. ``close`` ends its transport; links already up go on.
+
+    ``dialer`` leads to its distribution, whose handshake has lengths of ``length_size`` bytes.
+    """
 
     target: Target
     transport: str
     dialer: Dialer
     port: int
+    length_size: int
     knocked: Knocked
     close: Callable[[], None]
 
@@ -82,14 +83,15 @@ class Approach:
         *,
         node: str | None,
         dist_port: int | None,
+        tls: TlsClient | None = None,
         stopwatch: Stopwatch | None = None,
     ) -> None:
         self._offers = offers
-        self._callers = callers
         self._group = group
         self._node = node
         self._dist_port = dist_port
         self._stopwatch = stopwatch or Stopwatch()
+        self._knocker = Knocker(callers, tls=tls, stopwatch=self._stopwatch)
 
     async def approach(self, target: Target) -> Approached:
         """Open the first transport through which ``target`` answers a knock, and keep it open.
@@ -125,8 +127,9 @@ class Approach:
         return Approached(
             target=replace(target, node=node, dist_port=port),
             transport=way.transport,
-            dialer=way.dialer,
+            dialer=self._knocker.way(target, way.dialer),
             port=port,
+            length_size=self._knocker.length_size,
             knocked=knocked,
             close=way.close,
         )
@@ -156,13 +159,15 @@ class Approach:
         began = asyncio.get_running_loop().time()
         until = began + seconds
         if self._dist_port:
-            return self._dist_port, await self._knock(target, dialer, self._dist_port, until)
+            return self._dist_port, await self._knocker.knock(
+                target, dialer, self._dist_port, until
+            )
         if not target.dist_port:
             return await self._ask_and_knock(target, dialer, until)
         try:
             # A directory's port may be a web server's, which waits for more instead of refusing.
             halfway = began + seconds / 2
-            knocked = await self._knock(target, dialer, target.dist_port, halfway)
+            knocked = await self._knocker.knock(target, dialer, target.dist_port, halfway)
         except (NotDistributionError, UnreachableError, TimedOutError) as error:
             with contextlib.suppress(EpmdError, TimedOutError):
                 return await self._ask_and_knock(target, dialer, until)
@@ -178,21 +183,4 @@ class Approach:
             # `--node` may name the target by its host or address; then it says nothing of names.
             wanted = None if self._node in (target.node.host, target.address) else self._node
             name = choose_name(ports, wanted=wanted, expected=target.node.name, where=where)
-        return ports[name], await self._knock(target, dialer, ports[name], until)
-
-    async def _knock(self, target: Target, dialer: Dialer, port: int, until: float) -> Knocked:
-        caller = self._callers.of_knock(long=target.node.long)
-        where = f"{target.address}:{port}"
-        with self._stopwatch.phase("connect", where):
-            connected = await dialled(dialer, port, where, until)
-        with connected as sock, self._stopwatch.phase("knock", where):
-            knocked = await knock(
-                sock,
-                caller_name=caller,
-                where=where,
-                deadline=seconds_until(until),
-                transport_words=lambda: why_ended(dialer, sock),
-                stopwatch=self._stopwatch,
-            )
-        _log.debug("%s answered the knock: %s, creation %d", where, knocked.node, knocked.creation)
-        return knocked
+        return ports[name], await self._knocker.knock(target, dialer, ports[name], until)

@@ -1,4 +1,4 @@
-"""Which transport carries which stream, so that one that was left ends no link that still uses it."""
+"""Which transport carries which stream, so that one that was left ends no link that uses it."""
 
 from __future__ import annotations
 

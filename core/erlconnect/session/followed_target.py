@@ -95,6 +95,12 @@ class FollowedTarget:
         if before.where != found.where:
             self._tell_moved(before)
 
+    def move_to(self, found: Approached) -> None:
+        """Take ``found`` for the target, and leave the way to where it was."""
+        before = self.approached
+        self.adopt(found)
+        self._carriers.leave(before)
+
     def is_there(self) -> None:
         """Learn that it answers; its next loss is news again."""
         self._lost = False
@@ -107,12 +113,12 @@ class FollowedTarget:
         if self.approached is not tried:
             return
         if self._search is None or self._search.done():
-            self._search = self._group.create_task(self._search_again(tried, failure))
+            self._search = self._group.create_task(self._search_again(failure))
         error = await asyncio.shield(self._search)
         if error:
             raise error
 
-    async def _search_again(self, tried: Approached, failure: str) -> ErlconnectError | None:
+    async def _search_again(self, failure: str) -> ErlconnectError | None:
         try:
             found = await self._find_again()
         except ErlconnectError as error:
@@ -120,6 +126,5 @@ class FollowedTarget:
                 self._lost = True
                 self._tell_lost(f"{failure}; looking for it again: {error.message}")
             return error
-        self.adopt(found)
-        self._carriers.leave(tried)
+        self.move_to(found)
         return None

@@ -124,7 +124,7 @@ class Instances:
                 return True
             if one.missed and one.target.node == str(approached.target.node):
                 one.places, one.missed = {place}, 0
-                one.target.followed.adopt(approached)
+                one.target.followed.move_to(approached)
                 return True
         return False
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from erlconnect.epmd.environment import EpmdEnvironment
 from erlconnect.proxy.own_connection import OwnConnection
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from erlconnect.session.approach import Approached
     from erlconnect.session.choices import Choices
 
-_DIAL_SECONDS = 6.0
+_DIAL_SECONDS: Final = 6.0
 
 
 class Lookout:
@@ -52,7 +52,11 @@ class Lookout:
             sock = await dialled(dialer, approached.port, where, until)
         caller_name = self.service.callers.of_check(long=approached.target.node.long)
         connection = OwnConnection(
-            sock, caller_name=caller_name, where=where, stopwatch=self.stopwatch
+            sock,
+            caller_name=caller_name,
+            where=where,
+            stopwatch=self.stopwatch,
+            length_size=approached.length_size,
         )
         try:
             await connection.shake_hands(cookie, lambda: why_ended(dialer, sock))

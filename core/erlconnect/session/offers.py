@@ -11,18 +11,20 @@ from typing import TYPE_CHECKING, Final
 
 from erlconnect.api import Ref
 from erlconnect.configuration.settings import argument_option
+from erlconnect.configuration.tls_settings import resolve_tls, without_tls
 from erlconnect.plugin_catalogue.kinds import Kind
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from erlconnect.api import Backend, CookieSource, Settings, Target, Transport
+    from erlconnect.configuration.tls_settings import TlsSettings
     from erlconnect.configuration.written import Written
     from erlconnect.plugin_catalogue.catalogue import Catalogue
     from erlconnect.session.choices import Choices
 
 _DEFAULT_COOKIE: Final = Ref(name="file")
-_DEFAULT_TRANSPORT: Final = Ref(name="direct")
+DEFAULT_TRANSPORT: Final = Ref(name="direct")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,11 +72,17 @@ class Offers:
 
     def transports(self, target: Target) -> list[tuple[str, Transport]]:
         """Create the transports to try for ``target``, best first, with their names."""
-        refs = target.transports or (_DEFAULT_TRANSPORT,)
-        options = self._choices.options.transport
-        written = self._choices.settings.transport
+        refs = target.transports or (DEFAULT_TRANSPORT,)
+        options = without_tls(self._choices.options.transport)
+        written = without_tls(self._choices.settings.transport)
         wanted = _wanted(self._choices.transport or "", options, written, refs)
         return [(one.name, self._transport(one)) for one in wanted]
+
+    def tls(self) -> TlsSettings | None:
+        """Give what is said of TLS, whatever the transport; ``None`` where it is not spoken."""
+        return resolve_tls(
+            self._choices.options.transport, self._choices.settings.transport, self._environment
+        )
 
     def transport(self, ref: Ref) -> Transport:
         """Create the transport that another plugin refers to."""

@@ -12,7 +12,9 @@ from erlconnect.proxy.introduction import Cookies
 from erlconnect.session.approach import Approach
 from erlconnect.session.cookies import local_cookie, remote_cookie
 from erlconnect.session.discovery import Discovery
+from erlconnect.session.local_door import LocalDoor
 from erlconnect.session.offers import Offers
+from erlconnect.session.tls_dialer import TlsClient
 
 if TYPE_CHECKING:
     import asyncio
@@ -61,12 +63,15 @@ class Service:
         self.warn = warn
         self.progress = progress
         self.offers = Offers(catalogue, choices, environment)
+        self.door = LocalDoor(choices.options.session)
+        tls = self.offers.tls()
         self.approach = Approach(
             self.offers,
             callers,
             group,
             node=choices.node,
             dist_port=choices.options.session.dist_port,
+            tls=TlsClient(tls) if tls else None,
             stopwatch=stopwatch,
         )
         self.discovery = Discovery(choices, self.offers, self.approach, warn)

@@ -6,7 +6,7 @@ Knows which file is meant. Refuses to know how a cookie file looks; ``erlconnect
 from __future__ import annotations
 
 import asyncio
-from pathlib import Path
+from pathlib import Path  # noqa: TC003 - pydantic reads annotations at run time
 from typing import TYPE_CHECKING, ClassVar
 
 from pydantic import Field
@@ -31,7 +31,7 @@ class FileSettings(Settings):
 
     argument: ClassVar[str | None] = "path"
 
-    path: str | None = Field(
+    path: Path | None = Field(
         default=None,
         description="The cookie file; without it `~/.erlang.cookie`, looked for as erl does.",
     )
@@ -41,7 +41,7 @@ class FileCookieSource:
     """Reads one cookie file, always afresh."""
 
     def __init__(self, settings: FileSettings) -> None:
-        self._path = Path(settings.path) if settings.path else None
+        self._path = settings.path
 
     async def fetch(self, target: Target) -> Cookie | None:
         """Give the file's cookie; ``None`` where nobody named a file and Erlang has made none.

@@ -12,6 +12,7 @@ import threading
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from aiohttp import web
+from world.kubernetes.raw_upgrades import UpgradingServer
 
 if TYPE_CHECKING:
     import ssl
@@ -76,7 +77,7 @@ class Listener:
 
     async def _set_up(self) -> None:
         self._handler = self._make_handler()
-        server = web.Server(self._handler, access_log=None, handler_cancellation=True)
+        server = UpgradingServer(self._handler, access_log=None, handler_cancellation=True)
         self._runner = web.ServerRunner(server)
         await self._runner.setup()
 
@@ -111,11 +112,10 @@ class Listener:
 
 def reset(transport: asyncio.BaseTransport | None) -> None:
     """Close a connection by RST, without a word of TLS."""
-    if transport is None:
+    if not isinstance(transport, asyncio.Transport):
         return
-    connection = transport.get_extra_info("socket")
-    if connection is not None and connection.fileno() != -1:
+    if not transport.is_closing():  # one that is has no socket to ask any more
         lingering = struct.pack("ii", 1, 0)
+        connection = transport.get_extra_info("socket")
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, lingering)
-    assert isinstance(transport, asyncio.Transport)
     transport.abort()

@@ -49,7 +49,7 @@ class RemoteNode:
 
 
 async def examine_target(looking: Lookout, examination: Examination) -> RemoteNode | None:
-    """Take all remote steps; ``None`` where no node was reached."""
+    """Take all remote steps; ``None`` where nothing was found."""
     targets = await _discover(looking, examination)
     if not targets:
         examination.skip(_AFTER_DISCOVERY, "no target was found")
@@ -59,7 +59,7 @@ async def examine_target(looking: Lookout, examination: Examination) -> RemoteNo
     cookie = await _cookie(looking, examination, target)
     if approached is None:
         examination.skip((StepName.COOKIE_CHECK, *_AFTER_COOKIE_CHECK), "no node was reached")
-        return None
+        return RemoteNode(name=target.node.name)
     try:
         return await _ask(looking, examination, approached, cookie)
     finally:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from erlconnect.session.examination.hints import with_hint
+from erlconnect.session.examination.hints import remedy_of
 from erlconnect.session.examination.releases import release_by_flags
 from erlconnect.session.examination.steps import Step, StepName, StepStatus
 
@@ -62,7 +62,9 @@ def steps_lost(phases: Sequence[Phase], failure: Failure) -> Iterator[Step]:
             yield _skipped(name)
         elif guilty is None or guilty.name == phase:
             lost = True
-            yield _failed(name, here, failure)
+            transport = taken[0].detail if taken else ""
+            remedy = remedy_of(failure.error, failure.target, transport)
+            yield _failed(name, here, failure.error, remedy)
         else:
             yield _passed(name, here, f"{here[-1].detail if here else phase} is there")
 
@@ -78,14 +80,14 @@ def _passed(name: StepName, taken: Sequence[Phase], seen: str) -> Step:
     return Step(name=name, status=StepStatus.OK, seconds=seconds, seen=seen)
 
 
-def _failed(name: StepName, taken: Sequence[Phase], failure: Failure) -> Step:
+def _failed(name: StepName, taken: Sequence[Phase], error: ErlconnectError, remedy: str) -> Step:
     return Step(
         name=name,
         status=StepStatus.FAILED,
         seconds=sum(phase.seconds for phase in taken),
-        seen=failure.error.message,
-        remedy=with_hint(failure.error, failure.target),
-        error=failure.error,
+        seen=error.message,
+        remedy=remedy,
+        error=error,
     )
 
 

@@ -14,10 +14,10 @@ import threading
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final, cast
 
-from erlconnect_backends.sockets import buffered_pair
+from erlconnect.tls.sockets import buffered_pair
 
 if TYPE_CHECKING:
-    from erlconnect_backends.consul_catalogue.connect_tls import Tls
+    from erlconnect.tls.handshake import Tls
 
 _PIECE_BYTES: Final = 256 * 1024
 # What was received may complete one record of which a part had come before.

@@ -1,0 +1,33 @@
+"""Plain sockets around TLS: waiting for bytes without taking them, and buffered pairs."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from typing import Final
+
+_BUFFER_BYTES: Final = 1024 * 1024
+
+
+async def readable_within(sock: socket.socket, seconds: float) -> bool:
+    """Say whether bytes or an end came; a ``recv`` that is cancelled could lose what came."""
+    loop = asyncio.get_running_loop()
+    readable = asyncio.Event()
+    loop.add_reader(sock, readable.set)
+    try:
+        async with asyncio.timeout(seconds):
+            return await readable.wait()
+    except TimeoutError:
+        return False
+    finally:
+        loop.remove_reader(sock)
+
+
+def buffered_pair() -> tuple[socket.socket, socket.socket]:
+    """Give a non-blocking socketpair with large buffers, as far as the system grants them."""
+    pair = socket.socketpair()
+    for sock in pair:
+        sock.setblocking(False)
+        for option in (socket.SO_SNDBUF, socket.SO_RCVBUF):
+            sock.setsockopt(socket.SOL_SOCKET, option, _BUFFER_BYTES)
+    return pair
