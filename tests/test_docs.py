@@ -35,6 +35,7 @@ from erlconnect import errors, hookspecs
 from erlconnect.api import NodeName, Query, Target
 from erlconnect.command_line.app import app
 from erlconnect.command_line.copy_paste import ready_text
+from erlconnect.configuration.options import parse_options
 from erlconnect.configuration.session_settings import SESSION_KEYS
 from erlconnect.configuration.settings import setting_fields, variable_name
 from erlconnect.distribution.flags import DistributionFlag
@@ -44,6 +45,7 @@ from erlconnect.plugin_catalogue import Catalogue, Kind
 from erlconnect.proxy.knock import Knocked
 from erlconnect.proxy.stopwatch import Phase
 from erlconnect.session.approach import Approached
+from erlconnect.session.choices import Choices
 from erlconnect.session.events import (
     AliasEntry,
     Event,
@@ -65,6 +67,7 @@ from erlconnect.session.examination.events import (
 from erlconnect.session.examination.ping import PHASES, Pong
 from erlconnect.session.examination.sightings import Sighting
 from erlconnect.session.examination.steps import Stage, StepName
+from erlconnect.session.planning import Plan, PlannedTarget, plan_payload
 from erlconnect.testing import check_backend, check_offer
 
 if TYPE_CHECKING:
@@ -73,10 +76,15 @@ if TYPE_CHECKING:
     from erlconnect.api import Dialer, Offer
 
 _COMMAND: Any = get_command(app)
-_COMMANDS = {
-    "erlconnect": _COMMAND,
-    **{f"erlconnect {name}": command for name, command in _COMMAND.commands.items()},
-}
+
+
+def with_all_below(name: str, command: Any) -> Iterator[tuple[str, Any]]:
+    yield name, command
+    for word, inner in getattr(command, "commands", {}).items():
+        yield from with_all_below(f"{name} {word}", inner)
+
+
+_COMMANDS = dict(with_all_below("erlconnect", _COMMAND))
 # Options of other programs that a page names by themselves.
 _OF_OTHERS = {"--name", "--sname", "--remsh", "--cookie"}
 
@@ -293,7 +301,7 @@ def test_every_event_is_described() -> None:
     assert set(samples) == classes | kinds
     described = headings(page("reference/events.md"))
     looked_at = dict.fromkeys(one["event"] for one in _LOOKED_AT)
-    assert described == [f"`{name}`" for name in [*samples, "plugin", *looked_at]]
+    assert described == [f"`{name}`" for name in [*samples, "plugin", *looked_at, *_OF_PROFILES]]
 
 
 @pytest.mark.parametrize("event", [payload(one) for one in _EVENTS], ids=lambda one: one["event"])
@@ -339,7 +347,19 @@ _LOOKED_AT = [
         Sighting(target=replace(_TARGET, node=NodeName(name="", host="b")), error=_ERROR)
     ),
     role_payload("a", "b"),
+    plan_payload(
+        Plan(
+            choices=Choices(
+                service="a", backend="b", profile="c", options=parse_options((), environment={})
+            ),
+            targets=[
+                PlannedTarget(target=_TARGET, dist_port=1, transports=["a"], cookie_sources=["b"])
+            ],
+        )
+    ),
 ]
+# What is printed of these is compared in test_docs_of_profiles.
+_OF_PROFILES = ("profile", "profile-values", "profile-explained", "problem")
 
 
 @pytest.mark.parametrize("name", sorted({one["event"] for one in _LOOKED_AT}))
