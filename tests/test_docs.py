@@ -38,6 +38,7 @@ from erlconnect.command_line.copy_paste import ready_text
 from erlconnect.configuration.options import parse_options
 from erlconnect.configuration.session_settings import SESSION_KEYS
 from erlconnect.configuration.settings import setting_fields, variable_name
+from erlconnect.configuration.tls_settings import TLS, TLS_KEYS
 from erlconnect.distribution.flags import DistributionFlag
 from erlconnect.errors import ErlconnectError, ExitCode, UnreachableError
 from erlconnect.hookspecs import LinkEvent
@@ -110,7 +111,7 @@ def setting_keys() -> set[str]:
         for kind, offer in built_in_offers()
         for key in setting_fields(offer.settings)
     }
-    return keys | set(SESSION_KEYS)
+    return keys | set(SESSION_KEYS) | {f"transport.{key}" for key in TLS_KEYS}
 
 
 def test_each_command_has_its_options_in_a_table() -> None:
@@ -187,6 +188,7 @@ def shown(default: object) -> str:
 def test_every_setting_is_described_in_its_own_words() -> None:
     text = page("reference/settings.md")
     expected = {f"{kind.capitalize()} `{offer.name}`": offer for kind, offer in built_in_offers()}
+    expected["The distribution over TLS"] = TLS
     assert sorted(headings(text)) == sorted(["The session's own", *expected])
     for heading, offer in expected.items():
         table = setting_rows(offer)
@@ -231,7 +233,7 @@ def test_every_variable_is_described() -> None:
 @pytest.mark.parametrize("path", own_pages(), ids=lambda path: path.name)
 def test_a_page_names_no_variable_that_does_not_exist(path: Path) -> None:
     known = {variable_name("session", key) for key in SESSION_KEYS} | variables_read("core")
-    for _, offer in built_in_offers():
+    for offer in [TLS, *(offer for _, offer in built_in_offers())]:
         known |= {variable_name(offer.name, key) for key in setting_fields(offer.settings)}
     assert set(re.findall(r"\bERLCONNECT_[A-Z_]*[A-Z]\b", path.read_text())) <= known
 
