@@ -26,7 +26,7 @@ _RUN: Final = """
                   Bytes <- [term_to_binary(Name), term_to_binary([Name, {{Name}}]),
                             atom_to_binary(Name, utf8),
                             <<119, (length(Text)), (list_to_binary(Text))/binary>>]],
-    differential:run({there}, {seed}, {operations}, Lookalikes).
+    differential:run({there}, {seed}, {operations}, {workers}, Lookalikes).
 """
 _SHOWN: Final = 5
 
@@ -54,18 +54,21 @@ def load_program(*nodes: ErlangNode) -> None:
 def run_both(pair: Pair, direct: ErlangNode, *, seed: int, operations: int) -> Report:
     """Run the program of ``seed`` on both local nodes, one after the other."""
     world = pair.world
+    # OTP 23 loses the answer to a spawn now and then if several processes wait for one. Seen
+    # through socat as well, which changes nothing; the process that waits does so for ever.
+    workers = 1 if "23" in (pair.local, pair.remote) else 4
     # Bytes that look like any name of either way: every program has the same ones.
     names = [world.remote.name, world.local.name, world.alias[1:-1], world.caller[1:-1]]
+    listed = "[" + ",".join(f'"{name}"' for name in names) + "]"
 
     def run(node: ErlangNode, there: str) -> list[str]:
-        listed = "[" + ",".join(f'"{name}"' for name in names) + "]"
-        program = _RUN.format(names=listed, there=there, seed=seed, operations=operations)
-        return (
-            node.evaluate(program, 60 + operations / 50)[1:-1]
-            .replace(",{op,", "\n{op,")
-            .split("\n")
+        program = _RUN.format(
+            names=listed, there=there, seed=seed, operations=operations, workers=workers
         )
+        observed = node.evaluate(program, 60 + operations / 50)[1:-1]
+        return observed.replace(",{op,", "\n{op,").splitlines()
 
     return Report(
-        direct=run(direct, f"'{world.remote.name}'"), through=run(world.local, world.alias)
+        direct=run(direct, f"'{world.remote.name}'"),
+        through=run(world.local, world.alias),
     )

@@ -54,9 +54,9 @@ class KnotServer:
     given as ``None`` answers SERVFAIL; names in no zone are REFUSED (serve ``"."`` to change that).
     """
 
-    def __init__(self, zones: Mapping[str, str | None]) -> None:
+    def __init__(self, zones: Mapping[str, str | None], *, port: int | None = None) -> None:
         require("knotd", shutil.which("knotd") is not None)
-        self.port = free_port()
+        self.port = port or free_port()
         self._serial = 0
         self._folder = tempfile.TemporaryDirectory(prefix="knot-")
         for zone, text in zones.items():
