@@ -51,21 +51,35 @@ def load_program(*nodes: ErlangNode) -> None:
         load(module, *nodes, folder=PROGRAMS)
 
 
+def names_seen(pair: Pair) -> list[str]:
+    """Every name that either node has on either side."""
+    world = pair.world
+    return [world.remote.name, world.local.name, world.alias[1:-1], world.caller[1:-1]]
+
+
+def program(names: list[str], there: str, *, seed: int, operations: int, workers: int) -> str:
+    """Give the expressions that run the program against ``there``.
+
+    Its terms hold bytes that look like any of ``names``.
+    """
+    listed = "[" + ",".join(f'"{name}"' for name in names) + "]"
+    return _RUN.format(
+        names=listed, there=there, seed=seed, operations=operations, workers=workers
+    )
+
+
 def run_both(pair: Pair, direct: ErlangNode, *, seed: int, operations: int) -> Report:
     """Run the program of ``seed`` on both local nodes, one after the other."""
     world = pair.world
     # OTP 23 loses the answer to a spawn now and then if several processes wait for one. Seen
     # through socat as well, which changes nothing; the process that waits does so for ever.
     workers = 1 if "23" in (pair.local, pair.remote) else 4
-    # Bytes that look like any name of either way: every program has the same ones.
-    names = [world.remote.name, world.local.name, world.alias[1:-1], world.caller[1:-1]]
-    listed = "[" + ",".join(f'"{name}"' for name in names) + "]"
+    # The same ones on both ways, so that the program is the same.
+    names = names_seen(pair)
 
     def run(node: ErlangNode, there: str) -> list[str]:
-        program = _RUN.format(
-            names=listed, there=there, seed=seed, operations=operations, workers=workers
-        )
-        observed = node.evaluate(program, 60 + operations / 50)[1:-1]
+        asked = program(names, there, seed=seed, operations=operations, workers=workers)
+        observed = node.evaluate(asked, 60 + operations / 50)[1:-1]
         return observed.replace(",{op,", "\n{op,").splitlines()
 
     return Report(
