@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -17,6 +18,7 @@ from world.connected import LOCAL_NAME, REMOTE_COOKIE
 from world.kubernetes.api import KubernetesApi
 from world.kubernetes.deployments import ErlangDeployment, Template
 from world.ports import free_port
+from world.waiting import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -125,6 +127,49 @@ def test_two_opposed_floods_cost_no_memory(tmp_path: Path) -> None:
         assert most - idle < 16 * MEGABYTE
 
 
+# 256 MB to somebody who does not read, until its sender has to wait.
+STUCK = """
+    Data = binary:copy(<<7>>, 1 bsl 20),
+    register(sender, spawn(fun() -> [{{sink, {node}}} ! {{data, Data}} || _ <- lists:seq(1, 256)],
+        {{sink, {node}}} ! {{tell, self()}},
+        receive {{seen, Seen}} -> receive {{ask, Who}} -> Who ! {{seen, Seen}} end end end)),
+    (fun Wait() ->
+        case process_info(whereis(sender), status) of
+            {{status, suspended}} -> stuck;
+            {{status, _}} -> timer:sleep(10), Wait()
+        end
+    end)().
+"""
+SEEN = """
+    sender ! {ask, self()},
+    receive {seen, Seen} -> maps:values(Seen) after 60000 -> timeout end.
+"""
+
+
+@pytest.mark.parametrize("reader", ["local", "remote"])
+def test_who_does_not_read_stops_the_sender_and_costs_no_memory(
+    tmp_path: Path, reader: str
+) -> None:
+    with (
+        world(tmp_path) as there,
+        there.session() as session,
+        there.here.node() as local,
+    ):
+        assert call(session, local, "net_adm:ping(Alias).") == "pong"
+        caller = f"'{session.wait_event('link-up')['caller_name']}'"
+        sides = {"local": (local, caller), "remote": (there.pod.node, alias_of(session.ready()))}
+        sleeper, address = sides.pop(reader)
+        ((sender, _),) = sides.values()
+        sleeper.evaluate(SINK)
+        idle = rss(session.pid)
+        sleeper.process.signal(signal.SIGSTOP)
+        assert sender.evaluate(STUCK.format(node=address)) == "stuck"
+        assert rss(session.pid) - idle < 16 * MEGABYTE
+        sleeper.process.signal(signal.SIGCONT)
+        assert sender.evaluate(SEEN, 70) == "[256]"
+        assert rss(session.pid) - idle < 16 * MEGABYTE
+
+
 @pytest.mark.parametrize("status", [400, 403, 405, 426])
 def test_websockets_are_refused_and_kubectl_leads_there(tmp_path: Path, status: int) -> None:
     with world(tmp_path) as there, kubectl_on_path() as path:
@@ -174,9 +219,13 @@ def test_a_pod_that_ends_keeps_its_link_while_others_reach_the_new_one(tmp_path:
             there.here.node("other@127.0.0.1") as second,
         ):
             old = there.pod
-            assert call(session, first, "erpc:call(Alias, os, getpid, []).")
+            which = "erpc:call(Alias, erlang, system_info, [creation])"
+            before = call(session, first, f"{which}.")
             there.shop.add()
             there.shop.terminate(old)
-            wait_until(lambda: new_pod_reached(session, second), "the new pod is reached", 30)
-            assert call(session, first, "erpc:call(Alias, erlang, '+', [1, 2]).") == "3"
-            assert not [event for event in session.events if event["event"] == "link-down"]
+            anew = f"Which = {which}, true = erlang:disconnect_node(Alias), Which."
+            wait_until(lambda: call(session, second, anew) != before, "the new pod is reached", 30)
+            assert session.wait_event("target-replaced")
+            assert call(session, first, f"{which}.") == before
+            downs = [event for event in session.events if event["event"] == "link-down"]
+            assert LOCAL_NAME not in [event["local_node"] for event in downs]

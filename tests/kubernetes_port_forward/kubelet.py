@@ -17,7 +17,7 @@ from websockets.typing import Subprotocol
 from erlconnect_backends.kubernetes_cluster.forward_channels import SUBPROTOCOL
 from erlconnect_backends.kubernetes_cluster.forward_pump import ForwardPump
 from erlconnect_backends.kubernetes_cluster.layers import Clear
-from erlconnect_backends.kubernetes_cluster.websocket import Opened, WebSocket
+from erlconnect_backends.kubernetes_cluster.websocket import Opened, Piece, WebSocket
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator
@@ -104,9 +104,12 @@ async def pump_to(port: int, *, life: SignsOfLife | None = None) -> ForwardPump:
         f"ws://127.0.0.1:{port}/", Clear(), headers=(), subprotocols=[SUBPROTOCOL]
     )
     await loop.sock_sendall(wire, websocket.outgoing())
-    early = tuple(websocket.receive(memoryview(await loop.sock_recv(wire, 65536))))
-    assert websocket.open
-    opened = Opened(wire=wire, websocket=websocket, early=early)
+    early: list[Piece] = []
+    while not (websocket.open or websocket.over):
+        data = await loop.sock_recv(wire, 65536)
+        assert data
+        early += websocket.receive(memoryview(data))
+    opened = Opened(wire=wire, websocket=websocket, early=tuple(early))
     return ForwardPump(opened, PORT, name="test", changed=lambda: None, life=life)
 
 

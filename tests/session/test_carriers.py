@@ -22,6 +22,7 @@ class Pairs:
     others: list[socket.socket] = field(default_factory=list)
 
     async def dial(self, port: int) -> socket.socket:
+        assert port == 4444
         ours, theirs = socket.socketpair()
         self.others.append(theirs)
         return ours

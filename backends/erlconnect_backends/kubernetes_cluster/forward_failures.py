@@ -6,7 +6,6 @@ transport.
 
 from __future__ import annotations
 
-from http import HTTPStatus
 from typing import TYPE_CHECKING, Final
 
 from erlconnect.api import (
@@ -19,15 +18,11 @@ from erlconnect.api import (
     UnreachableError,
 )
 from erlconnect_backends.kubernetes_cluster import failures
-from erlconnect_backends.kubernetes_cluster.bodies import message_in
-from erlconnect_backends.kubernetes_cluster.rights import Right, role_yaml
+from erlconnect_backends.kubernetes_cluster.judging import Asked
+from erlconnect_backends.kubernetes_cluster.needs import PORT_FORWARD
 
 if TYPE_CHECKING:
     from erlconnect_backends.kubernetes_cluster.forward_way import PodPlace
-    from erlconnect_backends.kubernetes_cluster.websocket import Refusal
-
-RIGHTS: Final = tuple(Right(resource="pods/portforward", verb=verb) for verb in ("create", "get"))
-"""Which of both is asked for depends on the server's version."""
 
 _MAX_CAUSE: Final = 200
 _LOOPBACK_ONLY: Final = (
@@ -63,22 +58,13 @@ def closed_port(place: PodPlace, port: int, said: str) -> ClosedPortError:
     )
 
 
-def refused(place: PodPlace, port: int, refusal: Refusal) -> ErlconnectError:
-    """Give the error for what the server answered instead of a websocket."""
-    access, what, said = place.access, asked(place, port), message_in(refusal.body)
-    match refusal.status:
-        case HTTPStatus.UNAUTHORIZED:
-            return failures.not_logged_in(access, what, said)
-        case HTTPStatus.FORBIDDEN:
-            return failures.forbidden(
-                access,
-                what,
-                said,
-                missing=" or ".join(map(str, RIGHTS)),
-                namespace=place.namespace,
-                role=role_yaml(RIGHTS, namespace=place.namespace),
-            )
-    return as_transport(failures.answered(access, what, refusal.status, said))
+def asked_for(place: PodPlace, port: int) -> Asked:
+    """Say it with the rights that it needs."""
+    return Asked(
+        what=asked(place, port),
+        namespace=place.namespace,
+        rights=tuple(sorted(PORT_FORWARD)),
+    )
 
 
 def no_websocket(place: PodPlace, port: int, words: str) -> UnreachableError:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Final
 from erlconnect.api import TimedOutError, UnreachableError
 from erlconnect_backends.guarded_child import GuardedChild, guarded_child
 from erlconnect_backends.kubernetes_cluster import forward_failures as failures
+from erlconnect_backends.kubernetes_cluster.client import IN_CLUSTER
 from erlconnect_backends.sockets import connected, ended_within
 
 if TYPE_CHECKING:
@@ -29,7 +30,6 @@ _READY_SECONDS: Final = 8.0
 _REFUSED_SECONDS: Final = 0.5
 _EXIT_SECONDS: Final = 1.0
 _LISTENS: Final = re.compile(r"127\.0\.0\.1:(\d+) -> ")
-IN_CLUSTER: Final = "in-cluster"
 
 
 def program() -> str | None:

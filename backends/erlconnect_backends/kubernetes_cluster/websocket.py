@@ -50,7 +50,7 @@ class Refusal:
 
     status: int
     body: bytes
-    retry_after: float | None
+    retry_after: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -157,7 +157,7 @@ class WebSocket:
             self.refusal = Refusal(
                 status=response.status_code,
                 body=bytes(response.body),
-                retry_after=_seconds(response.headers.get("Retry-After", "")),
+                retry_after=response.headers.get("Retry-After", ""),
             )
 
     def _judge(self, *, ended: bool) -> None:
@@ -171,8 +171,3 @@ class WebSocket:
 
 def _piece(frame: Frame) -> Piece:
     return Piece(payload=memoryview(frame.data), begins=frame.opcode is not Opcode.CONT)
-
-
-def _seconds(text: str) -> float | None:
-    """Give the number of seconds; a date, which API servers do not send, counts as none."""
-    return float(text) if text.isdigit() else None

@@ -13,11 +13,13 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Final
 
 from erlconnect_backends.kubernetes_cluster import forward_failures as failures
+from erlconnect_backends.kubernetes_cluster.bodies import message_in
 from erlconnect_backends.kubernetes_cluster.forward_channels import (
     SUBPROTOCOL,
     ForwardProtocolError,
 )
 from erlconnect_backends.kubernetes_cluster.forward_pump import ForwardPump
+from erlconnect_backends.kubernetes_cluster.judging import Answered, judged
 from erlconnect_backends.kubernetes_cluster.signs_of_life import SilentError
 from erlconnect_backends.kubernetes_cluster.trying import AgainError, tried
 from erlconnect_backends.kubernetes_cluster.websocket import WebSocketFailedError
@@ -40,8 +42,8 @@ _EXPLAIN_SECONDS: Final = 0.5
 _ANSWER_SECONDS: Final = 0.5
 _COMPLAINT_SECONDS: Final = 0.1
 _AT_ONCE: Final = "the stream was closed at once"
-_BUSY: Final = (HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE)
-_ILL: Final = HTTPStatus.INTERNAL_SERVER_ERROR
+# These are about the credentials and the pod: kubectl would hear the same.
+_FINAL: Final = (HTTPStatus.UNAUTHORIZED, HTTPStatus.NOT_FOUND)
 
 
 class WebSocketForward:
@@ -111,15 +113,17 @@ class WebSocketForward:
             raise failures.unreachable(self._place, port, error) from error
 
     async def _judged(self, refusal: Refusal, port: int, credentials: Credentials) -> Exception:
-        failure = failures.refused(self._place, port, refusal)
-        if refusal.status == HTTPStatus.UNAUTHORIZED:
-            renewed = await self._place.access.renew(credentials)
-            return AgainError(failure, pause=0) if renewed.differ_from(credentials) else failure
-        if refusal.status in _BUSY:
-            return AgainError(failure, pause=refusal.retry_after)
-        if refusal.status == HTTPStatus.NOT_FOUND or refusal.status >= _ILL:
-            return failure
-        return failures.NoWebSocketError(failure)
+        asked = failures.asked_for(self._place, port)
+        answered = Answered(
+            status=refusal.status,
+            said=message_in(refusal.body),
+            retry_after=refusal.retry_after,
+        )
+        verdict = await judged(self._place.access, credentials, asked, answered)
+        if isinstance(verdict, AgainError):
+            return AgainError(failures.as_transport(verdict.error), pause=verdict.pause)
+        failure = failures.as_transport(verdict)
+        return failure if refusal.status in _FINAL else failures.NoWebSocketError(failure)
 
 
 async def _settled(pump: ForwardPump, changed: asyncio.Event) -> None:

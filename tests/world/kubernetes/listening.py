@@ -111,11 +111,10 @@ class Listener:
 
 def reset(transport: asyncio.BaseTransport | None) -> None:
     """Close a connection by RST, without a word of TLS."""
-    if transport is None:
+    if not isinstance(transport, asyncio.Transport):
         return
-    connection = transport.get_extra_info("socket")
-    if connection is not None and connection.fileno() != -1:
+    if not transport.is_closing():  # one that is has no socket to ask any more
         lingering = struct.pack("ii", 1, 0)
+        connection = transport.get_extra_info("socket")
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, lingering)
-    assert isinstance(transport, asyncio.Transport)
     transport.abort()

@@ -12,7 +12,7 @@ from world.kubernetes.calls import read_call
 from world.kubernetes.kinds import REVIEW, discovery
 from world.kubernetes.listening import reset
 from world.kubernetes.rbac import allows
-from world.kubernetes.statuses import RefusedError, bad_request, forbidden
+from world.kubernetes.statuses import RefusedError, bad_request, forbidden, unsupported_media_type
 from world.kubernetes.streams import stream
 from world.kubernetes.watches import Watches
 from world.kubernetes.websockets import offered_protocols
@@ -59,16 +59,16 @@ class RestHandler:
     ) -> dict[str, Any]:
         objects = self._cluster.objects
         if call.kind is REVIEW:
-            return reviewed(objects, user, await request.json())
+            return reviewed(objects, user, await _body(request))
         match call.verb:
             case "get":
                 return answers.one(objects, call)
             case "list":
                 return answers.listing(objects, call, request.query)
             case "create":
-                return answers.created(objects, call, await request.json())
+                return answers.created(objects, call, await _body(request))
             case "update":
-                return answers.updated(objects, call, await request.json())
+                return answers.updated(objects, call, await _body(request))
             case "delete":
                 return answers.deleted(objects, call)
         raise bad_request(f"the double cannot {call.verb} {call.kind.plural}")
@@ -100,3 +100,16 @@ class RestHandler:
                 raise web.HTTPServiceUnavailable(text="")  # nobody hears it
             if fault.code:
                 raise RefusedError(fault.body(), fault.headers)
+
+
+async def _body(request: web.BaseRequest) -> dict[str, Any]:
+    """The object that a request carries. Raises RefusedError for one that is no JSON object."""
+    if request.content_type not in ("application/json", "application/octet-stream"):
+        raise unsupported_media_type()
+    try:
+        body = await request.json()
+    except ValueError as error:
+        raise bad_request(str(error)) from None
+    if not isinstance(body, dict):
+        raise bad_request("the object provided is unrecognized")
+    return body

@@ -60,6 +60,14 @@ def bad_request(text: str) -> RefusedError:
     return RefusedError(status(400, "BadRequest", text))
 
 
+def unsupported_media_type() -> RefusedError:
+    text = (
+        "the body of the request was in an unknown format - accepted media types include: "
+        "application/json"
+    )
+    return RefusedError(status(415, "UnsupportedMediaType", text))
+
+
 def expired(asked: int, oldest: int) -> dict[str, Any]:
     """A watch from a version that the server has forgotten."""
     return status(410, "Expired", f"too old resource version: {asked} ({oldest})")

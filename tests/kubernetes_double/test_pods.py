@@ -1,0 +1,117 @@
+"""Pods that are real Erlang nodes: reached as a kubelet reaches them, replaced, and gone."""
+
+from __future__ import annotations
+
+import socket
+import struct
+from typing import TYPE_CHECKING
+
+import pytest
+from world.kubernetes import manifests
+from world.kubernetes.deployments import ErlangDeployment, Template
+from world.namespaces import left_over
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from world.kubernetes.api import KubernetesApi
+    from world.kubernetes.kubectl import Kubectl
+
+COOKIE = "pod-cookie-93b1"
+EPMD_NAMES = 110
+SHOP = "shop"
+
+
+@pytest.fixture
+def shop(api: KubernetesApi) -> Iterator[ErlangDeployment]:
+    """Two pods, each with an empty sidecar before the node's container."""
+    template = Template(
+        cookie=COOKIE,
+        env=[{"name": "RELEASE_NODE", "value": "shop"}],
+        sidecars=[manifests.container("mesh")],
+        sidecar_first=True,
+        files={"releases/COOKIE": COOKIE},
+    )
+    with ErlangDeployment(api.cluster, SHOP, template, replicas=2) as deployment:
+        yield deployment
+
+
+def names_by_epmd(port: int) -> str:
+    with socket.create_connection(("127.0.0.1", port), 20) as to_epmd:
+        to_epmd.sendall(struct.pack("!HB", 1, EPMD_NAMES))
+        answer = b""
+        while part := to_epmd.recv(4096):
+            answer += part
+    return answer[4:].decode()
+
+
+def test_a_forward_leads_to_the_pods_own_epmd(shop: ErlangDeployment, kubectl: Kubectl) -> None:
+    for pod in shop.pods:
+        with kubectl.forwarding(f"pod/{pod.name}", ":4369") as (_, port):
+            assert names_by_epmd(port) == f"name shop at port {pod.node.dist_port}\n"
+
+
+def test_a_command_sees_the_container_and_no_other(
+    shop: ErlangDeployment, kubectl: Kubectl
+) -> None:
+    pod = shop.pods[0]
+    script = "cat releases/COOKIE; echo; echo $RELEASE_NODE; cat /proc/*/cmdline | tr '\\0' ' '"
+    said = kubectl.says("exec", pod.name, "-c", SHOP, "--", "sh", "-c", script)
+    cookie, name, processes = said.split("\n", 2)
+    assert (cookie, name) == (COOKIE, SHOP)
+    assert f"-name {pod.node.name} " in processes
+    assert processes.count("beam.smp") == 1
+    seen = kubectl.says("exec", pod.name, "-c", "mesh", "--", "sh", "-c", script.split("; ", 2)[2])
+    assert "beam.smp" not in seen
+
+
+def test_a_pod_is_replaced(api: KubernetesApi, shop: ErlangDeployment, kubectl: Kubectl) -> None:
+    old, kept = shop.pods
+    version = api.objects.version
+    new = shop.replace(old)
+    assert {old.name, old.address}.isdisjoint({new.name, new.address})
+    listed = kubectl.says("get", "pods", "-l", "app=shop,pod-template-hash", "-o", "name").split()
+    assert sorted(listed) == sorted(f"pod/{each.name}" for each in (kept, new))
+    told = [
+        (change.before is None, change.after is None)
+        for change in api.objects.changes_since(version) or ()
+    ]
+    assert told == [(True, False), (False, False), (False, True)]  # new, old ending, old gone
+    assert old.node.process.returncode is not None
+
+
+def test_a_rollout_makes_a_revision(api: KubernetesApi, shop: ErlangDeployment) -> None:
+    before = {each.name for each in shop.pods}
+    shop.roll_out()
+    assert before.isdisjoint({each.name for each in shop.pods})
+    deployment = api.objects.get("deployments", SHOP, SHOP)
+    assert deployment["metadata"]["annotations"][manifests.REVISION] == "2"
+    sets = api.objects.every("replicasets", SHOP)[0]
+    found = {each["metadata"]["annotations"][manifests.REVISION]: each for each in sets}
+    assert {revision: each["spec"]["replicas"] for revision, each in found.items()} == {
+        "1": 0,
+        "2": 2,
+    }
+    for pod in api.objects.every("pods", SHOP)[0]:
+        owners = pod["metadata"].get("ownerReferences", [])
+        assert [each["uid"] for each in owners] in ([], [found["2"]["metadata"]["uid"]])
+
+
+def test_a_crash_ends_every_process_of_the_pod(shop: ErlangDeployment, kubectl: Kubectl) -> None:
+    pod = shop.pods[0]
+    with kubectl.forwarding(f"pod/{pod.name}", ":4369") as (process, port):
+        assert names_by_epmd(port)
+        pod.kill()
+        assert names_by_epmd(port) == ""
+        assert "connection refused" in process.wait_for_line("error forwarding port 4369")
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection((pod.address, 4369), 5)
+
+
+def test_nothing_is_left(api: KubernetesApi) -> None:
+    with ErlangDeployment(api.cluster, "till", Template(node="till", cookie=COOKIE)) as till:
+        assert len(left_over()) == 1
+        till.replace(till.pods[0])
+        assert len(left_over()) == 1
+    assert left_over() == []
+    assert api.objects.every("pods", SHOP)[0] == [api.objects.get("pods", SHOP, "shop-1")]
