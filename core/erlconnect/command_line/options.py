@@ -183,3 +183,11 @@ Verbose = Annotated[
 Quiet = Annotated[
     bool, typer.Option("--quiet", "-q", help="Only the result.", rich_help_panel=TALK)
 ]
+Role = Annotated[
+    bool,
+    typer.Option(
+        "--role",
+        help="Only print the smallest role or policy that suffices, ready to be applied.",
+        rich_help_panel=TALK,
+    ),
+]
