@@ -23,7 +23,16 @@ def plugins(
     config: options.ConfigFile = None,
     as_json: options.Json = False,
 ) -> None:
-    """List the backends, cookie sources and transports that are installed."""
+    """List the backends, cookie sources and transports that are installed.
+
+    Examples:
+
+      erlconnect plugins
+
+      erlconnect plugins dns
+
+      erlconnect plugins --json
+    """
     from erlconnect.configuration.files import read_configuration  # noqa: PLC0415 - --help is quick
     from erlconnect.plugin_catalogue import Catalogue  # noqa: PLC0415
 

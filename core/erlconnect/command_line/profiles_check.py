@@ -19,7 +19,14 @@ if TYPE_CHECKING:
 
 
 def check(*, config: options.ConfigFile = None, as_json: options.Json = False) -> None:
-    """Look for every mistake in the configuration files; exit code 78 if there is one."""
+    """Look for every mistake in the configuration files; exit code 78 if there is one.
+
+    Examples:
+
+      erlconnect profiles check
+
+      erlconnect profiles check --config erlconnect.toml --json
+    """
     documents, problems = look(config)
     for problem in problems:
         (_print_json if as_json else _print)(problem)

@@ -26,7 +26,14 @@ Name = Annotated[
 
 
 def show(*, name: Name, config: options.ConfigFile = None, as_json: options.Json = False) -> None:
-    """Show what holds for a profile, as TOML."""
+    """Show what holds for a profile, as TOML.
+
+    Examples:
+
+      erlconnect profiles show staging
+
+      erlconnect profiles show staging/shop --json
+    """
     from erlconnect.configuration.toml_text import toml_key, toml_value  # noqa: PLC0415
 
     profile, explained = _explained(name, config)
@@ -46,7 +53,14 @@ def show(*, name: Name, config: options.ConfigFile = None, as_json: options.Json
 def explain(
     *, name: Name, config: options.ConfigFile = None, as_json: options.Json = False
 ) -> None:
-    """Show each value of a profile with the place where it is written, and what it is used over."""
+    """Show each value of a profile with the place where it is written, and what it is used over.
+
+    Examples:
+
+      erlconnect profiles explain staging
+
+      erlconnect profiles explain staging/shop
+    """
     profile, explained = _explained(name, config)
     if as_json:
         _print_json("profile-explained", profile, [_json(one) for one in explained])

@@ -36,10 +36,20 @@ def init(
     *,
     config: options.ConfigFile = None,
     to_stdout: Annotated[
-        bool, typer.Option("--print", help="Write to stdout and make no file.")
+        bool,
+        typer.Option(
+            "--print", help="Write to stdout and make no file.", rich_help_panel=options.TALK
+        ),
     ] = False,
 ) -> None:
-    """Write a first file with a profile for each place that is found; never overwrites one."""
+    """Write a first file with a profile for each place that is found; never overwrites one.
+
+    Examples:
+
+      erlconnect profiles init
+
+      erlconnect profiles init --print
+    """
     from erlconnect.configuration.places import user_file  # noqa: PLC0415 - --help is quick
 
     path = config or user_file(os.environ)

@@ -8,7 +8,12 @@ import typer
 
 
 def schema() -> None:
-    """Print the JSON schema of configuration files, with the settings of what is installed."""
+    """Print the JSON schema of configuration files, with the settings of what is installed.
+
+    Examples:
+
+      erlconnect profiles schema > erlconnect.schema.json
+    """
     from erlconnect.plugin_catalogue import Catalogue  # noqa: PLC0415 - --help is quick
     from erlconnect.plugin_catalogue.config_schema import config_schema  # noqa: PLC0415
 

@@ -38,8 +38,12 @@ def trust(
             metavar="FILE", help="Default: the nearest erlconnect.toml.", show_default=False
         ),
     ] = None,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
-    forget: Annotated[bool, typer.Option("--forget", help="Trust it no longer.")] = False,
+    yes: Annotated[
+        bool, typer.Option("--yes", "-y", help="Do not ask.", rich_help_panel=options.HERE)
+    ] = False,
+    forget: Annotated[
+        bool, typer.Option("--forget", help="Trust it no longer.", rich_help_panel=options.HERE)
+    ] = False,
     no_input: options.NoInput = False,
 ) -> None:
     """Show what a project's file decides, ask, and remember the answer."""
