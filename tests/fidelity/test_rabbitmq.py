@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import pytest
+from end_to_end.evidence import COMMAND, WRONG_COOKIE
 from end_to_end.machine import FROM_VARIABLE, machine
 from world.connected import LOCAL_COOKIE, REMOTE_COOKIE
 from world.epmd import RealEpmd
@@ -26,6 +27,7 @@ HOST: Final = "rabbit-0.shop.test"
 NODE: Final = f"rabbit@{HOST}"
 ALIAS: Final = "rabbit@127.0.0.1"
 START_SECONDS: Final = 60
+PROGRAMS: Final = "/usr/lib/rabbitmq/bin"
 CONTROL: Final = [
     *("status", "cluster_status", "ping", "report", "environment", "schema_info", "list_queues"),
     *("list_queues name pid node arguments messages", "list_exchanges", "list_bindings"),
@@ -65,7 +67,7 @@ class Way:
 
     def ask(self, program: str, command: str) -> subprocess.CompletedProcess[str]:
         words = ("--node", self.node, "--longnames", *command.split())
-        return self.inside.run(f"/usr/lib/rabbitmq/bin/{program}", *words)
+        return self.inside.run(f"{PROGRAMS}/{program}", *words)
 
 
 @contextmanager
@@ -87,7 +89,7 @@ def server(folder: Path, epmd_port: int, dist_port: int) -> Iterator[Process]:
             "RABBITMQ_LOGS": "-",
         },
     )
-    with Process(inside.command("/usr/lib/rabbitmq/bin/rabbitmq-server")) as process:
+    with Process(inside.command(f"{PROGRAMS}/rabbitmq-server")) as process:
         process.wait_for_line("Server startup complete", START_SECONDS)
         yield process
 
@@ -140,3 +142,23 @@ def test_a_tool_says_the_same(ways: tuple[Way, Way], program: str, command: str)
         direct, through = pool.map(lambda one: one.ask(program, command), ways)
     assert through.returncode == direct.returncode
     assert lasting(through.stdout) == lasting(direct.stdout)
+
+
+def test_its_tools_need_no_argument_when_they_are_run_for_it(ways: tuple[Way, Way]) -> None:
+    """By the variables of ``run`` alone: name, long names, epmd and, as it was asked for, cookie."""
+    direct, _ = ways
+    epmd_port = direct.inside.environment["ERL_EPMD_PORT"]
+    with tempfile.TemporaryDirectory() as name, machine(epmd=False) as here:
+        inside = Inside(folder=Path(name), cookie=WRONG_COOKIE)
+        # Without `env -i`, which would take the variables away.
+        tool = [
+            word for word in inside.command(f"{PROGRAMS}/rabbitmqctl", "status") if word != "-i"
+        ]
+        words = ["-b", "fixed", NODE, "-o", "address=127.0.0.1", "-o", f"epmd-port={epmd_port}"]
+        with Process(
+            [COMMAND, "run", *words, *FROM_VARIABLE, "--export-cookie", "--", *tool],
+            environment=here.environment(),
+        ) as process:
+            assert process.wait(60) == 0, process.output
+    assert f"Status of node {ALIAS} ..." in process.stdout
+    assert "RabbitMQ version: " in process.stdout
