@@ -16,7 +16,7 @@ from end_to_end.evidence import COMMAND, WRONG_COOKIE, assert_no_secret, family,
 from end_to_end.machine import fixed, is_gone, machine
 from end_to_end.terminal import AtTerminal
 from end_to_end.test_tools import ELIXIR
-from world.connected import REMOTE_NAME, remote_node
+from world.connected import REMOTE_COOKIE, REMOTE_NAME, remote_node
 from world.missing import require
 from world.processes import Process
 from world.waiting import wait_until
@@ -144,6 +144,18 @@ def test_the_home_holds_everything_else_that_is_the_users(remote: ErlangNode) ->
             assert (home / ".tool-versions").read_text() == "erlang 25\n"
             quit_erl(terminal)
             assert terminal.wait() == 0
+
+
+def test_with_passthrough_the_cookie_is_the_users_own(remote: ErlangNode) -> None:
+    """Nobody between knows it; the home stays as it is."""
+    words = ("--cookie-from", "passthrough")
+    with machine(cookie=REMOTE_COOKIE) as here, shell(here, remote, *words) as terminal:
+        terminal.wait_for(PROMPT)
+        [erl] = [pid for pid in family(terminal.pid) if "beam" in words_of(pid)]
+        assert environment_of(erl)["HOME"] == str(here.home)
+        assert environment_of(erl)["ERLCONNECT_COOKIE_FILE"] == str(here.home / ".erlang.cookie")
+        quit_erl(terminal)
+        assert terminal.wait() == 0
 
 
 def test_the_name_over_there_is_the_same_each_time(remote: ErlangNode) -> None:
