@@ -103,6 +103,18 @@ def test_iex_opens_where_the_remote_node_runs_it(elixir_remote: ErlangNode) -> N
         assert_nothing_is_left(here)
 
 
+def test_elixir_that_does_not_run_is_none() -> None:
+    """Its files are there, and iex could not start."""
+    with (
+        remote_node(flags=[word for path in ELIXIR for word in ("-pa", str(path))]) as remote,
+        machine(epmd=False) as here,
+        shell(here, remote) as terminal,
+    ):
+        terminal.wait_for(PROMPT)
+        quit_erl(terminal)
+        assert terminal.wait() == 0
+
+
 def test_erl_can_be_asked_for(elixir_remote: ErlangNode) -> None:
     with machine(epmd=False) as here, shell(here, elixir_remote, "--erl") as terminal:
         terminal.wait_for(PROMPT)

@@ -29,7 +29,7 @@ Iex = Annotated[
     bool | None,
     typer.Option(
         "--iex/--erl",
-        help="The shell to open. Default: iex where it is installed and the remote node runs it.",
+        help="The shell to open. Default: iex where it is installed and the remote node has it.",
         show_default=False,
         rich_help_panel=options.HERE,
     ),

@@ -20,15 +20,17 @@ if TYPE_CHECKING:
 _SHELL_NAME: Final = "shell@127.0.0.1"
 _PROBE_NAME: Final = "shell-probe@127.0.0.1"
 _PROBE_SECONDS: Final = 20.0
-# Asks for the name of a file and loads nothing into the remote node.
+# A release has IEx and starts it with the first shell; Elixir itself has to run before. Asking
+# where a module is loads nothing into the remote node.
 _PROBE: Final = """
 Alias = list_to_atom(os:getenv("ERLCONNECT_ALIAS")),
 Ask = fun(M, F, A) -> rpc:call(Alias, M, F, A, 5000) end,
+HasElixir = fun() ->
+    lists:keymember(elixir, 1, Ask(application, which_applications, [])) andalso
+        Ask(code, which, ['Elixir.IEx']) =/= non_existing
+end,
 io:format("~p", [net_kernel:connect_node(Alias) andalso
-    case lists:keymember(iex, 1, Ask(application, which_applications, [])) of
-        true -> iex;
-        false -> erl
-    end]),
+    case HasElixir() of true -> iex; false -> erl end]),
 halt().
 """
 
