@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 import typer
 
-from erlconnect.command_line import options
-from erlconnect.command_line.profiles_check import check
-from erlconnect.command_line.profiles_explain import explain, show
-from erlconnect.command_line.profiles_init import init
-from erlconnect.command_line.profiles_schema import schema
+from erlconnect.command_line import (
+    options,
+    profiles_check,
+    profiles_explain,
+    profiles_init,
+    profiles_schema,
+)
 
 if TYPE_CHECKING:
     from erlconnect.configuration.profiles import Profile, Profiles
@@ -34,11 +36,11 @@ group = typer.Typer(
     rich_markup_mode="markdown",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-group.command("show")(show)
-group.command("explain")(explain)
-group.command("check")(check)
-group.command("init")(init)
-group.command("schema")(schema)
+group.command("show", help=profiles_explain.SHOW_HELP)(profiles_explain.show)
+group.command("explain", help=profiles_explain.EXPLAIN_HELP)(profiles_explain.explain)
+group.command("check", help=profiles_check.HELP)(profiles_check.check)
+group.command("init", help=profiles_init.HELP)(profiles_init.init)
+group.command("schema", help=profiles_schema.HELP)(profiles_schema.schema)
 
 
 @group.callback()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import typer
 
@@ -16,6 +16,17 @@ if TYPE_CHECKING:
 
     from erlconnect.configuration.documents import Document
     from erlconnect.configuration.problems import Problem
+
+
+HELP: Final = """
+Look for every mistake in the configuration files; the exit code is 78 if there is one.
+
+Examples:
+
+  erlconnect profiles check
+
+  erlconnect profiles check --config erlconnect.toml --json
+"""
 
 
 def check(*, config: options.ConfigFile = None, as_json: options.Json = False) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
@@ -14,6 +14,25 @@ if TYPE_CHECKING:
 
     from erlconnect.configuration.profiles import Profile
     from erlconnect.plugin_catalogue.profile_values import Explained, Source
+
+SHOW_HELP: Final = """
+Show what holds for a profile, as TOML.
+
+Examples:
+
+  erlconnect profiles show staging
+
+  erlconnect profiles show staging/my-service --json
+"""
+EXPLAIN_HELP: Final = """
+Show each value of a profile with the place where it is written, and what it is used over.
+
+Examples:
+
+  erlconnect profiles explain staging
+
+  ERLCONNECT_DNS_SERVER=10.3.2.53 erlconnect profiles explain staging/my-service
+"""
 
 Name = Annotated[
     str,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
@@ -17,13 +17,25 @@ if TYPE_CHECKING:
     from erlconnect.api import SuggestedProfile
     from erlconnect.plugin_catalogue import Catalogue
 
-_HEAD = """\
+HELP: Final = """
+Write a first configuration file, with a profile for each place that is found on this machine.
+
+These are the contexts of the kubeconfig, the agent of CONSUL_HTTP_ADDR, and the project that
+`railway link` named for this folder. A file that is there stays as it is.
+
+Examples:
+
+  erlconnect profiles init
+
+  erlconnect profiles init --print
+"""
+_HEAD: Final = """\
 # Profiles of erlconnect. `erlconnect profiles explain NAME` shows what holds for one,
 # `erlconnect profiles check` looks for mistakes.
 
 {default}
 """
-_EXAMPLE = """
+_EXAMPLE: Final = """
 # [profiles.staging]
 # backend = "dns"
 # cookie = { from = "env", name = "STAGING_COOKIE" }

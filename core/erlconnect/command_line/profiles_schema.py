@@ -3,8 +3,17 @@
 from __future__ import annotations
 
 import json
+from typing import Final
 
 import typer
+
+HELP: Final = """
+Print the JSON schema of configuration files, with the settings of what is installed, for editors.
+
+Examples:
+
+  erlconnect profiles schema > ~/.config/erlconnect/config.schema.json
+"""
 
 
 def schema() -> None:
