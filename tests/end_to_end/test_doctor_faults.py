@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import signal
 import socket
-import tempfile
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -16,7 +14,7 @@ from end_to_end.examined import examined, run
 from end_to_end.machine import FROM_VARIABLE, VARIABLE, fixed, machine
 from end_to_end.scripted_remote import TLS_ALERT, ScriptedRemote, plays, sends
 from transports.sockets import silent
-from world.certificates import Certificate, tls_flags
+from world.certificates import tls_files
 from world.connected import LOCAL_COOKIE, REMOTE_COOKIE, remote_node
 from world.consul import ConsulAgent
 from world.epmd import RealEpmd
@@ -134,7 +132,7 @@ def only_tls() -> Iterator[Fault]:
             code=76,
             cause="not-distribution",
             seen="speaks the distribution over TLS",
-            remedy="inet_tls",
+            remedy="transport.tls-ca=",
             skipped=("cookie-check",),
         )
 
@@ -143,10 +141,8 @@ def only_tls() -> Iterator[Fault]:
 def real_tls() -> Iterator[Fault]:
     """A real node that was started with ``-proto_dist inet_tls``."""
     with ExitStack() as stack:
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        authority = Certificate.authority(folder)
-        own = authority.leaf(folder, "app", "127.0.0.1")
-        flags = tls_flags(folder, own, authority.certificate)
+        files = stack.enter_context(tls_files())
+        flags = files.flags(files.authority.leaf("app", "127.0.0.1"))
         remote = stack.enter_context(remote_node(APP, flags=flags))
         yield Fault(
             words=fixed(remote),
@@ -154,7 +150,7 @@ def real_tls() -> Iterator[Fault]:
             code=76,
             cause="not-distribution",
             seen="speaks the distribution over TLS",
-            remedy="inet_tls",
+            remedy="transport.tls-ca=",
             skipped=("cookie-check", "tick"),
         )
 
