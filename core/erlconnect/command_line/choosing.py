@@ -85,14 +85,11 @@ def choose(
             raise problem.error()
     choices = [_choices(service, profile, flags, environment) for profile, service in found]
     if ask:
-        _confirm([(one, profile) for one, (profile, _) in zip(choices, found, strict=True)], flags)
+        if flags.visible:
+            confirm_visible(no_input=flags.no_input)
+        with_profiles = [(one, profile) for one, (profile, _) in zip(choices, found, strict=True)]
+        confirm_profiles(with_profiles, catalogue, no_input=flags.no_input)
     return Chosen(choices=choices, catalogue=catalogue)
-
-
-def _confirm(chosen: Sequence[tuple[Choices, Profile]], flags: Flags) -> None:
-    if flags.visible:
-        confirm_visible(no_input=flags.no_input)
-    confirm_profiles(chosen, no_input=flags.no_input)
 
 
 def _only_for_one(targets: Sequence[str], flags: Flags) -> None:

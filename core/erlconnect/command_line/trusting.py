@@ -11,9 +11,12 @@ from erlconnect.configuration import trust
 from erlconnect.configuration.documents import read_document
 from erlconnect.configuration.files import read_documents, users_profiles
 from erlconnect.configuration.places import PROJECT_FILE, Place, Scope, project_file
+from erlconnect.configuration.setting_fields import secret_keys
 from erlconnect.configuration.shape import shape_problems
 from erlconnect.configuration.toml_text import toml_key, toml_value
 from erlconnect.errors import ConfigurationError
+from erlconnect.plugin_catalogue import Catalogue
+from erlconnect.plugin_catalogue.profile_values import HIDDEN
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -72,6 +75,14 @@ def _show(document: Document) -> bool:
         print_text(f"{document.path} decides nothing that needs trust")
         return False
     print_text(f"{document.path} decides:")
+    secret = _secret_keys()
     for one in found:
-        print_text(f"  line {one.line}: {toml_key(one.keys)} = {toml_value(one.value)}")
+        value = HIDDEN if one.keys[-1] in secret else one.value
+        print_text(f"  line {one.line}: {toml_key(one.keys)} = {toml_value(value)}")
     return True
+
+
+def _secret_keys() -> set[str]:
+    """Give the keys that hold a secret for any plugin: rather too few values than one too many."""
+    offers = [offer for report in Catalogue().inspect_all() for offer in report.offers.values()]
+    return {key for offer in offers for key in secret_keys(offer.settings)}
