@@ -129,11 +129,12 @@ class Aliases:
             before = self._given.get(name, (service, str(node)))
             return before == (service, str(node)) and not others.intersection(alias_forms(name))
 
+        numbered = wanted in self._given and self._given[wanted][0] is service
         clash = others.intersection(alias_forms(wanted))
         name = await self._epmd.register(
-            wanted, port=port, suffix="local" if clash else "", usable=usable
+            wanted, port=port, suffix="local" if clash and not numbered else "", usable=usable
         )
-        if name != wanted and self._given.get(wanted, (None,))[0] is not service:
+        if name != wanted and not numbered:
             why = f"{min(clash)} is another target" if clash else _why_another(wanted)
             service.warn(f"{why}; the alias is {alias_forms(name)[0]}")
         self._given[name] = (service, str(node))
