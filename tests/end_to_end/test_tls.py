@@ -238,3 +238,25 @@ def test_it_is_pinged_without_any_erlang_here() -> None:
         )
         assert done.returncode == 0, done.stdout + done.stderr
         assert json.loads(done.stdout.splitlines()[-1])["node"] == REMOTE_NAME
+
+
+@pytest.mark.parametrize("name", ['name = "direct", ', ""])
+def test_a_profile_names_files_beside_itself(name: str) -> None:
+    with speaking_tls("25") as remote, machine() as here:
+        me = remote.files.authority.leaf("me")
+        file = remote.files.folder / "config.toml"
+        files = f'tls-ca = "authority.pem", tls-cert = "{me.certificate.name}", tls-key = "me.key"'
+        file.write_text(f'[profiles.secure]\nbackend = "fixed"\ntransport = {{ {name}{files} }}\n')
+        place = ["-o", "address=127.0.0.1", "-o", f"dist-port={remote.node.dist_port}"]
+        profile = ["-p", "secure", "--config", str(file)]
+        with here.session(REMOTE_NAME, *profile, *place, *FROM_VARIABLE) as session:
+            assert session.ready()["aliases"][0]["node"] == REMOTE_NAME
+        checked = subprocess.run(
+            [ERLCONNECT, "profiles", "check", "--config", str(file)],
+            env={**os.environ, **here.environment()},
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=30,
+        )
+        assert checked.returncode == 0, checked.stdout + checked.stderr
