@@ -59,7 +59,7 @@ class Instances:
     async def find(self) -> None:
         """Find all that answer. Raises ``ErlconnectError`` if none does."""
         self._service.progress(f"looking for all of {self._service.choices.service}")
-        self._listed = await self._service.discovery.targets()
+        self._take(await self._service.discovery.targets())
         self._found = await self._newcomers.first(self._listed)
 
     async def stand(self, aliases: Aliases) -> None:
@@ -113,8 +113,8 @@ class Instances:
         return self._pause
 
     def _take(self, listed: Sequence[Target]) -> None:
-        self._listed = listed
-        places = {place_of(target) for target in listed}
+        places = {place_of(target): target for target in listed}
+        self._listed = list(places.values())
         for one in self._standing:
             one.missed = one.missed + 1 if one.places.isdisjoint(places) else 0
 
