@@ -116,6 +116,27 @@ def test_a_crash_ends_every_process_of_the_pod(shop: ErlangDeployment, kubectl: 
         socket.create_connection((pod.address, 4369), 5)
 
 
+def test_a_node_on_the_pods_address_alone_with_a_cookie_in_its_home(
+    api: KubernetesApi, kubectl: Kubectl
+) -> None:
+    template = Template(
+        cookie="",
+        files={".erlang.cookie": COOKIE},
+        env=[{"name": "RELEASE_NODE", "value": "shop@$(POD_IP)"}],
+        flags=["-kernel", "inet_dist_use_interface", "$(POD_IP_TUPLE)"],
+    )
+    with ErlangDeployment(api.cluster, SHOP, template) as shop:
+        pod = shop.pods[0]
+        assert pod.node.evaluate("atom_to_list(erlang:get_cookie()).") == f'"{COOKIE}"'
+        assert pod.node.evaluate('os:getenv("RELEASE_NODE").') == f'"{pod.node.name}"'
+        with socket.create_connection((pod.address, pod.node.dist_port), 5):
+            pass
+        with kubectl.forwarding(f"pod/{pod.name}", f":{pod.node.dist_port}") as (process, port):
+            with socket.create_connection(("127.0.0.1", port), 5) as to_pod:
+                assert to_pod.recv(1) == b""
+            assert process.wait_for_line("connect: connection refused")
+
+
 def test_a_pod_in_which_anything_runs(api: KubernetesApi, kubectl: Kubectl) -> None:
     with NetworkPod("socat", environment={"GREETING": "hello"}) as pod:
         api.pods.run(SHOP, "shop-1", pod)

@@ -74,7 +74,7 @@ class Template:
 
 
 class ErlangDeployment:
-    """A Deployment with its pods; a context manager that ends and removes all of it."""
+    """A Deployment with its pods; a context manager that ends and removes the pods."""
 
     def __init__(
         self,

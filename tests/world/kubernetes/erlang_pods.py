@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 class ErlangPod(NetworkPod):
     """A pod whose main container runs ``node``, and ``epmd`` beside it.
 
-    ``node`` is called ``NODE@ADDRESS of the pod`` unless the name that is given has a host.
+    ``node`` is called ``NODE@ADDRESS of the pod`` unless the name that is given has a host. In the
+    name, in ``environment`` and in ``flags`` the words of ``expanded`` stand for the address.
     """
 
     def __init__(
@@ -44,11 +45,11 @@ class ErlangPod(NetworkPod):
             )
             self.node = self._stack.enter_context(
                 ErlangNode.start(
-                    node if "@" in node else f"{node}@{self.address}",
+                    self.expanded(node if "@" in node else f"{node}@$(POD_IP)"),
                     epmd_port=epmd_port,
                     cookie=cookie,
                     release=release,
-                    flags=flags,
+                    flags=[self.expanded(flag) for flag in flags],
                     environment=self.main.environment,
                     inside=self.inside,
                 )

@@ -30,13 +30,13 @@ class NetworkPod:
         containers: Sequence[str] = ("app",),
         environment: Mapping[str, str] | None = None,
     ) -> None:
-        """The first of ``containers`` is the main one; all see ``environment``."""
+        """The first of ``containers`` is the main one; all see ``environment``, ``expanded``."""
         self.name = name
         with ExitStack() as stack:
             self.network = stack.enter_context(Namespace())
+            seen = {key: self.expanded(value) for key, value in (environment or {}).items()}
             self.sandboxes = {
-                each: stack.enter_context(Sandbox(self.network.name, environment or {}))
-                for each in containers
+                each: stack.enter_context(Sandbox(self.network.name, seen)) for each in containers
             }
             self.main = self.sandboxes[containers[0]]
             self._stack = stack.pop_all()
@@ -66,6 +66,12 @@ class NetworkPod:
     def inside(self) -> list[str]:
         """The words before a command that shall run in the main container."""
         return self.main.inside
+
+    def expanded(self, text: str) -> str:
+        """``text`` with the pod's address for ``$(POD_IP)``, and the same as an Erlang tuple."""
+        return text.replace("$(POD_IP)", self.address).replace(
+            "$(POD_IP_TUPLE)", f"{{{self.address.replace('.', ',')}}}"
+        )
 
     def kill(self) -> None:
         """End all its processes at once, as a crash of its machine does."""
