@@ -10,6 +10,7 @@ import pytest
 from world.kubernetes import manifests
 from world.kubernetes.deployments import ErlangDeployment, Template
 from world.kubernetes.network_pods import NetworkPod
+from world.kubernetes.stateful_sets import ErlangStatefulSet
 from world.namespaces import left_over
 from world.processes import Process
 from world.waiting import wait_until
@@ -103,6 +104,31 @@ def test_a_rollout_makes_a_revision(api: KubernetesApi, shop: ErlangDeployment) 
     for pod in api.objects.every("pods", SHOP)[0]:
         owners = pod["metadata"].get("ownerReferences", [])
         assert [each["uid"] for each in owners] in ([], [found["2"]["metadata"]["uid"]])
+
+
+def test_a_container_that_crashed_begins_anew_in_its_pod(
+    api: KubernetesApi, shop: ErlangDeployment
+) -> None:
+    pod = shop.pods[0]
+    before = (pod.address, pod.node.name, pod.node.pid)
+    shop.restart(pod)
+    assert (pod.address, pod.node.name) == before[:2]
+    assert pod.node.pid != before[2]
+    assert pod.epmd.names() == {SHOP: pod.node.dist_port}
+    for each in api.objects.get("pods", SHOP, pod.name)["status"]["containerStatuses"]:
+        assert (each["ready"], each["restartCount"]) == (True, 1)
+
+
+def test_a_pod_of_a_stateful_set_keeps_its_name(api: KubernetesApi) -> None:
+    template = Template(node="till", cookie=COOKIE, release="27")
+    with ErlangStatefulSet(api.cluster, "till", template) as till:
+        old = api.objects.get("pods", SHOP, "till-0")
+        new = till.replace(till.pods[0])
+        item = api.objects.get("pods", SHOP, "till-0")
+        assert item["metadata"]["uid"] != old["metadata"]["uid"]
+        assert item["status"]["podIP"] == new.address != old["status"]["podIP"]
+        assert item["metadata"]["ownerReferences"][0]["kind"] == "StatefulSet"
+        assert new.node.evaluate("erlang:system_info(otp_release).") == '"27"'
 
 
 def test_a_crash_ends_every_process_of_the_pod(shop: ErlangDeployment, kubectl: Kubectl) -> None:

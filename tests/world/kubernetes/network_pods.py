@@ -32,14 +32,18 @@ class NetworkPod:
     ) -> None:
         """The first of ``containers`` is the main one; all see ``environment``, ``expanded``."""
         self.name = name
-        with ExitStack() as stack:
-            self.network = stack.enter_context(Namespace())
-            seen = {key: self.expanded(value) for key, value in (environment or {}).items()}
-            self.sandboxes = {
-                each: stack.enter_context(Sandbox(self.network.name, seen)) for each in containers
-            }
-            self.main = self.sandboxes[containers[0]]
-            self._stack = stack.pop_all()
+        self._containers = containers
+        self.sandboxes: dict[str, Sandbox] = {}
+        self._running = ExitStack()
+        self.network = Namespace()
+        self._environment = {
+            key: self.expanded(value) for key, value in (environment or {}).items()
+        }
+        try:
+            self._begin()
+        except BaseException:
+            self.close()
+            raise
 
     def __enter__(self) -> Self:
         return self
@@ -78,10 +82,27 @@ class NetworkPod:
         for sandbox in self.sandboxes.values():
             sandbox.kill()
 
+    def restart(self) -> None:
+        """Begin anew under the same name and address, as containers that crashed do."""
+        self._end()
+        self._begin()
+
     def close(self) -> None:
         """End it, and give back its network and its files."""
+        self._end()
+        self.network.remove()
+
+    def _begin(self) -> None:
+        """Make the containers; who runs something in them goes on from here."""
+        self.sandboxes = {
+            each: self._running.enter_context(Sandbox(self.network.name, self._environment))
+            for each in self._containers
+        }
+        self.main = self.sandboxes[self._containers[0]]
+
+    def _end(self) -> None:
         self.kill()
-        self._stack.close()
+        self._running.close()
 
     def socket(self, family: int) -> socket.socket:
         return socket_inside(self.network.name, family)
