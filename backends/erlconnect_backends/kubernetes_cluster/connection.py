@@ -1,82 +1,97 @@
-"""Opens streams to an API server: directly or through its proxy, with TLS that is always checked.
+"""Opens connections to an API server: directly or through its proxy, with TLS always checked.
 
-Refuses to know what is said over them.
+Refuses to know what is said over them. asyncio's own streams are not taken: one that is cancelled
+in the middle of its TLS handshake stays open.
 """
 
 from __future__ import annotations
 
 import asyncio
-import socket
-from typing import TYPE_CHECKING, Any, Final
+import errno
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
 
+from erlconnect_backends.kubernetes_cluster.layers import Clear, Tls
 from erlconnect_backends.kubernetes_cluster.proxy_dialog import Proxy, pass_proxy
+from erlconnect_backends.sockets import connected
 
 if TYPE_CHECKING:
+    import socket
+
     from erlconnect_backends.kubernetes_cluster.cluster_access import ClusterAccess, Credentials
+    from erlconnect_backends.kubernetes_cluster.layers import Layer
 
-# For an address that does not answer, where there is another one to try.
-_ADDRESS_SECONDS: Final = 3.0
+_PIECE_BYTES: Final = 64 * 1024
 
 
-async def open_stream(
-    access: ClusterAccess, credentials: Credentials
-) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-    """Give a stream to the API server, after TLS where it speaks TLS; the caller closes it.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Connection:
+    """A non-blocking socket, and what lies between it and HTTP; whoever has it closes ``wire``."""
+
+    wire: socket.socket
+    layer: Layer
+
+    async def send(self, data: bytes) -> None:
+        """Send ``data``. Raises ``OSError``."""
+        self.layer.send(data)
+        await send(self.wire, self.layer.outgoing())
+
+    async def receive(self) -> bytes:
+        """Give what comes next; nothing at the end. Raises ``OSError``."""
+        while True:
+            data = await asyncio.get_running_loop().sock_recv(self.wire, _PIECE_BYTES)
+            pieces = [bytes(piece) for piece in self.layer.receive(memoryview(data))]
+            if pieces or not data:
+                return b"".join(pieces)
+
+
+async def open_connection(access: ClusterAccess, credentials: Credentials) -> Connection:
+    """Give a connection to the API server, after TLS where it speaks TLS.
 
     Raises ``OSError``, as which TLS and proxies fail too. It has no deadline of its own. Cancelled,
-    it leaves no connection behind.
+    it leaves no socket behind.
     """
-    sock = await connected_socket(access)
+    wire = await _through_proxy(access)
     try:
-        return await asyncio.open_connection(
-            sock=sock,
-            ssl=credentials.tls,
-            server_hostname=credentials.tls_server_name if credentials.tls else None,
-        )
+        return Connection(wire=wire, layer=await _layer(wire, credentials))
     except BaseException:
-        sock.close()
+        wire.close()
         raise
 
 
-async def connected_socket(access: ClusterAccess) -> socket.socket:
-    """Give a non-blocking socket to the API server, through its proxy, before any TLS.
+async def send(wire: socket.socket, data: bytes) -> None:
+    """Send ``data`` as it is."""
+    await asyncio.get_running_loop().sock_sendall(wire, data)
 
-    The caller owns it. Raises ``OSError``. It has no deadline of its own. Cancelled, it leaves no
-    connection behind.
-    """
+
+async def received(wire: socket.socket) -> memoryview:
+    """Give what comes next, as it is; the end is an ``OSError``."""
+    data = await asyncio.get_running_loop().sock_recv(wire, _PIECE_BYTES)
+    if not data:
+        raise OSError(errno.ECONNRESET, "the server closed the connection")
+    return memoryview(data)
+
+
+async def _through_proxy(access: ClusterAccess) -> socket.socket:
     if not access.proxy:
-        return await _connected(access.host, access.port)
+        return await connected(access.host, access.port)
     proxy = Proxy.of(access.proxy)
-    sock = await _connected(proxy.host, proxy.port)
+    wire = await connected(proxy.host, proxy.port)
     try:
-        await pass_proxy(sock, proxy, access.host, access.port)
+        await pass_proxy(wire, proxy, access.host, access.port)
     except BaseException:
-        sock.close()
+        wire.close()
         raise
-    return sock
+    return wire
 
 
-async def _connected(host: str, port: int) -> socket.socket:
-    loop = asyncio.get_running_loop()
-    addresses = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    for family, _, _, _, address in addresses[:-1]:
-        try:
-            async with asyncio.timeout(_ADDRESS_SECONDS):
-                return await _connected_to(family, address)
-        except OSError:  # TimeoutError is one
-            continue
-    family, _, _, _, address = addresses[-1]
-    return await _connected_to(family, address)
-
-
-async def _connected_to(family: int, address: tuple[Any, ...]) -> socket.socket:
-    sock = socket.socket(family, socket.SOCK_STREAM)
-    try:
-        sock.setblocking(False)
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-        await asyncio.get_running_loop().sock_connect(sock, address)
-    except BaseException:
-        sock.close()
-        raise
-    return sock
+async def _layer(wire: socket.socket, credentials: Credentials) -> Layer:
+    if credentials.tls is None:
+        return Clear()
+    tls = Tls(credentials.tls, credentials.tls_server_name)
+    while not tls.ready():
+        await send(wire, tls.outgoing())
+        for _ in tls.receive(await received(wire)):
+            raise AssertionError("TLS gave bytes before its handshake was over")
+    await send(wire, tls.outgoing())
+    return tls

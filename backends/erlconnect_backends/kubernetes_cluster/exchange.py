@@ -12,15 +12,16 @@ import io
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from erlconnect_backends.kubernetes_cluster.connection import open_stream
+from erlconnect_backends.kubernetes_cluster.connection import open_connection
+from erlconnect_backends.kubernetes_cluster.incoming import Incoming
 
 if TYPE_CHECKING:
-    import asyncio
     from collections.abc import AsyncIterator
 
     from erlconnect_backends.kubernetes_cluster.cluster_access import ClusterAccess, Credentials
 
 _MAX_HEAD_BYTES: Final = 64 * 1024
+_MAX_LINE_BYTES: Final = 16 * 1024
 _PIECE_BYTES: Final = 256 * 1024
 _HEX: Final = 16
 
@@ -56,14 +57,12 @@ async def exchange(
 
     Raises ``OSError`` and ``NotHttpError``, from ``pieces`` too. It has no deadline of its own.
     """
-    reader, writer = await open_stream(access, credentials)
-    try:
-        writer.write(_written(access, credentials, request))
-        await writer.drain()
-        status, headers = await _head(reader)
-        yield Response(status=status, headers=headers, pieces=_body(reader, headers))
-    finally:
-        writer.transport.abort()
+    connection = await open_connection(access, credentials)
+    with connection.wire:
+        await connection.send(_written(access, credentials, request))
+        incoming = Incoming(connection)
+        status, headers = await _head(incoming)
+        yield Response(status=status, headers=headers, pieces=_body(incoming, headers))
 
 
 def _written(access: ClusterAccess, credentials: Credentials, request: Request) -> bytes:
@@ -82,13 +81,13 @@ def _written(access: ClusterAccess, credentials: Credentials, request: Request) 
     return "\r\n".join([first, *lines, "", ""]).encode("latin-1") + request.body
 
 
-async def _head(reader: asyncio.StreamReader) -> tuple[int, http.client.HTTPMessage]:
-    first = await _line(reader)
+async def _head(incoming: Incoming) -> tuple[int, http.client.HTTPMessage]:
+    first = await _line(incoming)
     version, _, rest = first.partition(b" ")
     if not version.startswith(b"HTTP/1.") or not rest[:3].isdigit():
         raise NotHttpError
     lines, length = [], 0
-    while (line := await _line(reader)) not in (b"\r\n", b"\n"):
+    while (line := await _line(incoming)) not in (b"\r\n", b"\n"):
         lines.append(line)
         length += len(line)
         if length > _MAX_HEAD_BYTES:
@@ -100,36 +99,33 @@ async def _head(reader: asyncio.StreamReader) -> tuple[int, http.client.HTTPMess
     return int(rest[:3]), headers
 
 
-async def _body(
-    reader: asyncio.StreamReader, headers: http.client.HTTPMessage
-) -> AsyncIterator[bytes]:
+async def _body(incoming: Incoming, headers: http.client.HTTPMessage) -> AsyncIterator[bytes]:
     if headers.get("Transfer-Encoding", "").lower() == "chunked":
-        while length := _number((await _line(reader)).partition(b";")[0], _HEX):
-            async for piece in _exactly(reader, length):
+        while length := _number((await _line(incoming)).partition(b";")[0], _HEX):
+            async for piece in _exactly(incoming, length):
                 yield piece
-            await _line(reader)
+            await _line(incoming)
     elif "Content-Length" in headers:
-        async for piece in _exactly(reader, _number(headers["Content-Length"].encode(), 10)):
+        async for piece in _exactly(incoming, _number(headers["Content-Length"].encode(), 10)):
             yield piece
     else:
-        while piece := await reader.read(_PIECE_BYTES):
+        while piece := await incoming.some(_PIECE_BYTES):
             yield piece
 
 
-async def _exactly(reader: asyncio.StreamReader, length: int) -> AsyncIterator[bytes]:
+async def _exactly(incoming: Incoming, length: int) -> AsyncIterator[bytes]:
     while length:
-        piece = await reader.read(min(length, _PIECE_BYTES))
+        piece = await incoming.some(min(length, _PIECE_BYTES))
         if not piece:
             raise _cut_off()
         length -= len(piece)
         yield piece
 
 
-async def _line(reader: asyncio.StreamReader) -> bytes:
-    try:
-        line = await reader.readline()
-    except ValueError:  # longer than the reader's limit
-        raise NotHttpError from None
+async def _line(incoming: Incoming) -> bytes:
+    line = await incoming.line(_MAX_LINE_BYTES)
+    if len(line) > _MAX_LINE_BYTES:
+        raise NotHttpError
     if not line.endswith(b"\n"):
         raise _cut_off()
     return line

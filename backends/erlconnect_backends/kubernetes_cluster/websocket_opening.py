@@ -1,17 +1,14 @@
-"""Opens websockets to an API server: a socket, TLS and the upgrade, in asyncio.
+"""Opens websockets to an API server: a connection and the upgrade, in asyncio.
 
 Refuses to know what they are for and to judge a refusal. Nothing here has a deadline of its own.
 """
 
 from __future__ import annotations
 
-import asyncio
-import errno
 import socket
 from typing import TYPE_CHECKING, Final
 
-from erlconnect_backends.kubernetes_cluster.connection import connected_socket
-from erlconnect_backends.kubernetes_cluster.layers import Clear, Tls
+from erlconnect_backends.kubernetes_cluster.connection import open_connection, received, send
 from erlconnect_backends.kubernetes_cluster.websocket import (
     Opened,
     Refusal,
@@ -23,10 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from erlconnect_backends.kubernetes_cluster.cluster_access import ClusterAccess, Credentials
-    from erlconnect_backends.kubernetes_cluster.layers import Layer
     from erlconnect_backends.kubernetes_cluster.websocket import Piece
 
-_PIECE_BYTES: Final = 64 * 1024
 # A machine that is gone is noticed after 10 + 3 * 5 s of silence, or 30 s after it took nothing.
 _PROBES: Final = {"TCP_KEEPIDLE": 10, "TCP_KEEPINTVL": 5, "TCP_KEEPCNT": 3}
 _UNACKNOWLEDGED_MILLISECONDS: Final = 30_000
@@ -48,13 +43,13 @@ async def open_websocket(
     Raises ``OSError``, as which TLS and proxies fail too, ``WebSocketFailedError`` and
     ``UpgradeRefusedError``. Cancelled, it leaves no connection behind.
     """
-    wire = await connected_socket(access)
+    connection = await open_connection(access, credentials)
+    wire = connection.wire
     try:
         _watch_over(wire)
-        layer = await _layer(wire, credentials)
         websocket = WebSocket(
             f"ws://{access.authority}{access.path_prefix}{target}",
-            layer,
+            connection.layer,
             headers=[("User-Agent", "erlconnect"), *credentials.headers],
             subprotocols=subprotocols,
         )
@@ -65,40 +60,17 @@ async def open_websocket(
     return Opened(wire=wire, websocket=websocket, early=early)
 
 
-async def _layer(wire: socket.socket, credentials: Credentials) -> Layer:
-    if credentials.tls is None:
-        return Clear()
-    tls = Tls(credentials.tls, credentials.tls_server_name)
-    while not tls.ready():
-        await _send(wire, tls.outgoing())
-        for _ in tls.receive(await _received(wire)):
-            raise AssertionError("TLS gave bytes before its handshake was over")
-    await _send(wire, tls.outgoing())
-    return tls
-
-
 async def _upgraded(wire: socket.socket, websocket: WebSocket) -> tuple[Piece, ...]:
     early: list[Piece] = []
     try:
         while not (websocket.open or websocket.over):
-            await _send(wire, websocket.outgoing())
-            early += websocket.receive(await _received(wire))
+            await send(wire, websocket.outgoing())
+            early += websocket.receive(await received(wire))
             if websocket.refusal:
                 raise UpgradeRefusedError(websocket.refusal)
     except ConnectionError as error:
         raise WebSocketFailedError("the connection was closed in place of an answer") from error
     return tuple(early)
-
-
-async def _send(wire: socket.socket, data: bytes) -> None:
-    await asyncio.get_running_loop().sock_sendall(wire, data)
-
-
-async def _received(wire: socket.socket) -> memoryview:
-    data = await asyncio.get_running_loop().sock_recv(wire, _PIECE_BYTES)
-    if not data:
-        raise OSError(errno.ECONNRESET, "the server closed the connection")
-    return memoryview(data)
 
 
 def _watch_over(wire: socket.socket) -> None:
