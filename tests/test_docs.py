@@ -35,8 +35,10 @@ from erlconnect import errors, hookspecs
 from erlconnect.api import NodeName, Query, Target
 from erlconnect.command_line.app import app
 from erlconnect.command_line.copy_paste import ready_text
+from erlconnect.configuration.options import parse_options
 from erlconnect.configuration.session_settings import SESSION_KEYS
 from erlconnect.configuration.settings import setting_fields, variable_name
+from erlconnect.configuration.tls_settings import TLS, TLS_KEYS
 from erlconnect.distribution.flags import DistributionFlag
 from erlconnect.errors import ErlconnectError, ExitCode, UnreachableError
 from erlconnect.hookspecs import LinkEvent
@@ -44,6 +46,7 @@ from erlconnect.plugin_catalogue import Catalogue, Kind
 from erlconnect.proxy.knock import Knocked
 from erlconnect.proxy.stopwatch import Phase
 from erlconnect.session.approach import Approached
+from erlconnect.session.choices import Choices
 from erlconnect.session.events import (
     AliasEntry,
     Event,
@@ -65,6 +68,7 @@ from erlconnect.session.examination.events import (
 from erlconnect.session.examination.ping import PHASES, Pong
 from erlconnect.session.examination.sightings import Sighting
 from erlconnect.session.examination.steps import Stage, StepName
+from erlconnect.session.planning import Plan, PlannedTarget, plan_payload
 from erlconnect.testing import check_backend, check_offer
 
 if TYPE_CHECKING:
@@ -73,10 +77,15 @@ if TYPE_CHECKING:
     from erlconnect.api import Dialer, Offer
 
 _COMMAND: Any = get_command(app)
-_COMMANDS = {
-    "erlconnect": _COMMAND,
-    **{f"erlconnect {name}": command for name, command in _COMMAND.commands.items()},
-}
+
+
+def with_all_below(name: str, command: Any) -> Iterator[tuple[str, Any]]:
+    yield name, command
+    for word, inner in getattr(command, "commands", {}).items():
+        yield from with_all_below(f"{name} {word}", inner)
+
+
+_COMMANDS = dict(with_all_below("erlconnect", _COMMAND))
 # Options of other programs that a page names by themselves.
 _OF_OTHERS = {"--name", "--sname", "--remsh", "--cookie"}
 
@@ -102,7 +111,7 @@ def setting_keys() -> set[str]:
         for kind, offer in built_in_offers()
         for key in setting_fields(offer.settings)
     }
-    return keys | set(SESSION_KEYS)
+    return keys | set(SESSION_KEYS) | {f"transport.{key}" for key in TLS_KEYS}
 
 
 def test_each_command_has_its_options_in_a_table() -> None:
@@ -179,6 +188,7 @@ def shown(default: object) -> str:
 def test_every_setting_is_described_in_its_own_words() -> None:
     text = page("reference/settings.md")
     expected = {f"{kind.capitalize()} `{offer.name}`": offer for kind, offer in built_in_offers()}
+    expected["The distribution over TLS"] = TLS
     assert sorted(headings(text)) == sorted(["The session's own", *expected])
     for heading, offer in expected.items():
         table = setting_rows(offer)
@@ -223,7 +233,7 @@ def test_every_variable_is_described() -> None:
 @pytest.mark.parametrize("path", own_pages(), ids=lambda path: path.name)
 def test_a_page_names_no_variable_that_does_not_exist(path: Path) -> None:
     known = {variable_name("session", key) for key in SESSION_KEYS} | variables_read("core")
-    for _, offer in built_in_offers():
+    for offer in [TLS, *(offer for _, offer in built_in_offers())]:
         known |= {variable_name(offer.name, key) for key in setting_fields(offer.settings)}
     assert set(re.findall(r"\bERLCONNECT_[A-Z_]*[A-Z]\b", path.read_text())) <= known
 
@@ -293,7 +303,7 @@ def test_every_event_is_described() -> None:
     assert set(samples) == classes | kinds
     described = headings(page("reference/events.md"))
     looked_at = dict.fromkeys(one["event"] for one in _LOOKED_AT)
-    assert described == [f"`{name}`" for name in [*samples, "plugin", *looked_at]]
+    assert described == [f"`{name}`" for name in [*samples, "plugin", *looked_at, *_OF_PROFILES]]
 
 
 @pytest.mark.parametrize("event", [payload(one) for one in _EVENTS], ids=lambda one: one["event"])
@@ -339,7 +349,19 @@ _LOOKED_AT = [
         Sighting(target=replace(_TARGET, node=NodeName(name="", host="b")), error=_ERROR)
     ),
     role_payload("a", "b"),
+    plan_payload(
+        Plan(
+            choices=Choices(
+                service="a", backend="b", profile="c", options=parse_options((), environment={})
+            ),
+            targets=[
+                PlannedTarget(target=_TARGET, dist_port=1, transports=["a"], cookie_sources=["b"])
+            ],
+        )
+    ),
 ]
+# What is printed of these is compared in test_docs_of_profiles.
+_OF_PROFILES = ("profile", "profile-values", "profile-explained", "problem")
 
 
 @pytest.mark.parametrize("name", sorted({one["event"] for one in _LOOKED_AT}))

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import pty
+import re
 import select
 import subprocess
 import termios
 import time
 from typing import TYPE_CHECKING, Self
 
+import pyte
 from end_to_end.evidence import COMMAND
 
 if TYPE_CHECKING:
@@ -19,12 +21,14 @@ if TYPE_CHECKING:
     from types import TracebackType
 
 _ENOUGH_SECONDS = 30.0
+# Nothing scrolls away.
+_LINES = 200
 
 
 class AtTerminal:
-    """One run whose three streams are a terminal of 100 columns; a context manager that ends it.
+    """One run whose three streams are a terminal; a context manager that ends it.
 
-    ``screen`` is all that was shown so far, control characters and all.
+    ``screen`` is all that was written so far, control characters and all.
     """
 
     def __init__(
@@ -33,10 +37,12 @@ class AtTerminal:
         environment: Mapping[str, str],
         program: str | Path = COMMAND,
         folder: Path | None = None,
+        columns: int = 100,
     ) -> None:
+        self._columns = columns
         self.keyboard, terminal = pty.openpty()
         self.screen = ""
-        variables = {**os.environ, "TERM": "xterm", "COLUMNS": "100", **environment}
+        variables = {**os.environ, "TERM": "xterm", "COLUMNS": str(columns), **environment}
         self._child = subprocess.Popen(
             [program, *arguments],
             env=variables,
@@ -75,6 +81,14 @@ class AtTerminal:
     @property
     def pid(self) -> int:
         return self._child.pid
+
+    @property
+    def shown(self) -> str:
+        """What a person sees after all that was written, without the blanks around it."""
+        emulated = pyte.Screen(self._columns, _LINES)
+        pyte.Stream(emulated).feed(self.screen)
+        text = "\n".join(line.rstrip() for line in emulated.display)
+        return re.sub(r"\n{3,}", "\n\n", text).strip("\n")
 
     def type(self, text: str) -> None:
         """Press keys; ``\\x03`` is Ctrl-C."""

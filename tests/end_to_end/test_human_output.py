@@ -148,3 +148,13 @@ def test_verbose_logs_and_tells_no_secret(remote: ErlangNode) -> None:
         assert local.evaluate(CONNECT) == "true"
         process.wait_for_line("dev@127.0.0.1 has the flags", stream="stderr")
         assert_secret(process)
+
+
+def test_nothing_turns_on_a_screen_after_an_error() -> None:
+    with (
+        machine() as here,
+        AtTerminal("-b", "fixed", "app@127.0.0.9", environment=here.environment()) as terminal,
+    ):
+        assert terminal.wait() == 69
+        assert terminal.shown.startswith("error: ")
+        assert "looking for" not in terminal.shown

@@ -8,17 +8,14 @@ from __future__ import annotations
 
 import contextlib
 import getpass
-import re
 from typing import TYPE_CHECKING, Final
 
-import pyte
 from end_to_end.terminal import AtTerminal
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 _COLUMNS: Final = 200
-_LINES: Final = 200
 _SECONDS: Final = 60.0
 
 
@@ -29,7 +26,7 @@ class Recording:
     """
 
     def __init__(self, environment: Mapping[str, str], replaced: Mapping[str, str]) -> None:
-        self._environment = {**environment, "COLUMNS": str(_COLUMNS)}
+        self._environment = dict(environment)
         self._replaced = {**replaced, f"-{getpass.getuser()}-": "-me-"}
         self._blocks: list[str] = []
 
@@ -42,7 +39,7 @@ class Recording:
         """Run a line of the shell to its end."""
         with self._at_terminal(line) as terminal:
             terminal.wait(_SECONDS)
-            self._add(line, _shown(terminal.screen))
+            self._add(line, terminal.shown)
 
     @contextlib.contextmanager
     def running(self, line: str, *, until: str) -> Iterator[None]:
@@ -52,7 +49,7 @@ class Recording:
         """
         with self._at_terminal(line) as terminal:
             terminal.wait_for(until, _SECONDS)
-            self._add(line, _shown(terminal.screen))
+            self._add(line, terminal.shown)
             yield
             terminal.type("\x03")
             terminal.wait(_SECONDS)
@@ -64,21 +61,15 @@ class Recording:
                 terminal.wait_for(prompt, _SECONDS)
                 terminal.type(f"{answer}\r")
             terminal.wait_for(last, _SECONDS)
-            self._add(line, _shown(terminal.screen))
+            self._add(line, terminal.shown)
 
     def _at_terminal(self, line: str) -> AtTerminal:
-        return AtTerminal("-c", f"exec {line}", environment=self._environment, program="/bin/sh")
+        return AtTerminal(
+            "-c", f"exec {line}", environment=self._environment, program="/bin/sh", columns=_COLUMNS
+        )
 
     def _add(self, line: str, shown: str) -> None:
         block = f"$ {line}\n{shown}".rstrip()
         for ours, theirs in self._replaced.items():
             block = block.replace(ours, theirs)
         self._blocks.append(block)
-
-
-def _shown(raw: str) -> str:
-    """Give what a terminal shows after all of ``raw``."""
-    screen = pyte.Screen(_COLUMNS, _LINES)
-    pyte.Stream(screen).feed(raw)
-    text = "\n".join(line.rstrip() for line in screen.display)
-    return re.sub(r"\n{3,}", "\n\n", text).strip("\n")

@@ -7,7 +7,7 @@ import logging
 import os
 import signal
 import sys
-from contextlib import nullcontext
+from contextlib import ExitStack, nullcontext
 from typing import TYPE_CHECKING, Final
 
 from erlconnect.command_line.choosing import choose
@@ -49,11 +49,13 @@ def serve(
         warn=lambda message: reporter.report(Warned(message=message)),
     )
     chosen.catalogue.load_observers(os.environ)
-    with session_slot(os.environ) as slot:
+    with session_slot(os.environ) as slot, ExitStack() as afterwards:
         session = Session(chosen.choices, chosen.catalogue, reporter, os.environ, slot)
         drawn: AbstractContextManager[None] = nullcontext()
-        if isinstance(reporter, HumanReporter) and not quiet and not verbose:
-            drawn = links_drawn(session, reporter)
+        if isinstance(reporter, HumanReporter):
+            afterwards.callback(reporter.stop_progress)
+            if not quiet and not verbose:
+                drawn = links_drawn(session, reporter)
         return asyncio.run(_until_a_signal(session, reporter, drawn))
 
 

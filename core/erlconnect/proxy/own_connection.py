@@ -23,7 +23,7 @@ from erlconnect.distribution.own_calls import (
     message_of,
 )
 from erlconnect.errors import NotDistributionError, TimedOutError
-from erlconnect.proxy.frame_stream import FrameStream, PeerError
+from erlconnect.proxy.frame_stream import LENGTH_SIZE, FrameStream, PeerError
 from erlconnect.proxy.knock import challenge_of
 from erlconnect.proxy.proof import prove_cookie
 from erlconnect.proxy.refusals import no_answer, peer_error, status_refused
@@ -47,9 +47,16 @@ class OwnConnection:
     """``shake_hands`` first; the socket stays the caller's until ``close``."""
 
     def __init__(
-        self, sock: socket.socket, *, caller_name: str, where: str, stopwatch: Stopwatch
+        self,
+        sock: socket.socket,
+        *,
+        caller_name: str,
+        where: str,
+        stopwatch: Stopwatch,
+        length_size: int = LENGTH_SIZE,
     ) -> None:
         self._socket = sock
+        self._length_size = length_size
         self._caller_name = caller_name
         self._where = where
         self._stopwatch = stopwatch
@@ -61,7 +68,7 @@ class OwnConnection:
 
         Raises what ``knock`` raises, and ``RemoteCookieError``.
         """
-        stream = FrameStream(self._socket, "remote", self._stopwatch)
+        stream = FrameStream(self._socket, "remote", self._stopwatch, length_size=self._length_size)
         try:
             async with asyncio.timeout(_HANDSHAKE_SECONDS):
                 await self._shake_hands(stream, cookie)

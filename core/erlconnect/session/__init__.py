@@ -1,6 +1,7 @@
 """One run of erlconnect, from what the user asked for to the last link's end.
 
-``offers`` turns names into plugins' objects, ``discovery`` finds targets, ``approach`` opens a way
-to one and knocks, ``cookies`` fetches, ``session`` registers the alias and serves it, and
-``aliased_target`` is what a link then talks to.
+For each TARGET a ``service`` holds its means: ``offers`` turns names into plugins' objects,
+``discovery`` finds targets, ``approach`` opens a way to one and knocks, ``cookies`` fetches.
+``first_target`` or, with ``--all``, ``instances`` says which targets get an alias; ``aliases``
+registers and serves them, and ``aliased_target`` is what a link then talks to.
 """

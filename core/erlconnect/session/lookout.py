@@ -52,7 +52,11 @@ class Lookout:
             sock = await dialled(dialer, approached.port, where, until)
         caller_name = self.service.callers.of_check(long=approached.target.node.long)
         connection = OwnConnection(
-            sock, caller_name=caller_name, where=where, stopwatch=self.stopwatch
+            sock,
+            caller_name=caller_name,
+            where=where,
+            stopwatch=self.stopwatch,
+            length_size=approached.length_size,
         )
         try:
             await connection.shake_hands(cookie, lambda: why_ended(dialer, sock))
