@@ -8,13 +8,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from fidelity.both_ways import both_ways
 from world.connected import REMOTE_COOKIE
 from world.epmd import RealEpmd
 from world.erlang_servers import Inside
 from world.ports import free_port
 from world.processes import Process
-
-from fidelity.both_ways import both_ways
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,9 +25,7 @@ NODE = f"ejabberd@{HOST}"
 START_SECONDS = 60
 CONFIGURATION = "hosts: [localhost]\nlisten: []\nloglevel: info\n"
 # Debian runs it as a user of its own, whose home holds the cookie.
-enter = partial(
-    Inside, home="/var/lib/ejabberd", fresh=["/var/log/ejabberd"], owner="111:111"
-)
+enter = partial(Inside, home="/var/lib/ejabberd", fresh=["/var/log/ejabberd"], owner="111:111")
 TOOL = ["ejabberdctl", "--ctl-config", "/mnt/none"]
 
 
@@ -49,7 +46,9 @@ def ways() -> Iterator[BothWays]:
             with both_ways(enter, NODE, folder=folder, epmd_port=epmd.port) as both:
                 for way in ("direct", "through"):
                     (folder / way / "ejabberd.yml").write_text(CONFIGURATION)
-                done = both.through.inside.run(*asked(both.through.node, "register juliet localhost secret"))
+                done = both.through.inside.run(
+                    *asked(both.through.node, "register juliet localhost secret")
+                )
                 assert done.returncode == 0, done.stdout
                 yield both
 

@@ -19,10 +19,9 @@ import pytest
 from end_to_end.machine import fixed, machine
 from end_to_end.mirrored import mirrored
 from end_to_end.terminal import AtTerminal
+from fidelity.pairs import PROGRAMS
 from world.connected import REMOTE_NAME, remote_node
 from world.missing import require
-
-from fidelity.pairs import PROGRAMS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -45,6 +44,22 @@ COUNT = """
         mnesia:write({orders, count, Number + 1})
     end,
     [{atomic, ok} = mnesia:transaction(Count) || _ <- lists:seq(1, 200)],
+"""
+COUNTED = """
+    (fun Wait() ->
+        case mnesia:dirty_read(orders, count) of
+            [{_, _, 400}] -> true;
+            _ -> timer:sleep(50), Wait()
+        end
+    end)().
+"""
+BOTH_MEMBERS = """
+    (fun Wait() ->
+        case pg:get_members(staff) of
+            [_, _] = Two -> lists:sort([node(Pid) || Pid <- Two]);
+            _ -> timer:sleep(20), Wait()
+        end
+    end)().
 """
 STORM = """
     Node = Alias,
@@ -106,12 +121,13 @@ def test_mnesia_replicates_a_table_between_the_two() -> None:
         assert row.endswith(f",{ALIAS}}}}}]")
         written = "mnesia:transaction(fun() -> mnesia:write({orders, 2, node()}) end)."
         assert both.local.evaluate(written) == "{atomic,ok}"
-        assert both.remote.evaluate("mnesia:dirty_read(orders, 2).") == f"[{{orders,2,{both.caller}}}]"
+        assert (
+            both.remote.evaluate("mnesia:dirty_read(orders, 2).") == f"[{{orders,2,{both.caller}}}]"
+        )
         both.remote.evaluate(f"spawn(fun() -> {COUNT} counted end), ok.")
         both.local.evaluate(f"{COUNT} counted.", 60)
-        counted = "(fun W() -> [{_, _, N}] = mnesia:dirty_read(orders, count), N =:= 400 orelse (timer:sleep(50) =:= ok andalso W()) end)()."
         for node in (both.local, both.remote):
-            assert node.evaluate(counted, 60) == "true"
+            assert node.evaluate(COUNTED, 60) == "true"
 
 
 def test_global_and_pg_are_shared_by_visible_nodes() -> None:
@@ -122,9 +138,8 @@ def test_global_and_pg_are_shared_by_visible_nodes() -> None:
         assert both.remote.evaluate("node(global:whereis_name(clerk)).") == both.caller
         for node in (both.remote, both.local):
             node.evaluate("{ok, _} = pg:start_link(), ok = pg:join(staff, self()).")
-        members = "(fun W() -> case pg:get_members(staff) of [_, _] = Two -> lists:sort([node(P) || P <- Two]); _ -> timer:sleep(20), W() end end)()."
-        assert both.local.evaluate(members) == f"[{ALIAS},{LOCAL}]"
-        assert both.remote.evaluate(members) == f"['{REMOTE_NAME}',{both.caller}]"
+        assert both.local.evaluate(BOTH_MEMBERS) == f"[{ALIAS},{LOCAL}]"
+        assert both.remote.evaluate(BOTH_MEMBERS) == f"['{REMOTE_NAME}',{both.caller}]"
 
 
 def test_global_and_pg_are_each_sides_own_where_nodes_are_hidden() -> None:
@@ -159,7 +174,7 @@ def c_node() -> Iterator[Path]:
         program = Path(name) / "c_node"
         libraries = [f"-L{ERLANG_FILES / 'lib'}", "-lei", "-lpthread"]
         include = f"-I{ERLANG_FILES / 'include'}"
-        words = ["tcc", "-o", program, PROGRAMS / "c_node.c", include, *libraries]
+        words = ["tcc", "-o", str(program), str(PROGRAMS / "c_node.c"), include, *libraries]
         subprocess.run(words, check=True, timeout=60)
         yield program
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-
 from fidelity.rabbitmq import CONTROL, DIAGNOSTICS, FAILING, rabbitmq, run
 
 if TYPE_CHECKING:
