@@ -60,7 +60,8 @@ class BothWays:
         text = done.stdout
         for node in (self.direct.node, self.through.node):
             text = text.replace(node, "NODE")
-        return _SPACES.sub(" ", _NUMBERS.sub("N", text)).splitlines()
+        # Some sort their lines by numbers that have changed meanwhile.
+        return sorted(_SPACES.sub(" ", _NUMBERS.sub("N", text)).splitlines())
 
 
 @contextmanager
