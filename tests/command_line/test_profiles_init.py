@@ -47,9 +47,37 @@ def test_the_only_profile_is_the_default(here: Home, run: Run) -> None:
     assert run("profiles").stdout.split()[:3] == ["consul", "consul", "default"]
 
 
+_KUBECONFIG = """
+apiVersion: v1
+kind: Config
+current-context: prod-eu
+clusters: [{name: c, cluster: {server: "https://10.0.0.1"}}]
+users: [{name: u, user: {token: secret-token-of-kubernetes}}]
+contexts:
+- {name: prod-eu, context: {cluster: c, user: u, namespace: shop}}
+- {name: "arn:aws:eks:eu:1:cluster/test", context: {cluster: c, user: u}}
+- {name: pod, context: {cluster: c, user: u}}
+"""
+
+
+def test_a_profile_for_each_context_of_the_kubeconfig(here: Home, run: Run) -> None:
+    write(here.folder / ".kube" / "config", _KUBECONFIG)
+    shown = run("profiles", "init")
+    assert (shown.returncode, shown.stderr) == (0, "")
+    profiles = tomllib.loads(here.user_file.read_text())["profiles"]
+    assert {name: one["kubernetes"] for name, one in profiles.items()} == {
+        "prod-eu": {"context": "prod-eu", "namespace": "shop"},
+        "arn-aws-eks-eu-1-cluster-test": {"context": "arn:aws:eks:eu:1:cluster/test"},
+        "pod-1": {"context": "pod"},
+    }
+    assert run("profiles", "check").returncode == 0
+
+
 def test_no_secret_gets_into_it(here: Home, run: Run) -> None:
     link_with_railway(here)
+    write(here.folder / ".kube" / "config", _KUBECONFIG)
     shown = run("profiles", "init", "--print", **_CONSUL)
+    assert "prod-eu" in shown.stdout
     assert "secret" not in shown.stdout + shown.stderr
 
 

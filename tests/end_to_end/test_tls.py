@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import json
+import os
+import subprocess
+import sys
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
@@ -13,10 +18,10 @@ from world.connected import REMOTE_NAME, connected, remote_node
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from world.erlang import ErlangNode
 
+ERLCONNECT = Path(sys.executable).with_name("erlconnect")
 HOST = REMOTE_NAME.partition("@")[2]
 WANTS_CERTIFICATE = "{fail_if_no_peer_cert,true}"
 
@@ -216,3 +221,20 @@ def test_a_file_that_cannot_be_used_is_named(settings: str, told: str) -> None:
             error = session.wait_event("error")
             assert (error["code"], error["cause"]) == (78, "configuration")
             assert told in error["message"]
+
+
+def test_it_is_pinged_without_any_erlang_here() -> None:
+    with speaking_tls("29") as remote, machine() as here:
+        me = remote.files.authority.leaf("me")
+        trusted = words(tls_ca=remote.files.authority.certificate)
+        shown = words(tls_cert=me.certificate, tls_key=me.key)
+        done = subprocess.run(
+            [ERLCONNECT, "ping", *fixed(remote.node), *trusted, *shown, "--json"],
+            env={**os.environ, **here.environment()},
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=30,
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert json.loads(done.stdout.splitlines()[-1])["node"] == REMOTE_NAME

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 from world.kubernetes import data_manifests, manifests
 from world.kubernetes.certificates import Authority
-from world.kubernetes.kubeconfig import Kubeconfig, by_exec, by_token, by_token_file
+from world.kubernetes.kubeconfig import Kubeconfig, by_certificate, by_exec, by_token, by_token_file
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -148,6 +148,16 @@ def test_a_token_file_is_read_and_a_program_asked(
     for name in users:
         options = (path, f"--context={name}")
         assert kubectl.says("get", "pods", "-o", NAMES, *options) == "shop-1"
+
+
+def test_a_client_certificate(api: KubernetesApi, kubectl: Kubectl, tmp_path: Path) -> None:
+    for group, works in (("system:masters", True), ("strangers", False)):
+        user = by_certificate(*api.authority.client("dev", group))
+        path = f"--kubeconfig={api.kubeconfig(tmp_path / group, user=user, namespace='shop')}"
+        if works:
+            assert kubectl.says("get", "pods", "-o", NAMES, path) == "shop-1"
+        else:
+            assert 'User "dev" cannot list resource "pods"' in kubectl.fails("get", "pods", path)
 
 
 def test_a_token_that_is_not_valid(api: KubernetesApi, kubectl: Kubectl, tmp_path: Path) -> None:

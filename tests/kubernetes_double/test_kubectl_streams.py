@@ -118,3 +118,34 @@ def test_a_client_that_is_killed_takes_its_command_with_it(kubectl: Kubectl) -> 
         assert Path("/proc", pid).exists()
         client.kill()
     wait_until(lambda: not Path("/proc", pid).exists(), "the command has ended")
+
+
+@pytest.fixture
+def no_websockets(api: KubernetesApi) -> None:
+    """Be behind a proxy that knows no websockets."""
+    api.faults.answer(400, where="^GET .*/(portforward|exec)")
+
+
+@pytest.mark.usefixtures("no_websockets")
+def test_without_websockets_kubectl_forwards_by_spdy_alone(
+    api: KubernetesApi, kubectl: Kubectl, echo: Echo
+) -> None:
+    data = os.urandom(4 * MEGABYTES)
+    with kubectl.forwarding("pod/shop-1", f":{echo.port}") as (_, port):
+        with connect(port) as one, connect(port) as other:
+            assert digest_after_echo(one, data) == digest_of(data)
+            assert digest_after_echo(other, data) == digest_of(data)
+        assert api.requests.seen("^POST .*/portforward")
+
+
+@pytest.mark.usefixtures("no_websockets")
+def test_without_websockets_kubectl_runs_commands_by_spdy_alone(
+    api: KubernetesApi, kubectl: Kubectl
+) -> None:
+    data = os.urandom(MEGABYTES)
+    words = ("exec", "-i", "shop-1", "--", "sh", "-c", "cat; echo err >&2; exit 3")
+    done = kubectl.run(*words, given=data)
+    assert done.returncode == 3
+    assert digest_of(done.stdout) == digest_of(data)
+    assert done.stderr == b"err\ncommand terminated with exit code 3\n"
+    assert api.requests.seen("^POST .*/exec")

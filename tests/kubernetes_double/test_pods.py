@@ -9,7 +9,10 @@ from typing import TYPE_CHECKING
 import pytest
 from world.kubernetes import manifests
 from world.kubernetes.deployments import ErlangDeployment, Template
+from world.kubernetes.network_pods import NetworkPod
 from world.namespaces import left_over
+from world.processes import Process
+from world.waiting import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -43,6 +46,11 @@ def names_by_epmd(port: int) -> str:
         while part := to_epmd.recv(4096):
             answer += part
     return answer[4:].decode()
+
+
+def listens(pod: NetworkPod, port: int) -> bool:
+    with pod.socket(socket.AF_INET) as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 def test_a_forward_leads_to_the_pods_own_epmd(shop: ErlangDeployment, kubectl: Kubectl) -> None:
@@ -106,6 +114,17 @@ def test_a_crash_ends_every_process_of_the_pod(shop: ErlangDeployment, kubectl: 
         assert "connection refused" in process.wait_for_line("error forwarding port 4369")
     with pytest.raises(ConnectionRefusedError):
         socket.create_connection((pod.address, 4369), 5)
+
+
+def test_a_pod_in_which_anything_runs(api: KubernetesApi, kubectl: Kubectl) -> None:
+    with NetworkPod("socat", environment={"GREETING": "hello"}) as pod:
+        api.pods.run(SHOP, "shop-1", pod)
+        listening = "TCP-LISTEN:7000,bind=127.0.0.1,reuseaddr,fork"
+        command = pod.main.command(["socat", listening, "SYSTEM:echo $GREETING"])
+        with Process(command), kubectl.forwarding("shop-1", ":7000") as (_, port):
+            wait_until(lambda: listens(pod, 7000), "something listens in the pod")
+            with socket.create_connection(("127.0.0.1", port), 20) as to_pod:
+                assert to_pod.recv(100) == b"hello\n"
 
 
 def test_nothing_is_left(api: KubernetesApi) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
@@ -158,3 +159,22 @@ def test_a_body_in_another_format(api: KubernetesApi) -> None:
     protobuf = {"Content-Type": "application/vnd.kubernetes.protobuf"}
     status, body = ask(api, REVIEWS, method="POST", body={}, headers=protobuf)
     assert (status, body["reason"]) == (415, "UnsupportedMediaType")
+
+
+def test_kubectl_applies_a_role_which_then_holds(
+    api: KubernetesApi, dev: str, kubectl: Kubectl
+) -> None:
+    given = role(("", "pods", "list"))
+    binding = {
+        "apiVersion": given["apiVersion"],
+        "kind": "RoleBinding",
+        "metadata": given["metadata"],
+        "subjects": [{"kind": "User", "name": "dev"}],
+        "roleRef": {"kind": "Role", "name": "dev", "apiGroup": "rbac.authorization.k8s.io"},
+    }
+    assert ask(api, PODS, token=dev)[0] == 403
+    for item in (given, binding):
+        words = ("apply", "--validate=false", "-f", "-")
+        done = kubectl.run(*words, given=json.dumps(item).encode())
+        assert done.stdout.endswith(b"/dev created\n"), done.stderr
+    assert ask(api, PODS, token=dev)[0] == 200

@@ -97,6 +97,13 @@ BROKEN = {
             "its setting 'dist-port' is one of the session's own"
         ),
     ),
+    "nameless": (
+        "erlconnect-oddities 1.0",
+        (
+            "returned an unusable offer from erlconnect_transports: "
+            "its setting 'name' would be taken for the name of a transport in a profile"
+        ),
+    ),
     "creating": (
         "erlconnect-oddities 1.0",
         "raised LookupError in create(): no creation today",

@@ -77,6 +77,13 @@ _ODD_MODULES = {
         def erlconnect_backends():
             return [offer("greedy", settings=Greedy)]
     """,
+    "nameless": """
+        class Nameless(Settings):
+            name: str = ""
+        @hookimpl
+        def erlconnect_transports():
+            return [offer("nameless", settings=Nameless)]
+    """,
     "needy": """
         @hookimpl
         def erlconnect_backends():

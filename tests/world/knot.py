@@ -17,7 +17,7 @@ from world.processes import Process
 from world.waiting import wait_until
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from types import TracebackType
 
 _SERVER = """\
@@ -54,7 +54,14 @@ class KnotServer:
     given as ``None`` answers SERVFAIL; names in no zone are REFUSED (serve ``"."`` to change that).
     """
 
-    def __init__(self, zones: Mapping[str, str | None], *, port: int | None = None) -> None:
+    def __init__(
+        self,
+        zones: Mapping[str, str | None],
+        *,
+        port: int | None = None,
+        inside: Sequence[str] = (),
+    ) -> None:
+        """``inside`` are the words before a command that put it into another network."""
         require("knotd", shutil.which("knotd") is not None)
         self.port = port or free_port()
         self._serial = 0
@@ -63,7 +70,7 @@ class KnotServer:
             self._write(zone, text)
         configuration = Path(self._folder.name) / "knot.conf"
         configuration.write_text(self._configuration(zones))
-        self._process = Process(["knotd", "-c", configuration])
+        self._process = Process([*inside, "knotd", "-c", configuration])
         try:
             self._process.wait_for_line("server started in the foreground", 20)
         except BaseException:

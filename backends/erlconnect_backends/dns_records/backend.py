@@ -29,8 +29,7 @@ from erlconnect_backends.dns_records.hosts import (
 )
 from erlconnect_backends.dns_records.records import Answer, Kind, Question
 from erlconnect_backends.dns_records.resolver import Resolver, dns_name
-from erlconnect_backends.dns_records.servers import name_servers
-from erlconnect_backends.dns_records.tries import Tries
+from erlconnect_backends.dns_records.ways import tries_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -59,20 +58,22 @@ class DnsBackend:
         ``NoNodeFoundError`` where the answer holds no address. Cancelled, it leaves nothing behind.
         """
         name = _checked(query.service)
-        until = asyncio.get_running_loop().time() + self._seconds
-        servers = await name_servers(self._settings.server, until=until)
-        search = _Search(
-            name=name,
-            basename=self._settings.basename,
-            resolver=Resolver(Tries(servers, tcp=self._settings.tcp, seconds=self._seconds)),
-            until=until,
-            warn=session.warn,
-        )
+        async with tries_of(self._settings, session, seconds=self._seconds) as (tries, until):
+            search = _Search(
+                name=name,
+                basename=self._settings.basename,
+                resolver=Resolver(tries),
+                until=until,
+                warn=session.warn,
+            )
+            return await self._found_by(search)
+
+    async def _found_by(self, search: _Search) -> list[Target]:
         match self._settings.record:
             case "auto":
-                return await search.anything(halfway=until - self._seconds / 2)
+                return await search.anything()
             case "srv":
-                return await search.services(await search.ask_services(until))
+                return await search.services(await search.ask_services(search.until))
             case "a":
                 return await search.addresses(("A",))
             case "aaaa":
@@ -87,11 +88,12 @@ class _Search:
     until: float
     warn: Callable[[str], None]
 
-    async def anything(self, *, halfway: float) -> list[Target]:
+    async def anything(self) -> list[Target]:
         """Take SRV records if there are any; ``_x._tcp.name`` cannot have anything else."""
         if service_of(self.name):
             return await self.services(await self.ask_services(self.until))
         failure: LookupFailedError | None = None
+        halfway = (asyncio.get_running_loop().time() + self.until) / 2
         try:
             answer = await self.ask_services(halfway)
         except LookupFailedError as error:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from pydantic import AfterValidator, Field
 
 from erlconnect.api import Offer, Settings, hookimpl
+from erlconnect_backends.dns_records.inside import is_inside, namespace_and_service
 from erlconnect_backends.dns_records.servers import host_and_port
 
 if TYPE_CHECKING:
@@ -18,18 +19,22 @@ if TYPE_CHECKING:
     from erlconnect.api import Backend
 
 
-def _host_and_port(text: str) -> str:
-    host_and_port(text)
+def _name_server(text: str) -> str:
+    if is_inside(text):
+        namespace_and_service(text)
+    else:
+        host_and_port(text)
     return text
 
 
 class DnsSettings(Settings):
     """Settings of ``dns``."""
 
-    server: Annotated[str, AfterValidator(_host_and_port)] | None = Field(
+    server: Annotated[str, AfterValidator(_name_server)] | None = Field(
         default=None,
-        description="The name server to ask, HOST[:PORT] with IPv6 in brackets;"
-        " without it those of /etc/resolv.conf.",
+        description="The name server to ask: HOST[:PORT] with IPv6 in brackets, or"
+        " kubernetes://NAMESPACE/SERVICE for one inside a cluster; without it those of"
+        " /etc/resolv.conf.",
     )
     record: Literal["auto", "srv", "a", "aaaa"] = Field(
         default="auto",

@@ -8,11 +8,11 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Final
 
-from erlconnect.api import ErlconnectError, RefusedError
+from erlconnect.api import ErlconnectError, RefusedError, SuggestedProfile
 from erlconnect_backends.kubernetes_cluster import needs
 from erlconnect_backends.kubernetes_cluster.beam_container import beam_container
 from erlconnect_backends.kubernetes_cluster.choice import nothing_usable, usable_pods
-from erlconnect_backends.kubernetes_cluster.client import IN_CLUSTER, cluster_access
+from erlconnect_backends.kubernetes_cluster.client import IN_CLUSTER, cluster_access, contexts
 from erlconnect_backends.kubernetes_cluster.cookie_names import COOKIE_NAMES
 from erlconnect_backends.kubernetes_cluster.data_objects import DataObjects
 from erlconnect_backends.kubernetes_cluster.following import something_changed
@@ -30,7 +30,7 @@ from erlconnect_backends.kubernetes_cluster.targets_named import SHORT, named
 from erlconnect_backends.kubernetes_cluster.workloads import Workloads
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Sequence
+    from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 
     from erlconnect.api import Query, SessionApi, Target
     from erlconnect_backends.kubernetes_cluster.cluster_access import ClusterAccess
@@ -122,6 +122,17 @@ class KubernetesBackend:
                 container = beam_container(pod, self._settings.container)
                 rights |= needs.cookie_of(container, COOKIE_NAMES)
         return role_yaml(rights, namespace=rest.access.namespace)
+
+    def suggested_profiles(self, environment: Mapping[str, str]) -> Sequence[SuggestedProfile]:
+        """Give a profile for each context of the kubeconfig, with its namespace."""
+        return [
+            SuggestedProfile(
+                name=context,
+                why=f"the context {context} of the kubeconfig",
+                settings={"context": context, **({"namespace": space} if space else {})},
+            )
+            for context, space in contexts(self._settings, environment).items()
+        ]
 
     async def _cluster(self) -> ClusterAccess:
         async with self._lock:

@@ -66,13 +66,30 @@ async def cluster_access(settings: AccessSettings) -> ClusterAccess:
 def _source(
     settings: AccessSettings, environment: Mapping[str, str]
 ) -> _Kubeconfig | _ServiceAccount:
-    named = str(settings.kubeconfig or "") or environment.get("KUBECONFIG", "")
+    named = _named(settings, environment)
     paths = named or _DEFAULT_PATH
-    if any(Path(path).expanduser().is_file() for path in paths.split(os.pathsep)):
+    if _are_there(paths):
         return _Kubeconfig(paths, settings.context)
     if environment.get(in_cluster.SERVICE_HOST_ENV_NAME) and not (named or settings.context):
         return _ServiceAccount()
     raise failures.no_kubeconfig(paths)
+
+
+def contexts(settings: AccessSettings, environment: Mapping[str, str]) -> dict[str, str]:
+    """Give the kubeconfig's contexts with their namespaces. Raises ``ConfigurationError``."""
+    paths = _named(settings, environment) or _DEFAULT_PATH
+    if not _are_there(paths):
+        return {}
+    found = _entries(_merged(paths), "context")
+    return {name: str(context.get("namespace") or "") for name, context in found.items()}
+
+
+def _named(settings: AccessSettings, environment: Mapping[str, str]) -> str:
+    return str(settings.kubeconfig or "") or environment.get("KUBECONFIG", "")
+
+
+def _are_there(paths: str) -> bool:
+    return any(Path(path).expanduser().is_file() for path in paths.split(os.pathsep))
 
 
 def _load(source: _Kubeconfig | _ServiceAccount) -> Loaded:

@@ -12,7 +12,7 @@ from erlconnect.api import (
     ErlconnectError,
     LookupFailedError,
     LookupTimeoutError,
-    NameNotFoundError,
+    NoNodeFoundError,
     RefusedError,
     TimedOutError,
     UnreachableError,
@@ -22,7 +22,7 @@ from erlconnect_backends.kubernetes_cluster.judging import Asked
 from erlconnect_backends.kubernetes_cluster.needs import PORT_FORWARD
 
 if TYPE_CHECKING:
-    from erlconnect_backends.kubernetes_cluster.forward_way import PodPlace
+    from erlconnect_backends.kubernetes_cluster.forward_place import PodPlace
 
 _MAX_CAUSE: Final = 200
 _LOOPBACK_ONLY: Final = (
@@ -78,13 +78,11 @@ def no_websocket(place: PodPlace, port: int, words: str) -> UnreachableError:
 
 def as_transport(error: ErlconnectError) -> ErlconnectError:
     """Give what ``failures`` say of a lookup as the error of a transport."""
-    kinds: dict[type[ErlconnectError], type[ErlconnectError]] = {
-        LookupTimeoutError: TimedOutError,
-        LookupFailedError: UnreachableError,
-        NameNotFoundError: UnreachableError,
-    }
-    kind = kinds.get(type(error))
-    return kind(error.message, remedy=error.remedy) if kind else error
+    if isinstance(error, LookupTimeoutError):
+        return TimedOutError(error.message, remedy=error.remedy)
+    if isinstance(error, LookupFailedError | NoNodeFoundError):
+        return UnreachableError(error.message, remedy=error.remedy)
+    return error
 
 
 def silent(place: PodPlace, port: int, seconds: float) -> TimedOutError:

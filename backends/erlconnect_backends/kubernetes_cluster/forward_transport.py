@@ -8,12 +8,12 @@ from __future__ import annotations
 import asyncio
 import logging
 from contextlib import AsyncExitStack, asynccontextmanager
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
-from erlconnect.api import ErlconnectError, UsageError
+from erlconnect.api import ErlconnectError
 from erlconnect_backends.kubernetes_cluster import forward_failures as failures
 from erlconnect_backends.kubernetes_cluster.client import cluster_access
-from erlconnect_backends.kubernetes_cluster.forward_way import PodPlace
+from erlconnect_backends.kubernetes_cluster.forward_place import PodPlace, place_of
 from erlconnect_backends.kubernetes_cluster.kubectl_forward import kubectl_forward, program
 from erlconnect_backends.kubernetes_cluster.websocket_forward import WebSocketForward
 from erlconnect_backends.sockets import has_ended
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from erlconnect.api import Target
-    from erlconnect_backends.kubernetes_cluster.forward_way import Way
     from erlconnect_backends.kubernetes_cluster.port_forward import PortForwardSettings
 
 _log = logging.getLogger(__name__)
@@ -40,23 +39,35 @@ class PortForwardTransport:
 
     @asynccontextmanager
     async def open(self, target: Target) -> AsyncIterator[PortForwardDialer]:
-        """Read the credentials and open a first stream, which the first dial to its port gets.
+        """Find the pod and open a first stream, which the first dial to its port gets.
 
         Raises what credentials raise, and what ``dial`` raises except for a closed port. Streams go
         on after the context until they are closed, those through kubectl end with it.
         """
-        if not self._settings.pod:
-            raise UsageError(
-                "kubernetes-port-forward does not know to which pod it has to connect",
-                remedy="Name it with -o transport.pod=POD, or find the node with -b kubernetes.",
-            )
-        access = await cluster_access(self._settings)
-        place = PodPlace(access=access, pod=self._settings.pod)
+        place = await _place(self._settings, target)
         async with AsyncExitStack() as stack:
             dialer = PortForwardDialer(place, str(self._settings.kubeconfig or ""), stack)
             stack.callback(dialer.forget)
             await dialer.warm_up(target.dist_port or target.epmd_port)
             yield dialer
+
+
+async def _place(settings: PortForwardSettings, target: Target) -> PodPlace:
+    access = await cluster_access(settings)
+    try:
+        return await place_of(settings, access, target)
+    except ErlconnectError as error:
+        raise failures.as_transport(error) from error
+
+
+class Way(Protocol):
+    """A way to the ports of one pod."""
+
+    async def dial(self, port: int) -> socket.socket:
+        """As ``Dialer.dial``."""
+
+    async def why_ended(self, stream: socket.socket) -> str:
+        """As ``ExplainsEnd.why_ended``."""
 
 
 class PortForwardDialer:
@@ -109,10 +120,11 @@ class PortForwardDialer:
             stream.close()
 
     async def _dial(self, port: int) -> socket.socket:
+        inside = self._place.port_in_pod(port)
         try:
-            return await self._ways[-1].dial(port)
+            return await self._ways[-1].dial(inside)
         except failures.NoWebSocketError as refusal:
-            return await self._dial_by_kubectl(port, refusal.error)
+            return await self._dial_by_kubectl(inside, refusal.error)
 
     async def _dial_by_kubectl(self, port: int, refusal: ErlconnectError) -> socket.socket:
         if program() is None:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     import socket
     from collections.abc import AsyncIterator, Sequence
 
-    from erlconnect_backends.kubernetes_cluster.forward_way import PodPlace
+    from erlconnect_backends.kubernetes_cluster.forward_place import PodPlace
 
 _READY_SECONDS: Final = 8.0
 _REFUSED_SECONDS: Final = 0.5

@@ -25,7 +25,12 @@ class PortForwardSettings(AccessSettings):
     pod: str = Field(
         default="",
         pattern=r"^[a-z0-9.-]*$",
-        description="The pod to connect to; the backend kubernetes knows it.",
+        description="The pod to connect to; without it the one that has the target's address.",
+    )
+    service: str = Field(
+        default="",
+        pattern=r"^[a-z0-9.-]*$",
+        description="The service to one of whose ready pods to connect, by the service's ports.",
     )
 
 

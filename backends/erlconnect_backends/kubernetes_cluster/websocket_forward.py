@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     import socket
 
     from erlconnect_backends.kubernetes_cluster.cluster_access import Credentials
-    from erlconnect_backends.kubernetes_cluster.forward_way import PodPlace
+    from erlconnect_backends.kubernetes_cluster.forward_place import PodPlace
     from erlconnect_backends.kubernetes_cluster.websocket import Opened, Refusal
 
 DIAL_SECONDS: Final = 10.0

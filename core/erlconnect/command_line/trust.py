@@ -19,6 +19,14 @@ Trust a project's erlconnect.toml, until it changes.
 
 Until then such a file chooses among your own profiles and names services, and no more: whoever
 connects lets the other node run code on this machine.
+
+Examples:
+
+  erlconnect trust
+
+  erlconnect trust ../erlconnect.toml --yes
+
+  erlconnect trust --forget
 """
 
 

@@ -6,6 +6,7 @@ import inspect
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
+from erlconnect.configuration.profiles import OFFER_KEYS
 from erlconnect.configuration.session_settings import SESSION_KEYS
 from erlconnect.errors import MissingExtraError
 from erlconnect.plugin_catalogue.blame import plugin_error
@@ -99,9 +100,13 @@ def _texts(value: object) -> bool:
 
 
 def _clash(kind: Kind, offer: Offer) -> str:
-    from erlconnect.configuration.settings import setting_fields  # noqa: PLC0415 - pydantic
+    from erlconnect.configuration.setting_fields import setting_fields  # noqa: PLC0415 - pydantic
 
-    taken = sorted(set(setting_fields(offer.settings)) & set(SESSION_KEYS))
+    keys = set(setting_fields(offer.settings))
+    taken = sorted(keys & set(SESSION_KEYS))
     if kind is Kind.BACKEND and taken:
         return f"its setting {taken[0]!r} is one of the session's own"
+    naming = {Kind.COOKIE_SOURCE: OFFER_KEYS["cookie"], Kind.TRANSPORT: OFFER_KEYS["transport"]}
+    if naming.get(kind) in keys:
+        return f"its setting {naming[kind]!r} would be taken for the name of a {kind} in a profile"
     return ""

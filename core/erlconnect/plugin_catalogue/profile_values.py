@@ -12,6 +12,7 @@ from erlconnect.configuration.profile_keys import SERVICE_KEYS
 from erlconnect.configuration.profiles import OFFER_KEYS
 from erlconnect.configuration.session_settings import session_variables
 from erlconnect.configuration.setting_fields import is_secret, setting_fields, variable_name
+from erlconnect.configuration.tls_settings import TLS
 from erlconnect.plugin_catalogue.profile_problems import offers_named
 
 if TYPE_CHECKING:
@@ -72,6 +73,7 @@ def explain(
 
 def _offers(catalogue: Catalogue, profile: Profile) -> Iterator[tuple[str, Offer]]:
     """Give each offer that ``profile`` has settings for, with the table of those."""
+    yield "transport", TLS
     for kind, table, named in offers_named(profile):
         offer = catalogue.inspect(str(named.value)).offers.get(kind)
         if offer:

@@ -93,6 +93,10 @@ class Running:
         if process and process.stdin:
             process.stdin.close()
 
+    async def close(self) -> None:
+        """The client takes back its stdin."""
+        await self.end_input()
+
     async def _start(self) -> asyncio.subprocess.Process:
         words = self._pod.command(self._asked.container, self._asked.words)
         wanted = (self._asked.stdin, self._asked.stdout, self._asked.stderr)

@@ -76,6 +76,14 @@ def by_token_file(path: Path) -> dict[str, Any]:
     return {"tokenFile": str(path)}
 
 
+def by_certificate(certificate: bytes, key: bytes) -> dict[str, Any]:
+    """A user with a client certificate, in the file itself."""
+    return {
+        "client-certificate-data": base64.b64encode(certificate).decode(),
+        "client-key-data": base64.b64encode(key).decode(),
+    }
+
+
 def by_exec(
     command: str, *words: str, environment: Mapping[str, str] | None = None
 ) -> dict[str, Any]:

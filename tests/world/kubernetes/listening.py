@@ -12,6 +12,7 @@ import threading
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from aiohttp import web
+from world.kubernetes.raw_upgrades import UpgradingServer
 
 if TYPE_CHECKING:
     import ssl
@@ -76,7 +77,7 @@ class Listener:
 
     async def _set_up(self) -> None:
         self._handler = self._make_handler()
-        server = web.Server(self._handler, access_log=None, handler_cancellation=True)
+        server = UpgradingServer(self._handler, access_log=None, handler_cancellation=True)
         self._runner = web.ServerRunner(server)
         await self._runner.setup()
 

@@ -42,7 +42,7 @@ class RestHandler:
 
     async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
         await self._meet_faults(request)
-        user = self._cluster.users.authenticate(request.headers.get("Authorization", ""))
+        user = self._user(request)
         document = discovery(request.path) if request.method == "GET" else None
         if document is not None:
             return web.json_response(document)
@@ -79,6 +79,12 @@ class RestHandler:
         async for line in self._watches.lines(call, request.query):
             await response.write(line)
         return response
+
+    def _user(self, request: web.BaseRequest) -> User:
+        transport = request.transport
+        certificate = transport.get_extra_info("peercert") if transport else None
+        shown = request.headers.get("Authorization", "")
+        return self._cluster.users.authenticate(shown, certificate)
 
     def _authorize(self, user: User, call: Call, *, upgrading: bool) -> None:
         """Raise RefusedError unless the rights suffice; everybody may review his own."""

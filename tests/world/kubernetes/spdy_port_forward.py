@@ -15,7 +15,8 @@ from world.kubernetes.spdy_session import Pipe, SpdySession, SpdyStream
 if TYPE_CHECKING:
     from world.kubernetes.pods import RunningPod
 
-SPDY_PROTOCOL: Final = "SPDY/3.1+portforward.k8s.io"  # of the websocket around the streams
+PROTOCOL: Final = "portforward.k8s.io"
+WEBSOCKET_PROTOCOL: Final = f"SPDY/3.1+{PROTOCOL}"  # of a websocket around the streams
 
 
 class SpdyPortForward:

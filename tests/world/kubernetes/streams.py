@@ -1,13 +1,17 @@
-"""Requests that become streams: port-forward and exec. Finds the pod, then hands over."""
+"""Requests that become streams: port-forward and exec. Finds the pod, then hands over.
+
+Each is served over channels of a websocket and over SPDY; kubectl's port-forward speaks SPDY
+inside a websocket, and all of kubectl plain SPDY where websockets are refused.
+"""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from world.kubernetes import answers, port_forward, websocket_exec
+from world.kubernetes import answers, port_forward, spdy_exec, spdy_port_forward, websocket_exec
 from world.kubernetes.exec_command import asked_execution
 from world.kubernetes.pod_connections import asked_ports
-from world.kubernetes.spdy_port_forward import SPDY_PROTOCOL, SpdyPortForward
+from world.kubernetes.raw_upgrades import RawPipe, asks_for_spdy
 from world.kubernetes.statuses import bad_request
 from world.kubernetes.websockets import Websocket, offered_protocols
 
@@ -17,6 +21,7 @@ if TYPE_CHECKING:
     from aiohttp import web
     from world.kubernetes.calls import Call
     from world.kubernetes.cluster import Cluster
+    from world.kubernetes.faults import Faults
     from world.kubernetes.pods import RunningPod
 
 
@@ -27,28 +32,37 @@ async def stream(cluster: Cluster, request: web.BaseRequest, call: Call) -> web.
     if pod is None:
         raise bad_request(f"pod {call.name} does not have a host assigned")
     serve = _forward if call.subresource == "portforward" else _execute
-    return await serve(cluster, request, item, pod)
+    return await serve(cluster.faults, request, item, pod)
 
 
 async def _forward(
-    cluster: Cluster, request: web.BaseRequest, item: Mapping[str, Any], pod: RunningPod
+    faults: Faults, request: web.BaseRequest, item: Mapping[str, Any], pod: RunningPod
 ) -> web.StreamResponse:
     pod_id = item["metadata"]["uid"].replace("-", "")
-    if offered_protocols(request) == [SPDY_PROTOCOL]:
-        websocket = await Websocket.accept(request, [SPDY_PROTOCOL], cluster.faults)
-        await SpdyPortForward(websocket, pod, pod_id).run()
+    if asks_for_spdy(request):
+        pipe = await RawPipe.accept(request, faults, spdy_port_forward.PROTOCOL)
+        await spdy_port_forward.SpdyPortForward(pipe, pod, pod_id).run()
+        return pipe.response
+    if offered_protocols(request) == [spdy_port_forward.WEBSOCKET_PROTOCOL]:
+        protocols = [spdy_port_forward.WEBSOCKET_PROTOCOL]
+        websocket = await Websocket.accept(request, protocols, faults)
+        await spdy_port_forward.SpdyPortForward(websocket, pod, pod_id).run()
         await websocket.close()
         return websocket.response
     ports = asked_ports(list(request.query.items()))
-    websocket = await Websocket.accept(request, port_forward.PROTOCOLS, cluster.faults)
+    websocket = await Websocket.accept(request, port_forward.PROTOCOLS, faults)
     await port_forward.PortForward(websocket, pod, pod_id, ports).run()
     return websocket.response
 
 
 async def _execute(
-    cluster: Cluster, request: web.BaseRequest, item: Mapping[str, Any], pod: RunningPod
+    faults: Faults, request: web.BaseRequest, item: Mapping[str, Any], pod: RunningPod
 ) -> web.StreamResponse:
     asked = asked_execution(item, list(request.query.items()))
-    websocket = await Websocket.accept(request, websocket_exec.PROTOCOLS, cluster.faults)
+    if asks_for_spdy(request):
+        pipe = await RawPipe.accept(request, faults, spdy_exec.PROTOCOL)
+        await spdy_exec.SpdyExec(pipe, pod, asked).run()
+        return pipe.response
+    websocket = await Websocket.accept(request, websocket_exec.PROTOCOLS, faults)
     await websocket_exec.WebsocketExec(websocket, pod, asked).run()
     return websocket.response

@@ -1,12 +1,15 @@
-"""Who may ask the API server double: bearer tokens and the users that they stand for."""
+"""Who asks the API server double: the users that bearer tokens and certificates stand for."""
 
 from __future__ import annotations
 
 import secrets
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Any, Final
 
 from world.kubernetes.statuses import unauthorized
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 ADMINISTRATORS: Final = "system:masters"
 _SCHEME: Final = "bearer "
@@ -39,11 +42,21 @@ class Users:
         """From now on the token is answered with 401."""
         del self._tokens[token]
 
-    def authenticate(self, authorization: str) -> User:
-        """The user of an ``Authorization`` header. Raises RefusedError for an invalid token."""
+    def authenticate(self, authorization: str, certificate: Mapping[str, Any] | None) -> User:
+        """The user of an ``Authorization`` header, or else of a certificate that was verified.
+
+        Raises RefusedError for an invalid token.
+        """
         if not authorization:
-            return _ANONYMOUS
+            return _holder(certificate) if certificate else _ANONYMOUS
         token = authorization[len(_SCHEME) :].strip()
         if not authorization.lower().startswith(_SCHEME) or token not in self._tokens:
             raise unauthorized()
         return self._tokens[token]
+
+
+def _holder(certificate: Mapping[str, Any]) -> User:
+    """The user that a certificate, as ``getpeercert`` tells it, was issued to."""
+    pairs = [pair for part in certificate["subject"] for pair in part]
+    groups = [value for key, value in pairs if key == "organizationName"]
+    return User(name=dict(pairs)["commonName"], groups=(*groups, "system:authenticated"))
