@@ -88,6 +88,19 @@ def test_text_for_people() -> None:
         assert shown == WHOLE
 
 
+def test_json_for_programs_says_the_same() -> None:
+    with remote_node(APP) as remote, machine() as here:
+        ended = examined(here, *fixed(remote))
+        text = run(here, "doctor", *fixed(remote)).stdout.splitlines()
+        told = [line.split(maxsplit=2)[:2] for line in text if line[0] not in " 1"]
+        assert [[step["step"], step["status"]] for step in ended.events] == told
+        for step in ended.events:
+            assert list(step) == ["schema", "event", "step", "status", "seconds", "seen", "remedy"]
+            assert (step["schema"], step["event"]) == (1, "step")
+            assert step["seconds"] >= 0
+            assert any(step["seen"] in line for line in text)
+
+
 def test_without_a_target_it_looks_at_this_machine() -> None:
     with machine() as here:
         ended = examined(here)

@@ -12,6 +12,7 @@ from end_to_end.examined import examined, run
 from end_to_end.machine import FROM_VARIABLE, VARIABLE, fixed, machine
 from end_to_end.scripted_remote import ScriptedRemote, plays
 from end_to_end.terminal import AtTerminal
+from world.certificates import tls_files
 from world.connected import remote_node
 from world.missing import require
 from world.waiting import wait_until
@@ -50,6 +51,26 @@ def test_through_a_command(command: str) -> None:
         else:
             assert ended.of("pong")[0]["transport"] == "command"
         assert remote.evaluate("nodes(hidden).") == "[]"
+
+
+@pytest.mark.parametrize("release", ["23", "25", "27", "29"])
+def test_over_tls(release: str) -> None:
+    with tls_files(release) as files:
+        flags = files.flags(files.authority.leaf("node", "127.0.0.1"))
+        with remote_node(APP, release=release, flags=flags) as remote, machine(epmd=False) as here:
+            me = files.authority.leaf("me")
+            settings = [
+                f"tls-ca={files.authority.certificate}",
+                f"tls-cert={me.certificate}",
+                f"tls-key={me.key}",
+            ]
+            trust = [word for one in settings for word in ("-o", f"transport.{one}")]
+            ended = run(here, "ping", *fixed(remote), *trust, "--json")
+            assert ended.code == 0, ended.stdout
+            assert ended.of("phase")[-1]["phase"] == "tick"
+            steps = examined(here, *fixed(remote), *trust).steps
+            assert steps["remote-erlang"]["seen"] == f"OTP {release}, net_ticktime 60 s"
+            assert remote.evaluate("nodes(hidden).") == "[]"
 
 
 def test_a_node_with_a_short_name() -> None:

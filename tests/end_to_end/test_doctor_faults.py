@@ -12,7 +12,7 @@ import pytest
 from end_to_end.directory import real_directory
 from end_to_end.examined import examined, run
 from end_to_end.machine import FROM_VARIABLE, VARIABLE, fixed, machine
-from end_to_end.scripted_remote import TLS_ALERT, ScriptedRemote, plays, sends
+from end_to_end.scripted_remote import ScriptedRemote, plays
 from transports.sockets import silent
 from world.certificates import tls_files
 from world.connected import LOCAL_COOKIE, REMOTE_COOKIE, remote_node
@@ -125,34 +125,37 @@ def silent_port() -> Iterator[Fault]:
 
 @contextmanager
 def only_tls() -> Iterator[Fault]:
-    with ScriptedRemote(sends(TLS_ALERT)) as remote:
-        yield Fault(
-            words=at(remote.port),
-            step="handshake",
-            code=76,
-            cause="not-distribution",
-            seen="speaks the distribution over TLS",
-            remedy="transport.tls-ca=",
-            skipped=("cookie-check",),
-        )
+    """A real node that was started with ``-proto_dist inet_tls``."""
+    with tls_files() as files:
+        flags = files.flags(files.authority.leaf("node", "127.0.0.1"))
+        with remote_node(APP, flags=flags) as remote:
+            yield Fault(
+                words=fixed(remote),
+                step="handshake",
+                code=76,
+                cause="not-distribution",
+                seen="speaks the distribution over TLS",
+                remedy="transport.tls-ca=",
+                skipped=("cookie-check", "tick"),
+            )
 
 
 @contextmanager
-def real_tls() -> Iterator[Fault]:
-    """A real node that was started with ``-proto_dist inet_tls``."""
-    with ExitStack() as stack:
-        files = stack.enter_context(tls_files())
-        flags = files.flags(files.authority.leaf("app", "127.0.0.1"))
-        remote = stack.enter_context(remote_node(APP, flags=flags))
-        yield Fault(
-            words=fixed(remote),
-            step="handshake",
-            code=76,
-            cause="not-distribution",
-            seen="speaks the distribution over TLS",
-            remedy="transport.tls-ca=",
-            skipped=("cookie-check", "tick"),
-        )
+def untrusted_tls() -> Iterator[Fault]:
+    """A node whose certificate nobody here trusts: dialling ends there, before any handshake."""
+    with tls_files() as files:
+        flags = files.flags(files.authority.leaf("node", "127.0.0.1"))
+        with remote_node(APP, flags=flags) as remote:
+            stranger = files.stranger.certificate
+            yield Fault(
+                words=[*fixed(remote), "-o", f"transport.tls-ca={stranger}"],
+                step="port",
+                code=77,
+                cause="refused",
+                seen="",
+                remedy="transport.tls-ca=",
+                skipped=("handshake", "cookie-check", "tick"),
+            )
 
 
 @contextmanager
@@ -308,7 +311,7 @@ FAULTS = [
     closed_port,
     silent_port,
     only_tls,
-    real_tls,
+    untrusted_tls,
     suspended_node,
     not_otp,
     no_remote_epmd,

@@ -134,6 +134,17 @@ def test_every_instance_of_a_service_is_knocked_at_and_none_keeps_a_trace() -> N
             assert node.process.output == ""
 
 
+def test_several_targets_that_are_one_node_all_answer() -> None:
+    """A node takes one knock under a name at a time, and answers the others ``nok``."""
+    with ConsulAgent() as agent, remote_node("shop@127.0.0.1") as node, machine() as here:
+        for number in range(8):
+            place = {"Address": "127.0.0.1", "Port": node.dist_port}
+            agent.register({"Name": "shop", "ID": f"shop-{number}", **place})
+        words = ["-b", "consul", "shop", "-o", f"address={agent.address}", "--json"]
+        found = run(here, "targets", *words).of("target")
+        assert [one["node"] for one in found] == [node.name] * 8
+
+
 @pytest.mark.parametrize(
     ("release", "shown"), [("23", "23"), ("27", "25 to 27"), ("29", "29 or newer")]
 )

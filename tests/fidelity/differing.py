@@ -26,7 +26,7 @@ _RUN: Final = """
                   Bytes <- [term_to_binary(Name), term_to_binary([Name, {{Name}}]),
                             atom_to_binary(Name, utf8),
                             <<119, (length(Text)), (list_to_binary(Text))/binary>>]],
-    differential:run({there}, {seed}, {operations}, Lookalikes).
+    differential:run({there}, {seed}, {operations}, {workers}, Lookalikes).
 """
 _SHOWN: Final = 5
 
@@ -51,21 +51,38 @@ def load_program(*nodes: ErlangNode) -> None:
         load(module, *nodes, folder=PROGRAMS)
 
 
+def names_seen(pair: Pair) -> list[str]:
+    """Every name that either node has on either side."""
+    world = pair.world
+    return [world.remote.name, world.local.name, world.alias[1:-1], world.caller[1:-1]]
+
+
+def program(names: list[str], there: str, *, seed: int, operations: int, workers: int) -> str:
+    """Give the expressions that run the program against ``there``.
+
+    Its terms hold bytes that look like any of ``names``.
+    """
+    listed = "[" + ",".join(f'"{name}"' for name in names) + "]"
+    return _RUN.format(
+        names=listed, there=there, seed=seed, operations=operations, workers=workers
+    )
+
+
 def run_both(pair: Pair, direct: ErlangNode, *, seed: int, operations: int) -> Report:
     """Run the program of ``seed`` on both local nodes, one after the other."""
     world = pair.world
-    # Bytes that look like any name of either way: every program has the same ones.
-    names = [world.remote.name, world.local.name, world.alias[1:-1], world.caller[1:-1]]
+    # OTP 23 loses the answer to a spawn now and then if several processes wait for one. Seen
+    # through socat as well, which changes nothing; the process that waits does so for ever.
+    workers = 1 if "23" in (pair.local, pair.remote) else 4
+    # The same ones on both ways, so that the program is the same.
+    names = names_seen(pair)
 
     def run(node: ErlangNode, there: str) -> list[str]:
-        listed = "[" + ",".join(f'"{name}"' for name in names) + "]"
-        program = _RUN.format(names=listed, there=there, seed=seed, operations=operations)
-        return (
-            node.evaluate(program, 60 + operations / 50)[1:-1]
-            .replace(",{op,", "\n{op,")
-            .split("\n")
-        )
+        asked = program(names, there, seed=seed, operations=operations, workers=workers)
+        observed = node.evaluate(asked, 60 + operations / 50)[1:-1]
+        return observed.replace(",{op,", "\n{op,").splitlines()
 
     return Report(
-        direct=run(direct, f"'{world.remote.name}'"), through=run(world.local, world.alias)
+        direct=run(direct, f"'{world.remote.name}'"),
+        through=run(world.local, world.alias),
     )

@@ -62,6 +62,12 @@ class Namespace:
         # At its far end: at this one the packets would take the way of all other networks.
         _ip("-n", self.name, "link", "set", f"{self._link}p", "down")
 
+    def mend(self) -> None:
+        """Put the wire up again; its far end gets back the address that the kernel took."""
+        inner = f"{self._link}p"
+        _ip("-n", self.name, "link", "set", inner, "up")
+        _ip("-n", self.name, "-6", "addr", "replace", f"{self.address6}/64", "dev", inner, "nodad")
+
     def remove(self) -> None:
         """Remove the wire and the namespace; what still runs in it has lost its network."""
         _ip("link", "delete", self._link)

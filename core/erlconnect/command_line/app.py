@@ -21,6 +21,7 @@ from erlconnect.command_line import (
     targets,
     trust,
 )
+from erlconnect.command_line.completion import leave_at_once
 from erlconnect.command_line.failing import report_and_exit_code
 from erlconnect.command_line.streams import open_missing_streams
 
@@ -48,6 +49,17 @@ class ConnectByDefault(TyperGroup):
         if args and args[0] not in own and args[0] not in self.commands:
             args = ["connect", *args]
         return super().parse_args(ctx, args)
+
+    def shell_complete(self, ctx: Any, incomplete: str) -> list[Any]:
+        """Offer for the first word what may stand behind ``connect``, too."""
+        connecting = self.commands["connect"]
+        parts: list[Any] = [connecting]
+        if not incomplete.startswith("-"):
+            parts += [one for one in connecting.params if one.name == "target"]
+        with connecting.make_context("connect", [], parent=ctx, resilient_parsing=True) as inner:
+            found = [item for part in parts for item in part.shell_complete(inner, incomplete)]
+        own = super().shell_complete(ctx, incomplete)
+        return [*own, *(item for item in found if item.value not in {one.value for one in own})]
 
 
 app = typer.Typer(
@@ -96,6 +108,9 @@ def main() -> None:
     open_missing_streams()
     try:
         app()
+    except SystemExit as ended:
+        leave_at_once(ended.code)
+        raise
     except Exception as error:  # noqa: BLE001 - the last stop before the user
         sys.exit(report_and_exit_code(error, as_json="--json" in _own_words(sys.argv)))
 

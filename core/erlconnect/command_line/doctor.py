@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
 import typer
 
 from erlconnect.command_line import options
@@ -37,13 +35,7 @@ def doctor(
     caller_name: options.CallerName = None,
     as_name: options.AsName = None,
     local_cookie_file: options.LocalCookieFile = None,
-    role: Annotated[
-        bool,
-        typer.Option(
-            "--role",
-            help="Only print the smallest role or policy that suffices, ready to be applied.",
-        ),
-    ] = False,
+    role: options.Role = False,
     config: options.ConfigFile = None,
     no_input: options.NoInput = False,
     json: options.Json = False,

@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from erlconnect.command_line import completion
+
 WHICH = "What to connect to"
 HOW = "How"
 HERE = "On this machine"
@@ -14,11 +16,21 @@ TALK = "Output"
 
 Target = Annotated[
     str,
-    typer.Argument(metavar="TARGET", help="What the backend is to look for.", show_default=False),
+    typer.Argument(
+        metavar="TARGET",
+        help="What the backend is to look for; PROFILE/NAME names the profile, too.",
+        show_default=False,
+        autocompletion=completion.targets,
+    ),
 ]
 OptionalTarget = Annotated[
     str | None,
-    typer.Argument(metavar="[TARGET]", help="What the backend is to look for.", show_default=False),
+    typer.Argument(
+        metavar="[TARGET]",
+        help="What the backend is to look for; PROFILE/NAME names the profile, too.",
+        show_default=False,
+        autocompletion=completion.targets,
+    ),
 ]
 Targets = Annotated[
     list[str],
@@ -26,12 +38,18 @@ Targets = Annotated[
         metavar="TARGET",
         help="What the backend is to look for; PROFILE/NAME names the profile, too.",
         show_default=False,
+        autocompletion=completion.targets,
     ),
 ]
 Backend = Annotated[
     str | None,
     typer.Option(
-        "--backend", "-b", metavar="NAME", help="What finds the node.", rich_help_panel=WHICH
+        "--backend",
+        "-b",
+        metavar="NAME",
+        help="What finds the node.",
+        rich_help_panel=WHICH,
+        autocompletion=completion.backends,
     ),
 ]
 Profile = Annotated[
@@ -42,6 +60,7 @@ Profile = Annotated[
         metavar="NAME",
         help="A profile of the configuration file; `erlconnect profiles` lists them.",
         rich_help_panel=WHICH,
+        autocompletion=completion.profiles,
     ),
 ]
 Setting = Annotated[
@@ -79,6 +98,7 @@ CookieFrom = Annotated[
         help="Where the remote cookie is: env:VARIABLE, file:PATH, command:CMD, prompt, "
         "passthrough. Default: what the backend says, then ~/.erlang.cookie.",
         rich_help_panel=HOW,
+        autocompletion=completion.cookie_sources,
     ),
 ]
 Transport = Annotated[
@@ -88,6 +108,7 @@ Transport = Annotated[
         metavar="NAME",
         help="How to get there. Default: what the backend says, then direct.",
         rich_help_panel=HOW,
+        autocompletion=completion.transports,
     ),
 ]
 Via = Annotated[
@@ -161,4 +182,12 @@ Verbose = Annotated[
 ]
 Quiet = Annotated[
     bool, typer.Option("--quiet", "-q", help="Only the result.", rich_help_panel=TALK)
+]
+Role = Annotated[
+    bool,
+    typer.Option(
+        "--role",
+        help="Only print the smallest role or policy that suffices, ready to be applied.",
+        rich_help_panel=TALK,
+    ),
 ]

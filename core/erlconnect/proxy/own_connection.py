@@ -68,9 +68,7 @@ class OwnConnection:
 
         Raises what ``knock`` raises, and ``RemoteCookieError``.
         """
-        stream = FrameStream(
-            self._socket, "remote", self._stopwatch, length_size=self._length_size
-        )
+        stream = FrameStream(self._socket, "remote", self._stopwatch, length_size=self._length_size)
         try:
             async with asyncio.timeout(_HANDSHAKE_SECONDS):
                 await self._shake_hands(stream, cookie)

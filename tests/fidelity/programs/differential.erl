@@ -2,15 +2,14 @@
 %%
 %% The seed decides the program, what is observed decides nothing: run again under other names it
 %% does the same. Whatever it observes is written down without the nodes' names and without the
-%% numbers of pids, references and ports. Four workers go on side by side, then one breaks links.
+%% numbers of pids, references and ports. Workers go on side by side, then one breaks links.
 -module(differential).
--export([run/4, agent/2, answer/2, ask/4]).
+-export([run/5, agent/2, answer/2, ask/4]).
 
--define(WORKERS, 4).
 -define(PATIENCE, 60000).
 -define(OPERATIONS, [
     {160, random_messages, [to_pid, to_pid, to_name, in_order, from_there, from_there]},
-    {20, random_messages, [inline, through_alias, to_nobody, with_token, with_priority]},
+    {20, random_messages, [inline, through_alias, to_nobody, with_priority]},
     {90, random_signals, [linked_there, linked_here, unlinked, monitored_there, monitored_here,
         monitored_name, demonitored, killed, exit_from_there, gone, monitored_with_options]},
     {60, random_spawns, [by_fun, by_function, with_options, by_request, undefined_function,
@@ -21,14 +20,14 @@
     {1, random_messages, [fragments]}]).
 -define(BREAKS, [{1, random_breaks, [from_here, from_there, while_waiting]}]).
 
-%% Count operations with There; Lookalikes are binaries that terms may hold.
-run(There, Seed, Count, Lookalikes) ->
+%% Count operations of so many Workers with There; Lookalikes are binaries that terms may hold.
+run(There, Seed, Count, Workers, Lookalikes) ->
     Levels = [{Node, erpc:call(Node, ?MODULE, answer, [quiet, none])} || Node <- [node(), There]],
     Known = #{there => There, names => [There, node()], lookalikes => Lookalikes},
     Breaks = Count div 500,
-    Share = (Count - Breaks) div ?WORKERS,
-    Starts = [start(N, Known, ?OPERATIONS, Seed + N, Share) || N <- lists:seq(2, ?WORKERS)],
-    Rest = Count - Breaks - Share * (?WORKERS - 1),
+    Share = (Count - Breaks) div Workers,
+    Starts = [start(N, Known, ?OPERATIONS, Seed + N, Share) || N <- lists:seq(2, Workers)],
+    Rest = Count - Breaks - Share * (Workers - 1),
     First = finish(start(1, Known, ?OPERATIONS, Seed + 1, Rest)),
     Observed = [First | [finish(Worker) || Worker <- Starts]],
     Broken = finish(start(0, Known, ?BREAKS, Seed, Breaks)),

@@ -1,7 +1,7 @@
 %% Operations that send: to pids, names and aliases, from either side.
 -module(random_messages).
 -export([to_pid/1, to_name/1, inline/1, fragments/1, in_order/1, from_there/1, to_nobody/1,
-         through_alias/1, with_token/1, with_priority/1]).
+         through_alias/1, with_priority/1]).
 -export([collect/2, send_to/2]).
 -import(random_terms, [term/1, term/2, below/1, one_of/1, fillers/1]).
 -import(differential, [ask/4]).
@@ -70,11 +70,3 @@ with_priority(Known) ->
     Sent = ask(Known, erlang, send, [Alias, {prior, Term}, [priority]]),
     Seen = receive {prior, Came} -> {Came =:= Term, Came} after 0 -> nothing end,
     {Sent, Seen, erlang:unalias(Alias)}.
-
-with_token(Known) ->
-    Label = term(Known, 5),
-    seq_trace:set_token(label, Label),
-    There = ask(Known, seq_trace, get_token, [label]),
-    Here = seq_trace:get_token(label),
-    seq_trace:set_token([]),
-    {There, Here, There =:= {label, Label}, Here =:= {label, Label}}.

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
 
 _SECONDS: Final = 20
+_LAST_WORDS_SECONDS: Final = 0.01  # in which connections that were closed let go of their sockets
 
 
 class Handler(Protocol):
@@ -86,7 +87,12 @@ class Listener:
         await self._runner.cleanup()
         assert self._handler is not None
         self._handler.close()
+        left = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in left:
+            task.cancel()
+        await asyncio.wait_for(asyncio.gather(*left, return_exceptions=True), _SECONDS)
         await self.loop.shutdown_default_executor()
+        await asyncio.sleep(_LAST_WORDS_SECONDS)
 
     async def _open(self) -> None:
         assert self._runner is not None

@@ -6,7 +6,7 @@ import asyncio
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from erlconnect.errors import ErlconnectError
+from erlconnect.errors import ErlconnectError, NameInUseError
 from erlconnect.session.lookout import lookout
 
 if TYPE_CHECKING:
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from erlconnect.session.choices import Choices
 
 _AT_THE_SAME_TIME: Final = 8
+_PAUSES_SECONDS: Final = (0.05, 0.1, 0.2, 0.4, 0.8)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,17 +45,31 @@ async def sight(
         places = asyncio.Semaphore(_AT_THE_SAME_TIME)
         async with asyncio.TaskGroup() as group:
             knocks = [
-                group.create_task(_knock(looking.service.approach, target, places))
+                group.create_task(_in_its_turn(looking.service.approach, target, places))
                 for target in targets
             ]
-        return [knock.result() for knock in knocks]
+        return [await _settled(looking.service.approach, one.result()) for one in knocks]
 
 
-async def _knock(approach: Approach, target: Target, places: asyncio.Semaphore) -> Sighting:
+async def _in_its_turn(approach: Approach, target: Target, places: asyncio.Semaphore) -> Sighting:
     async with places:
-        try:
-            approached = await approach.approach(target)
-        except ErlconnectError as error:
-            return Sighting(target=target, error=error)
-        approached.close()
-        return Sighting(target=target, approached=approached)
+        return await _knock(approach, target)
+
+
+async def _settled(approach: Approach, sighting: Sighting) -> Sighting:
+    """Knock again where two targets were one node: it takes one knock under a name at a time."""
+    for pause in _PAUSES_SECONDS:
+        if not isinstance(sighting.error, NameInUseError):
+            break
+        await asyncio.sleep(pause)
+        sighting = await _knock(approach, sighting.target)
+    return sighting
+
+
+async def _knock(approach: Approach, target: Target) -> Sighting:
+    try:
+        approached = await approach.approach(target)
+    except ErlconnectError as error:
+        return Sighting(target=target, error=error)
+    approached.close()
+    return Sighting(target=target, approached=approached)

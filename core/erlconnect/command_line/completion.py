@@ -1,0 +1,120 @@
+"""What the Tab key offers behind options and as TARGET, for bash, zsh and fish.
+
+Never an error, never a question, and never longer than a second. Names from files and directories
+end up in a shell, so only those of harmless letters are offered.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+import threading
+from typing import TYPE_CHECKING, Any, Final
+
+import typer  # noqa: TC002 - typer reads annotations at run time
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from erlconnect.command_line.choosing import Flags
+    from erlconnect.plugin_catalogue.kinds import Kind
+
+_SECONDS: Final = 1.0
+_HARMLESS: Final = re.compile(r"[\w.@%+:/][\w.@%+:/-]*", re.ASCII)
+
+
+def backends(incomplete: str) -> list[str]:
+    """Complete ``--backend``."""
+    from erlconnect.plugin_catalogue.kinds import Kind  # noqa: PLC0415 - --help is quick
+
+    return _offers(Kind.BACKEND, incomplete)
+
+
+def transports(incomplete: str) -> list[str]:
+    """Complete ``--transport``."""
+    from erlconnect.plugin_catalogue.kinds import Kind  # noqa: PLC0415 - --help is quick
+
+    return _offers(Kind.TRANSPORT, incomplete)
+
+
+def cookie_sources(incomplete: str) -> list[str]:
+    """Complete ``--cookie-from``."""
+    from erlconnect.plugin_catalogue.kinds import Kind  # noqa: PLC0415 - --help is quick
+
+    return _offers(Kind.COOKIE_SOURCE, incomplete)
+
+
+def profiles(ctx: typer.Context, incomplete: str) -> list[str]:
+    """Complete ``--profile``."""
+    from erlconnect.configuration.files import profile_names  # noqa: PLC0415 - --help is quick
+
+    return _fitting(profile_names(os.environ, ctx.params.get("config")), incomplete)
+
+
+def targets(ctx: typer.Context, incomplete: str) -> list[str]:
+    """Complete TARGET: services of the backend that is chosen so far, and profiles before a ``/``.
+
+    The backend is that of the options, of the profile before the ``/``, or of the default profile.
+    """
+    from erlconnect.configuration.files import profile_names  # noqa: PLC0415 - --help is quick
+
+    params = ctx.params
+    names = [] if params.get("profile") else profile_names(os.environ, params.get("config"))
+    before, slash, _ = incomplete.partition("/")
+    prefix = f"{before}/" if slash and before in names else ""
+    services = [f"{prefix}{name}" for name in _services(params, f"{prefix}x")]
+    starts = [] if slash else [f"{name}/" for name in names]
+    return _fitting([*services, *starts], incomplete)
+
+
+def _offers(kind: Kind, incomplete: str) -> list[str]:
+    from erlconnect.plugin_catalogue.entries import scan  # noqa: PLC0415 - --help is quick
+    from erlconnect.plugin_catalogue.hints import names_of_kind  # noqa: PLC0415
+
+    entries, _ = scan({})
+    return _fitting(names_of_kind(entries, kind), incomplete)
+
+
+def _services(params: dict[str, Any], target: str) -> list[str]:
+    """Ask the directory; nothing where it does not answer within a second, or refuses."""
+    found: list[str] = []
+    # Whatever it waits for, it is not waited for: see ``leave_at_once``.
+    thread = threading.Thread(target=lambda: found.extend(_asked(params, target)), daemon=True)
+    thread.start()
+    thread.join(_SECONDS)
+    return found
+
+
+def _asked(params: dict[str, Any], target: str) -> Iterable[str]:
+    import asyncio  # noqa: PLC0415 - --help is quick
+
+    from erlconnect.command_line.choosing import choose  # noqa: PLC0415
+    from erlconnect.session.services import listed_services  # noqa: PLC0415
+
+    try:
+        chosen = choose(
+            [target], _flags(params), environment=os.environ, warn=lambda _: None, ask=False
+        )
+        return asyncio.run(listed_services(chosen.choices[0], chosen.catalogue, os.environ))
+    except Exception:  # noqa: BLE001 - there is nobody to tell: the user is typing
+        return []
+
+
+def _flags(params: dict[str, Any]) -> Flags:
+    from erlconnect.command_line.choosing import Flags  # noqa: PLC0415 - --help is quick
+
+    names = ("backend", "profile", "option", "cookie_from", "transport", "via", "config")
+    given = {name: params[name] for name in names if params.get(name)}
+    return Flags(**given, no_input=True)
+
+
+def _fitting(names: Iterable[str], incomplete: str) -> list[str]:
+    return [name for name in names if name.startswith(incomplete) and _HARMLESS.fullmatch(name)]
+
+
+def leave_at_once(code: object) -> None:
+    """End a process that completes words, whatever its threads still wait for."""
+    if "_ERLCONNECT_COMPLETE" in os.environ:
+        sys.stdout.flush()
+        os._exit(code if isinstance(code, int) else 0)

@@ -1,0 +1,134 @@
+"""Links of every pair of releases that end, come again, are refused, and are used by tools."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from end_to_end.evidence import WRONG_COOKIE, assert_explained, assert_secret
+from end_to_end.machine import Machine
+from end_to_end.mirrored import assert_calls_work, load_mirror
+from end_to_end.terminal import AtTerminal
+from world import releases
+from world.connected import LOCAL_COOKIE, session_to
+from world.erlang import ErlangNode, erl_call
+from world.waiting import wait_until
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from world.session import ErlconnectSession
+
+    from fidelity.pairs import Pair
+
+RECONNECTS = 11
+SHORT = "app@localhost"
+
+
+def told(session: ErlconnectSession, event: str) -> int:
+    return [one["event"] for one in session.events].count(event)
+
+
+def test_a_link_ends_and_comes_again_under_the_same_names(pair: Pair) -> None:
+    world = pair.world
+    downs = told(world.session, "link-down")
+    for number in range(downs + 1, downs + RECONNECTS + 1):
+        assert world.call("net_adm:ping(Alias).") == "pong"
+        assert world.remote.evaluate("nodes(hidden).") == f"[{world.caller}]"
+        assert world.call("mirror:same(Alias, [Alias, node(), self()]).") == "same"
+        assert world.call("erlang:disconnect_node(Alias).") == "true"
+        down = world.session.wait_event("link-down", number=number)
+        assert down["reason"] == "the local node closed the connection"
+        wait_until(lambda: world.remote.evaluate("nodes(hidden).") == "[]", "the node is gone")
+    assert_calls_work(world)
+
+
+def test_the_remote_node_may_end_the_link(pair: Pair) -> None:
+    world = pair.world
+    downs = told(world.session, "link-down")
+    assert world.call("true = monitor_node(Alias, true), net_adm:ping(Alias).") == "pong"
+    assert world.remote.evaluate(f"erlang:disconnect_node({world.caller}).") == "true"
+    assert world.call("receive {nodedown, Alias} -> down after 20000 -> up end.") == "down"
+    down = world.session.wait_event("link-down", number=downs + 1)
+    assert down["reason"] == "the remote node closed the connection"
+    assert_calls_work(world)
+
+
+def test_a_wrong_local_cookie_never_reaches_the_remote_node(pair: Pair) -> None:
+    world = pair.world
+    refused = told(world.session, "error")
+    before = world.remote.process.output
+    with ErlangNode.start(
+        "wrong@127.0.0.1",
+        epmd_port=world.local_epmd_port,
+        cookie=WRONG_COOKIE,
+        release=pair.local,
+    ) as wrong:
+        assert wrong.evaluate(f"net_adm:ping({world.alias}).") == "pang"
+    error = world.session.wait_event("error", number=refused + 1)
+    assert (error["cause"], error["local_node"]) == ("local-cookie-wrong", "wrong@127.0.0.1")
+    assert world.remote.process.output == before
+    assert_secret(world.session.process)
+
+
+def test_a_wrong_remote_cookie_is_said(pair: Pair) -> None:
+    world = pair.world
+    with session_to(
+        world.remote,
+        *("--as", "wrong"),
+        home=world.home,
+        epmd_port=world.local_epmd_port,
+        cookie=WRONG_COOKIE,
+    ) as session:
+        session.ready()
+        assert world.local.evaluate("net_adm:ping('wrong@127.0.0.1').") == "pang"
+        assert_explained(
+            session.wait_event("error"),
+            code=77,
+            cause="remote-cookie-rejected",
+            says=(world.remote.name, "rejected the cookie"),
+            advises="--cookie-from",
+        )
+        assert_secret(session.process)
+
+
+def test_erl_call_evaluates_there(pair: Pair) -> None:
+    """A C node of this machine's release, whatever release the remote node is of."""
+    done = erl_call(
+        "app@127.0.0.1",
+        "{node(), erlang:system_info(otp_release)}.",
+        cookie=LOCAL_COOKIE,
+        epmd_port=pair.world.local_epmd_port,
+    )
+    assert done.returncode == 0, done.stderr
+    # Its node calls itself after this machine's own host name, long or short.
+    answers = [f'{{ok, {{{alias}, "{pair.remote}"}}}}' for alias in ("'app@127.0.0.1'", SHORT)]
+    assert done.stdout in answers
+
+
+def test_a_node_without_a_name_gets_one_from_the_remote_node(pair: Pair) -> None:
+    """OTP 23 gives names but does not ask for any: its ``undefined`` is a name as any other."""
+    with pair.world.joined_by("undefined@127.0.0.1", release=pair.local) as world:
+        assert world.local.evaluate(f"net_kernel:connect_node({world.alias}).") == "true"
+        given = world.local.evaluate("atom_to_list(node()).").strip('"')
+        assert given.endswith("@127.0.0.1")
+        assert (given == "undefined@127.0.0.1") == (pair.local == "23")
+        world.local.name = given
+        load_mirror(world.local)
+        assert (world.caller == f"'{given}'") == (pair.local != "23")
+        assert world.call("mirror:same(Alias, [Alias, node(), self()]).") == "same"
+
+
+def test_erl_opens_a_shell_there(pair: Pair, tmp_path: Path) -> None:
+    """Not from OTP 23: in a tree of so few programs it opens none, with or without a session."""
+    if pair.local == "23":
+        return
+    world = pair.world
+    tree = releases.available().get(pair.local)
+    here = Machine(home=world.home, runtime=tmp_path, epmd_port=world.local_epmd_port)
+    line = f"erl -name shell@127.0.0.1 -setcookie {LOCAL_COOKIE} -remsh app@127.0.0.1"
+    words = ["-c", f"exec {'chroot ' + str(tree) if tree else ''} {line} -start_epmd false"]
+    environment = {**here.environment(), "HOME": "/tmp"}
+    with AtTerminal(*words, environment=environment, program="sh") as terminal:
+        terminal.wait_for(f"({world.remote.name})1> ")
+        terminal.type('lists:join($-, ["its", "pid", os:getpid()]).\r')
+        terminal.wait_for(f'["its",45,"pid",45,"{world.remote.pid}"]')
