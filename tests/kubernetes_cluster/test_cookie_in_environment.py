@@ -52,7 +52,7 @@ async def fetched(asking: Asking, target: Target, **options: str) -> Cookie | No
 
 @pytest.fixture(autouse=True)
 def secret(api: KubernetesApi) -> None:
-    values = {
+    values: dict[str, str | bytes] = {
         "cookie": COOKIE,
         "ended": f"{COOKIE}\r\n",
         "blank": "\n",
