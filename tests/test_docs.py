@@ -87,7 +87,7 @@ def with_all_below(name: str, command: Any) -> Iterator[tuple[str, Any]]:
 
 _COMMANDS = dict(with_all_below("erlconnect", _COMMAND))
 # Options of other programs that a page names by themselves.
-_OF_OTHERS = {"--name", "--sname", "--remsh", "--cookie"}
+_OF_OTHERS = {"--name", "--sname", "--remsh", "--cookie", "--hidden"}
 
 
 def options_of(command: Any) -> set[str]:

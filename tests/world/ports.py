@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import random
 import socket
 from contextlib import ExitStack
 
+# Test processes side by side: each takes every so manieth port, or two would choose one at once.
+_SIDE_BY_SIDE = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+_OWN = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
 # Below the ephemeral range, so that no outgoing connection of anybody takes one meanwhile.
-_CANDIDATES = range(15_000, 32_000)
+_CANDIDATES = range(15_000 + _OWN, 32_000, _SIDE_BY_SIDE)
 _handed_out: set[int] = set()
 
 
