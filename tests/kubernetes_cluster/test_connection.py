@@ -45,7 +45,7 @@ async def test_a_proxy_may_want_a_password(api: KubernetesApi, tmp_path: Path) -
         wrong = await through(api, tmp_path, f"http://me:secret-two@{address}").rest()
         with pytest.raises(LookupFailedError) as refused:
             await wrong.items(PODS)
-    assert f"the proxy {address} does not lead there: HTTP/1.0 401" in refused.value.message
+    assert f"the proxy {address} does not lead there: HTTP/1." in refused.value.message
     assert "secret-" not in refused.value.message
 
 
@@ -54,7 +54,7 @@ async def test_a_proxy_that_leads_elsewhere_only_is_named(
 ) -> None:
     with connect_proxy(tmp_path, free_port()) as (address, _):
         rest = await through(api, tmp_path, f"http://{address}").rest()
-        with pytest.raises(LookupFailedError, match=r"does not lead there: HTTP/1\.0 403"):
+        with pytest.raises(LookupFailedError, match=r"does not lead there: HTTP/1\.[01] 403"):
             await rest.items(PODS)
 
 
