@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from typing import TYPE_CHECKING
+from collections import deque
+from typing import TYPE_CHECKING, Final
 
 from erlconnect.command_line.copy_paste import where_line
 from erlconnect.command_line.reporting import HumanReporter
@@ -15,6 +16,9 @@ if TYPE_CHECKING:
     from erlconnect.errors import ErlconnectError
     from erlconnect.session.events import Event
 
+# A node that dials in vain all day is no reason to grow; the latest say most.
+_MOST_WAITING: Final = 100
+
 
 class CompanionReporter:
     """Says on stderr which node is meant, and what goes wrong.
@@ -24,7 +28,7 @@ class CompanionReporter:
 
     def __init__(self, *, quiet: bool) -> None:
         self._human = HumanReporter(quiet=quiet)
-        self._waiting: list[Event] | None = None
+        self._waiting: deque[Event] | None = None
         self._stands = asyncio.Event()
         self._ready: Ready | None = None
         self.refusal: ErlconnectError | None = None
@@ -58,11 +62,11 @@ class CompanionReporter:
         """Keep what there is to say from now on, if it would be said at the child's terminal."""
         self._human.stop_progress()
         if sys.stderr.isatty():
-            self._waiting = []
+            self._waiting = deque(maxlen=_MOST_WAITING)
 
     def take_terminal(self) -> None:
         """Say what was kept."""
-        kept, self._waiting = self._waiting or [], None
+        kept, self._waiting = self._waiting or (), None
         for event in kept:
             self._show(event)
 
