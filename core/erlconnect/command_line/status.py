@@ -74,7 +74,9 @@ def _watch(rates: Rates, *, as_json: bool) -> None:
             time.sleep(_WATCH_SECONDS)
     from rich.live import Live  # noqa: PLC0415 - only here
 
-    with Live(_view(_look(rates)), auto_refresh=False) as live:
+    with Live(
+        _view(_look(rates)), auto_refresh=False, redirect_stdout=False, redirect_stderr=False
+    ) as live:
         while True:
             time.sleep(_WATCH_SECONDS)
             live.update(_view(_look(rates)), refresh=True)
