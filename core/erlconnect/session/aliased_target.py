@@ -22,7 +22,7 @@ from erlconnect.session.events import AliasEntry, Failed, TargetLost, TargetRepl
 from erlconnect.session.followed_target import FollowedTarget
 from erlconnect.session.local_names import alias_for, alias_forms
 from erlconnect.session.patience import Patience
-from erlconnect.session.status import AliasStatus, LinkStatus
+from erlconnect.session.status import AliasStatus, links_up
 from erlconnect.session.unexpected import unexpected
 
 if TYPE_CHECKING:
@@ -133,12 +133,7 @@ class AliasedTarget:
 
     def status(self, local_port: int) -> AliasStatus:
         """Give what is to be told of it now."""
-        links = [
-            LinkStatus(since=link.since, counted=link.so_far())
-            for link in self._handled
-            if link.so_far is not None
-        ]
-        return AliasStatus(entry=self.entry(local_port), links=links)
+        return AliasStatus(entry=self.entry(local_port), links=links_up(self._handled))
 
     def _tell_refused(self, local_node: str, error: ErlconnectError) -> None:
         if not isinstance(error, LocalNodeError):
