@@ -34,7 +34,7 @@ def test_pods_come_and_go(tmp_path: Path, name: str) -> None:
         words = ["-b", "kubernetes", "shop", "-o", f"kubeconfig={kubeconfig}"]
         more = ["-o", "namespace=shop", "-o", "look-again=3600", "--all", *FROM_VARIABLE]
         with here.session(*words, *more) as session, here.node() as dev:
-            ready = session.ready(SECONDS)
+            ready = session.ready_with(2)
             assert sorted(nodes(ready)) == ["shop-2@127.0.0.1", "shop@127.0.0.1"]
             assert sorted(nodes(ready).values()) == sorted(pod.node.name for pod in shop.pods)
             assert {one["transport"] for one in ready["aliases"]} == {"kubernetes-port-forward"}
@@ -44,7 +44,7 @@ def test_pods_come_and_go(tmp_path: Path, name: str) -> None:
             dev.evaluate("[disconnect_node(N) || N <- nodes(hidden)].")
 
             new = shop.add()
-            again = nodes(session.wait_event("ready", SECONDS, number=2))
+            again = nodes(session.ready_with(3))
             assert again["shop-3@127.0.0.1"] == new.node.name
             all_three = f"{both},'shop-3@127.0.0.1'"
             assert dev.evaluate(called % all_three) == f"[{all_three}]"

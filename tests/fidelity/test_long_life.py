@@ -80,9 +80,11 @@ def test_the_session_sleeps_as_a_closed_laptop_does() -> None:
         errors = [one for one in world.session.events if one["event"] == "error"]
         assert {one["cause"] for one in errors} == {"local-node"}
         assert "given up waiting" in errors[0]["message"]
-        assert told(world.session, "link-up", "link-down") == ["link-up", "link-down", "link-up"] or (
-            told(world.session, "link-up", "link-down") == ["link-up", "link-up", "link-down"]
-        )
+        assert told(world.session, "link-up", "link-down") == [
+            "link-up",
+            "link-down",
+            "link-up",
+        ] or (told(world.session, "link-up", "link-down") == ["link-up", "link-up", "link-down"])
 
 
 @contextmanager
@@ -172,7 +174,10 @@ def test_a_remote_node_comes_back_with_a_new_creation() -> None:
             assert local.evaluate(DOWN) == "down"
             with host.node(port=port):
                 assert local.evaluate(CONNECT) == "true"
-                assert local.evaluate(f"{bound} {{node(Stale) =:= Alias, {now} =:= Stale}}.") == "{true,false}"
+                assert (
+                    local.evaluate(f"{bound} {{node(Stale) =:= Alias, {now} =:= Stale}}.")
+                    == "{true,false}"
+                )
                 assert local.evaluate(f"{bound} {alive}.") == "false"
                 assert local.evaluate(f"{bound} monitor(process, Stale), {down}.") == "noproc"
                 session.wait_event("link-up", number=2)
@@ -195,7 +200,9 @@ def test_epmd_restarts_time_and_again_and_no_link_notices() -> None:
         for _ in range(5):
             epmd.restart()
             wait_until(lambda: epmd.names().get("app") == port, "the alias is back", 5)
-        assert local.evaluate("receive {nodedown, _} -> down after 0 -> still_up end.") == "still_up"
+        assert (
+            local.evaluate("receive {nodedown, _} -> down after 0 -> still_up end.") == "still_up"
+        )
         assert told(session) == ["ready", "link-up"]
 
 
@@ -229,7 +236,9 @@ def test_the_name_server_is_away_while_the_node_moves() -> None:
     with remote_host() as host, machine() as here, ExitStack() as lives:
         first = lives.enter_context(host.node("app@app.shop.test"))
         with ExitStack() as names:
-            knot = names.enter_context(KnotServer({"shop.test": records.format(port=first.dist_port)}))
+            knot = names.enter_context(
+                KnotServer({"shop.test": records.format(port=first.dist_port)})
+            )
             words = ["-b", "dns", "_dist._tcp.app.shop.test", "-o", f"server=127.0.0.1:{knot.port}"]
             session = lives.enter_context(here.session(*words, *FROM_VARIABLE))
             local = lives.enter_context(here.node())
@@ -237,7 +246,10 @@ def test_the_name_server_is_away_while_the_node_moves() -> None:
             assert local.evaluate(CONNECT) == "true"
             local.evaluate(f"monitor_node({ALIAS}, true).")
             names.close()
-            assert local.evaluate("receive {nodedown, _} -> down after 3000 -> still_up end.") == "still_up"
+            assert (
+                local.evaluate("receive {nodedown, _} -> down after 3000 -> still_up end.")
+                == "still_up"
+            )
             first.kill()
             assert local.evaluate(DOWN) == "down"
             with silent_name_server(knot.port) as asked:
@@ -247,8 +259,9 @@ def test_the_name_server_is_away_while_the_node_moves() -> None:
             assert told(session, "target-lost") == ["target-lost"]
             errors = [one["cause"] for one in session.events if one["event"] == "error"]
             assert set(errors) <= {"lookup-timeout", "timed-out", "lookup-failed"}, errors
-            with host.node("app@app.shop.test") as second, KnotServer(
-                {"shop.test": records.format(port=second.dist_port)}, port=knot.port
+            with (
+                host.node("app@app.shop.test") as second,
+                KnotServer({"shop.test": records.format(port=second.dist_port)}, port=knot.port),
             ):
                 wait_until(lambda: local.evaluate(CONNECT) == "true", "it is found again", 60)
                 moved = session.wait_event("target-replaced")
