@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
 from erlconnect.proxy.listener import Listener
+from erlconnect.session.alias_events import entry
 from erlconnect.session.aliased_target import AliasedTarget
 from erlconnect.session.events import Ready
 from erlconnect.session.local_names import alias_for, alias_forms
@@ -100,7 +101,7 @@ class Aliases:
             Ready(
                 epmd_port=self._epmd.port,
                 epmd_embedded=self._epmd.embedded,
-                aliases=[one.target.entry(one.listener.port) for one in self._standing],
+                aliases=[entry(one.target, one.listener.port) for one in self._standing],
             )
         )
 
