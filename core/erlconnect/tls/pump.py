@@ -31,9 +31,8 @@ class TlsPump(threading.Thread):
 
     It ends when both directions have, or when the caller has closed ``stream``, and owns ``wire``.
     A closed half of either side closes that half of the other. At most three quarters of a
-    megabyte wait in it. ``ended`` is set when nothing more comes from the other side;
-    ``failure`` says then what ended it, if it was no orderly end, and ``heard`` whether it ever
-    said anything.
+    megabyte wait in it. ``ended`` is set when nothing more comes from the other side; ``failure``
+    says then what ended it, if that was not in order, and ``heard`` whether it ever said anything.
     """
 
     def __init__(self, wire: socket.socket, tls: Tls, *, name: str) -> None:
@@ -48,9 +47,7 @@ class TlsPump(threading.Thread):
         self._watched: dict[int, int] = {}
         self._received = memoryview(bytearray(_PIECE_BYTES))
         self._decrypted = memoryview(bytearray(_PLAIN_BYTES))
-        # What waits for the other side and for the caller.
-        self._outward = memoryview(tls.outgoing.read())
-        self._inward = memoryview(b"")
+        self._outward, self._inward = memoryview(tls.outgoing.read()), memoryview(b"")
         self._caller_ended = self._caller_gone = False
         self._outward_over = self._inward_over = False
 
