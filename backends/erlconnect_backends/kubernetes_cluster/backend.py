@@ -25,8 +25,10 @@ from erlconnect_backends.kubernetes_cluster.questions import (
     all_of,
 )
 from erlconnect_backends.kubernetes_cluster.rest import Rest
+from erlconnect_backends.kubernetes_cluster.reviewing import denied
 from erlconnect_backends.kubernetes_cluster.rights import role_yaml
 from erlconnect_backends.kubernetes_cluster.targets_named import SHORT, named
+from erlconnect_backends.kubernetes_cluster.together import together
 from erlconnect_backends.kubernetes_cluster.workloads import Workloads
 
 if TYPE_CHECKING:
@@ -64,7 +66,13 @@ class KubernetesBackend:
         leaves nothing behind but a thread that may wait for a credential plugin.
         """
         rest = await self._rest(query)
-        group = await self._group(rest, query)
+        group, missing = await together(self._group(rest, query), denied(rest, needs.PORT_FORWARD))
+        if missing:
+            session.warn(
+                f"a port-forward may be refused: {' and '.join(map(str, missing))} is not allowed"
+                f" in the namespace {rest.access.namespace} (Kubernetes asks for create or get,"
+                " depending on its version)"
+            )
         return await self._targets(rest, group, query, session.warn)
 
     async def watch(self, query: Query, session: SessionApi) -> AsyncIterator[Sequence[Target]]:

@@ -24,6 +24,7 @@ from erlconnect_backends.kubernetes_cluster.questions import (
 )
 from erlconnect_backends.kubernetes_cluster.selectors import labels_text, selector_text
 from erlconnect_backends.kubernetes_cluster.targets_named import GUESSES, Named
+from erlconnect_backends.kubernetes_cluster.together import together
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -124,7 +125,7 @@ class Workloads:
 
     async def _of_deployment(self, what: str, item: Mapping[str, Any], selector: str) -> Group:
         question = all_of(POD, namespace=self._namespace, selector=selector)
-        sets, pods = await asyncio.gather(
+        sets, pods = await together(
             self._rest.items(all_of(REPLICA_SET, namespace=self._namespace, selector=selector)),
             self._pods(question),
         )
