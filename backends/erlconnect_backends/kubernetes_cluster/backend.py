@@ -25,7 +25,7 @@ from erlconnect_backends.kubernetes_cluster.questions import (
     all_of,
 )
 from erlconnect_backends.kubernetes_cluster.rest import Rest
-from erlconnect_backends.kubernetes_cluster.reviewing import denied
+from erlconnect_backends.kubernetes_cluster.reviewing import denied, may_be_refused
 from erlconnect_backends.kubernetes_cluster.rights import role_yaml
 from erlconnect_backends.kubernetes_cluster.targets_named import SHORT, named
 from erlconnect_backends.kubernetes_cluster.together import together
@@ -68,11 +68,7 @@ class KubernetesBackend:
         rest = await self._rest(query)
         group, missing = await together(self._group(rest, query), denied(rest, needs.PORT_FORWARD))
         if missing:
-            session.warn(
-                f"a port-forward may be refused: {' and '.join(map(str, missing))} is not allowed"
-                f" in the namespace {rest.access.namespace} (Kubernetes asks for create or get,"
-                " depending on its version)"
-            )
+            session.warn(may_be_refused(missing, namespace=rest.access.namespace))
         return await self._targets(rest, group, query, session.warn)
 
     async def watch(self, query: Query, session: SessionApi) -> AsyncIterator[Sequence[Target]]:

@@ -28,6 +28,14 @@ async def denied(rest: Rest, rights: Collection[Right]) -> list[Right]:
     return [right for right, is_denied in zip(asked, answers, strict=True) if is_denied]
 
 
+def may_be_refused(missing: Collection[Right], *, namespace: str) -> str:
+    """Say what the missing verbs of a port-forward mean."""
+    return (
+        f"a port-forward may be refused: {' and '.join(map(str, missing))} is not allowed in the"
+        f" namespace {namespace} (Kubernetes asks for create or get, depending on its version)"
+    )
+
+
 async def _is_denied(rest: Rest, right: Right) -> bool:
     try:
         async with asyncio.timeout(_SECONDS):

@@ -22,6 +22,7 @@ from erlconnect_backends.kubernetes_cluster.questions import (
     all_of,
     one,
 )
+from erlconnect_backends.kubernetes_cluster.revisions import current_of, revision_of
 from erlconnect_backends.kubernetes_cluster.selectors import labels_text, selector_text
 from erlconnect_backends.kubernetes_cluster.targets_named import GUESSES, Named
 from erlconnect_backends.kubernetes_cluster.together import together
@@ -32,7 +33,6 @@ if TYPE_CHECKING:
     from erlconnect_backends.kubernetes_cluster.questions import Resource
     from erlconnect_backends.kubernetes_cluster.rest import Rest
 
-_REVISION: Final = "deployment.kubernetes.io/revision"
 _SERVICE_LABEL: Final = "kubernetes.io/service-name"
 
 
@@ -129,14 +129,14 @@ class Workloads:
             self._rest.items(all_of(REPLICA_SET, namespace=self._namespace, selector=selector)),
             self._pods(question),
         )
-        current = _current(item, sets)
+        current = current_of(item, sets)
         if current is None:
             raise NoNodeFoundError(
                 f"The {what} has no ReplicaSet yet, so it has no pods",
                 remedy=f"See `kubectl describe deploy {item['metadata']['name']}`.",
             )
         uid = str(current["metadata"]["uid"])
-        revision = _revision(current)
+        revision = revision_of(current)
         return Group(
             what=f"{what}, revision {revision}" if revision else what,
             pods=[pod for pod in pods if uid in pod.owners],
@@ -169,29 +169,6 @@ class Workloads:
     async def _pods(self, question: Question) -> list[Pod]:
         pods = [pod_of(item) for item in await self._rest.items(question)]
         return sorted(pods, key=lambda pod: pod.name)
-
-
-def _current(
-    deployment: Mapping[str, Any], sets: Sequence[Mapping[str, Any]]
-) -> Mapping[str, Any] | None:
-    """Give the ReplicaSet of the revision that the Deployment is at.
-
-    Until its controller has numbered a change, that is the latest one.
-    """
-    uid = deployment["metadata"]["uid"]
-    owned = [
-        one
-        for one in sets
-        if any(owner["uid"] == uid for owner in one["metadata"].get("ownerReferences") or ())
-    ]
-    wanted = _revision(deployment)
-    exact = [one for one in owned if wanted and _revision(one) == wanted]
-    return max(exact or owned, key=_revision, default=None)
-
-
-def _revision(item: Mapping[str, Any]) -> int:
-    text = str((item["metadata"].get("annotations") or {}).get(_REVISION, ""))
-    return int(text) if text.isdigit() else 0
 
 
 def _pods_behind(slices: Sequence[Mapping[str, Any]]) -> list[str]:
