@@ -41,14 +41,14 @@ class Listener:
         context: ssl.SSLContext,
         make_handler: Callable[[], Handler],
     ) -> None:
-        self.loop = asyncio.new_event_loop()
+        self._loop = asyncio.new_event_loop()
         self._port = port
         self._context = context
         self._make_handler = make_handler
         self._handler: Handler | None = None
         self._runner: web.ServerRunner | None = None
         self._site: web.TCPSite | None = None
-        self._thread = threading.Thread(target=self.loop.run_forever, name="kubernetes-api")
+        self._thread = threading.Thread(target=self._loop.run_forever, name="kubernetes-api")
 
     def start(self) -> None:
         """Start the thread, and listen."""
@@ -60,9 +60,9 @@ class Listener:
         """Drop what there is and end the thread."""
         self.shut()
         self._do(self._tear_down())
-        self.loop.call_soon_threadsafe(self.loop.stop)
+        self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(_SECONDS)
-        self.loop.close()
+        self._loop.close()
 
     def open(self) -> None:
         """Listen; the port is always the same."""
@@ -91,7 +91,7 @@ class Listener:
         for task in left:
             task.cancel()
         await asyncio.wait_for(asyncio.gather(*left, return_exceptions=True), _SECONDS)
-        await self.loop.shutdown_default_executor()
+        await self._loop.shutdown_default_executor()
         await asyncio.sleep(_LAST_WORDS_SECONDS)
 
     async def _open(self) -> None:
@@ -113,7 +113,7 @@ class Listener:
             reset(connection.transport)
 
     def _do(self, work: Coroutine[Any, Any, None]) -> None:
-        asyncio.run_coroutine_threadsafe(work, self.loop).result(_SECONDS)
+        asyncio.run_coroutine_threadsafe(work, self._loop).result(_SECONDS)
 
 
 def reset(transport: asyncio.BaseTransport | None) -> None:
