@@ -125,6 +125,7 @@ def forbidden(
     return RefusedError(
         f"Asked for {what}: {_where(access)} does not allow to {missing} in the namespace"
         f" {namespace} (403{f': {shown(said)}' if said else ''})",
-        remedy="Whoever may, can give you this Role by `kubectl apply -f -` and a RoleBinding:"
+        remedy="Somebody who may can give you this Role by `kubectl apply -f -`, and bind it by"
+        f" `kubectl create rolebinding erlconnect -n {namespace} --role=erlconnect --user=YOU`:"
         f"\n\n{role}",
     )

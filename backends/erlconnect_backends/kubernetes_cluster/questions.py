@@ -38,6 +38,9 @@ DEPLOYMENT: Final = Resource(word="Deployment", plural="deployments", group="app
 REPLICA_SET: Final = Resource(word="ReplicaSet", plural="replicasets", group="apps")
 STATEFUL_SET: Final = Resource(word="StatefulSet", plural="statefulsets", group="apps")
 DAEMON_SET: Final = Resource(word="DaemonSet", plural="daemonsets", group="apps")
+ROLLOUT: Final = Resource(
+    word="Rollout", plural="rollouts", group="argoproj.io", version="v1alpha1"
+)
 JOB: Final = Resource(word="Job", plural="jobs", group="batch")
 ENDPOINT_SLICE: Final = Resource(
     word="EndpointSlice", plural="endpointslices", group="discovery.k8s.io"

@@ -1,4 +1,4 @@
-"""Which of a Deployment's ReplicaSets is the current one: revisions are numbers in annotations."""
+"""What is current of a Deployment and of a Rollout: a ReplicaSet of it, pods with a label."""
 
 from __future__ import annotations
 
@@ -7,7 +7,12 @@ from typing import TYPE_CHECKING, Any, Final
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from erlconnect_backends.kubernetes_cluster.pods import Pod
+
+# https://kubernetes.io/docs/concepts/workloads/controllers/deployment/
 _REVISION: Final = "deployment.kubernetes.io/revision"
+# https://argo-rollouts.readthedocs.io/en/stable/features/specification/
+_ROLLOUT_HASH: Final = "rollouts-pod-template-hash"
 
 
 def current_of(
@@ -32,3 +37,10 @@ def revision_of(item: Mapping[str, Any]) -> int:
     """Give the number of an object's revision; 0 where it has none."""
     text = str((item["metadata"].get("annotations") or {}).get(_REVISION, ""))
     return int(text) if text.isdigit() else 0
+
+
+def is_current(pod: Pod, rollout: Mapping[str, Any]) -> bool:
+    """Say whether a pod is of the revision that the Rollout is at; without one told, any is."""
+    wanted = (rollout.get("status") or {}).get("currentPodHash")
+    labels = pod.item["metadata"].get("labels") or {}
+    return not wanted or labels.get(_ROLLOUT_HASH) == wanted

@@ -17,12 +17,13 @@ from erlconnect_backends.kubernetes_cluster.questions import (
     ENDPOINT_SLICE,
     POD,
     REPLICA_SET,
+    ROLLOUT,
     SERVICE,
     Question,
     all_of,
     one,
 )
-from erlconnect_backends.kubernetes_cluster.revisions import current_of, revision_of
+from erlconnect_backends.kubernetes_cluster.revisions import current_of, is_current, revision_of
 from erlconnect_backends.kubernetes_cluster.selectors import labels_text, selector_text
 from erlconnect_backends.kubernetes_cluster.targets_named import GUESSES, Named
 from erlconnect_backends.kubernetes_cluster.together import together
@@ -119,6 +120,9 @@ class Workloads:
         question = all_of(POD, namespace=self._namespace, selector=selector)
         if resource is DEPLOYMENT:
             return await self._of_deployment(what, item, selector)
+        if resource is ROLLOUT:
+            pods = [pod for pod in await self._pods(question) if is_current(pod, item)]
+            return Group(what=what, pods=pods, changes=question)
         owner = str(item["metadata"]["uid"])
         pods = [pod for pod in await self._pods(question) if owner in pod.owners]
         return Group(what=what, pods=pods, changes=question)

@@ -62,6 +62,7 @@ KINDS: Final = (
     Kind(name="StatefulSet", plural="statefulsets", group="apps", short_names=("sts",)),
     Kind(name="DaemonSet", plural="daemonsets", group="apps", short_names=("ds",)),
     Kind(name="Job", plural="jobs", group="batch"),
+    Kind(name="Rollout", plural="rollouts", group="argoproj.io", version="v1alpha1"),
     Kind(name="EndpointSlice", plural="endpointslices", group="discovery.k8s.io"),
     Kind(name="Role", plural="roles", group=_RBAC),
     Kind(name="RoleBinding", plural="rolebindings", group=_RBAC),
