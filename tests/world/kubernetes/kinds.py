@@ -96,17 +96,17 @@ def discovery(path: str) -> dict[str, Any] | None:
     if parts == ["api"]:
         return {"kind": "APIVersions", "versions": ["v1"]}
     if parts == ["apis"]:
-        groups = sorted({kind.group for kind in KINDS if kind.group})
+        groups = sorted({(kind.group, kind.version) for kind in KINDS if kind.group})
         return {
             "kind": "APIGroupList",
             "apiVersion": "v1",
-            "groups": [_group(group) for group in groups],
+            "groups": [_group(*group) for group in groups],
         }
     return _resources(parts)
 
 
-def _group(group: str) -> dict[str, Any]:
-    version = {"groupVersion": f"{group}/v1", "version": "v1"}
+def _group(group: str, name: str) -> dict[str, Any]:
+    version = {"groupVersion": f"{group}/{name}", "version": name}
     return {"name": group, "versions": [version], "preferredVersion": version}
 
 
