@@ -72,6 +72,15 @@ async def test_its_offers_know_the_place_whatever_becomes_current(
     assert (way.name, way.settings) == ("kubernetes-port-forward", {**place, "pod": "shop-1"})
 
 
+async def test_a_target_that_names_no_pods_is_not_handed_on(
+    asking: Asking, workshop: Workshop
+) -> None:
+    workshop.pod("shop-1", labels={"app": "shop"})
+    for options in ({"selector": "app=shop"}, {"pod": "shop-1"}):
+        (target,) = await asking.targets("Any name", **options)
+        assert {ref.settings["target"] for ref in target.cookies} == {""}
+
+
 @pytest.mark.parametrize(
     ("env", "node"),
     [

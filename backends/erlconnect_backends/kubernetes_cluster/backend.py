@@ -150,8 +150,12 @@ class KubernetesBackend:
         return Rest(await self._cluster(), needed=needed)
 
     def _finding(self, query: Query) -> set[Right]:
-        free = self._settings.selector or self._settings.pod
-        return needs.finding(None if free else named(query.service))
+        return needs.finding(None if self._named_otherwise else named(query.service))
+
+    @property
+    def _named_otherwise(self) -> bool:
+        """Whether a setting says which pods, so that TARGET is only a name."""
+        return bool(self._settings.selector or self._settings.pod)
 
     async def _group(self, rest: Rest, query: Query) -> Group:
         settings = self._settings
@@ -184,7 +188,7 @@ class KubernetesBackend:
                 container=self._settings.container,
                 data=data,
                 access=self._place(access),
-                wanted=query.service,
+                wanted="" if self._named_otherwise else query.service,
                 facts={key: value for key, value in facts.items() if value},
             )
             for pod in pods
