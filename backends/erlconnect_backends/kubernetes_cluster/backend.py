@@ -17,17 +17,11 @@ from erlconnect_backends.kubernetes_cluster.cookie_names import COOKIE_NAMES
 from erlconnect_backends.kubernetes_cluster.data_objects import DataObjects
 from erlconnect_backends.kubernetes_cluster.following import something_changed
 from erlconnect_backends.kubernetes_cluster.pod_targets import target_of
-from erlconnect_backends.kubernetes_cluster.questions import (
-    DAEMON_SET,
-    DEPLOYMENT,
-    POD,
-    STATEFUL_SET,
-    all_of,
-)
+from erlconnect_backends.kubernetes_cluster.questions import POD, all_of
 from erlconnect_backends.kubernetes_cluster.rest import Rest
 from erlconnect_backends.kubernetes_cluster.reviewing import denied, may_be_refused
 from erlconnect_backends.kubernetes_cluster.rights import role_yaml
-from erlconnect_backends.kubernetes_cluster.targets_named import SHORT, named
+from erlconnect_backends.kubernetes_cluster.targets_named import named
 from erlconnect_backends.kubernetes_cluster.together import together
 from erlconnect_backends.kubernetes_cluster.workloads import Workloads
 
@@ -41,7 +35,6 @@ if TYPE_CHECKING:
     from erlconnect_backends.kubernetes_cluster.rights import Right
     from erlconnect_backends.kubernetes_cluster.workloads import Group
 
-_COMPLETED: Final = (DEPLOYMENT, STATEFUL_SET, DAEMON_SET)
 _PAUSE_SECONDS: Final = 0.5
 _LONGEST_PAUSE_SECONDS: Final = 30.0
 
@@ -99,14 +92,7 @@ class KubernetesBackend:
         """Give the Deployments, StatefulSets and DaemonSets that may be seen, with their kinds."""
         del session  # nothing to warn of
         access = await self._cluster()
-        workloads = Workloads(Rest(access), access.namespace)
-        found: list[str] = []
-        for kind in _COMPLETED:
-            try:
-                found += [f"{SHORT[kind]}/{name}" for name in await workloads.names(kind)]
-            except RefusedError:
-                continue
-        return found
+        return await Workloads(Rest(access), access.namespace).completions()
 
     async def rights(self, query: Query, session: SessionApi) -> str:
         """Give the smallest Role that does for ``query``, as YAML.

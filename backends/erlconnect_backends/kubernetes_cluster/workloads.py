@@ -6,6 +6,7 @@ Refuses to judge pods; ``choice`` does.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import difflib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
@@ -13,19 +14,21 @@ from typing import TYPE_CHECKING, Any, Final
 from erlconnect.api import ErlconnectError, NameNotFoundError, NoNodeFoundError, RefusedError
 from erlconnect_backends.kubernetes_cluster.pods import Pod, pod_of
 from erlconnect_backends.kubernetes_cluster.questions import (
+    DAEMON_SET,
     DEPLOYMENT,
     ENDPOINT_SLICE,
     POD,
     REPLICA_SET,
     ROLLOUT,
     SERVICE,
+    STATEFUL_SET,
     Question,
     all_of,
     one,
 )
 from erlconnect_backends.kubernetes_cluster.revisions import current_of, is_current, revision_of
 from erlconnect_backends.kubernetes_cluster.selectors import labels_text, selector_text
-from erlconnect_backends.kubernetes_cluster.targets_named import GUESSES, Named
+from erlconnect_backends.kubernetes_cluster.targets_named import GUESSES, SHORT, Named
 from erlconnect_backends.kubernetes_cluster.together import together
 
 if TYPE_CHECKING:
@@ -34,6 +37,7 @@ if TYPE_CHECKING:
     from erlconnect_backends.kubernetes_cluster.questions import Resource
     from erlconnect_backends.kubernetes_cluster.rest import Rest
 
+_COMPLETED: Final = (DEPLOYMENT, STATEFUL_SET, DAEMON_SET)
 _SERVICE_LABEL: Final = "kubernetes.io/service-name"
 
 
@@ -75,8 +79,15 @@ class Workloads:
             raise await self._unknown(named.name, [named.resource])
         return await self._group(named.resource, item)
 
-    async def names(self, resource: Resource) -> list[str]:
-        """Give the names of all objects of a kind."""
+    async def completions(self) -> list[str]:
+        """Give what may stand as TARGET: objects of the usual kinds, as far as they may be seen."""
+        found: list[str] = []
+        for resource in _COMPLETED:
+            with contextlib.suppress(RefusedError):
+                found += [f"{SHORT[resource]}/{name}" for name in await self._names(resource)]
+        return found
+
+    async def _names(self, resource: Resource) -> list[str]:
         items = await self._rest.items(all_of(resource, namespace=self._namespace))
         return sorted(str(item["metadata"]["name"]) for item in items)
 
@@ -97,7 +108,7 @@ class Workloads:
         known: set[str] = set()
         for resource in resources:
             try:
-                known |= set(await self.names(resource))
+                known |= set(await self._names(resource))
             except RefusedError:
                 continue
         near = difflib.get_close_matches(name, known, n=1)
