@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import socket
 from collections import Counter
+from functools import partial
 from typing import TYPE_CHECKING
 
 import dns.message
@@ -139,7 +140,7 @@ def test_a_node_in_a_namespace_is_a_remote_host() -> None:
             socket.create_connection((remote.address, node.dist_port), timeout=0.5)
         remote.mend()
         for address in (remote.address, remote.address6):
-            wait_until(lambda to=address: answers(to, node.dist_port), "the wire is up again")
+            wait_until(partial(answers, address, node.dist_port), "the wire is up again")
 
 
 def answers(address: str, port: int) -> bool:
