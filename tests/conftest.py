@@ -5,12 +5,11 @@ from __future__ import annotations
 import os
 import secrets
 import string
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
-from world import leftovers
+from world import leftovers, missing
 from world.epmd import RealEpmd
-from world.missing import summary_lines
 from world.ports import free_port
 
 from erlconnect import redaction
@@ -73,5 +72,17 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.hookimpl(trylast=True)
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Name each peer that was missing, and how many tests were skipped for it."""
-    for line in summary_lines():
+    for line in missing.summary_lines():
         terminalreporter.write_line(line)
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Hand what was missing here to the process that writes the summary, if that is another."""
+    if (output := getattr(session.config, "workeroutput", None)) is not None:
+        output["missing peers"] = missing.counts()
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """Take it from a process that ran a part of the tests and has ended."""
+    missing.add(getattr(node, "workeroutput", {}).get("missing peers", {}))

@@ -150,6 +150,11 @@ def test_the_command_line_imports_nothing_heavy() -> None:
     assert imported_by("import erlconnect.command_line.app").isdisjoint(HEAVY)
 
 
+def test_names_of_profiles_are_known_without_anything_heavy() -> None:
+    statement = "from erlconnect.configuration.files import profile_names; profile_names({})"
+    assert imported_by(statement).isdisjoint([*HEAVY, "typer", "rich", "pluggy"])
+
+
 def test_a_session_imports_no_library_of_a_backend_that_it_does_not_use() -> None:
     modules = imported_by("import erlconnect.command_line.serving")
     assert modules.isdisjoint(["kubernetes", "consul", "dns"])

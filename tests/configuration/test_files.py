@@ -76,6 +76,15 @@ def test_a_file_that_is_no_toml_names_the_line(home: Path) -> None:
     assert "line 3" in refusal(home, "[plugins]\nprefer = {}\nwhat is this\n").message
 
 
+def test_what_editors_of_windows_write_is_read_and_lines_are_counted(home: Path) -> None:
+    read(home, write(home / "c.toml", b"\xef\xbb\xbf[plugins]\r\nprefer = {}\r\n"))
+    assert "c.toml, line 2: " in refusal(home, b"\xef\xbb\xbf[plugins]\r\nprefers = {}\r\n").message
+
+
+def test_brackets_without_end_are_a_mistake_and_no_crash(home: Path) -> None:
+    assert "nested too deeply" in refusal(home, b"a = " + b"[" * 100_000).message
+
+
 def test_a_file_that_is_no_text_says_so(home: Path) -> None:
     assert "it is not UTF-8 after 4 bytes" in refusal(home, b"a = \xff\xfe").message
 

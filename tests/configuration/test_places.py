@@ -73,6 +73,17 @@ def test_the_search_ends_with_the_home(here: Home) -> None:
         (here.folder.parent / "erlconnect.toml").unlink()
 
 
+def test_a_home_behind_a_link_ends_the_search_too(here: Home) -> None:
+    write(here.folder.parent / "erlconnect.toml", "")
+    link = here.folder.parent / "link-to-home"
+    try:
+        link.symlink_to(here.folder)
+        assert project_file({"HOME": str(link)}) is None
+    finally:
+        link.unlink()
+        (here.folder.parent / "erlconnect.toml").unlink()
+
+
 def test_the_users_own_file_is_not_taken_for_a_projects(
     here: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:

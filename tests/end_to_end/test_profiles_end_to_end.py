@@ -308,3 +308,17 @@ def test_a_misspelt_profile_gets_a_suggestion(here: Machine) -> None:
         event = first_event(process)
         assert (event["code"], event["cause"]) == (78, "unknown-profile")
         assert event["remedy"] == "Did you mean 'staging'? There are: production, staging."
+
+
+def test_a_misspelt_profile_in_the_variable_is_told_as_such(here: Machine) -> None:
+    with started(here, "shop", ERLCONNECT_PROFILE="stagin") as process:
+        event = first_event(process)
+        assert (event["code"], event["cause"]) == (78, "unknown-profile")
+        assert event["message"] == ("the variable ERLCONNECT_PROFILE: there is no profile 'stagin'")
+
+
+def test_a_misspelt_profile_before_the_slash_gets_a_suggestion(here: Machine) -> None:
+    with started(here, "stagin/shop") as process:
+        event = first_event(process)
+        assert (event["code"], event["cause"]) == (2, "usage")
+        assert str(event["remedy"]).startswith("Did you mean 'staging'? Name one with `-b`")

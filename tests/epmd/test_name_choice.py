@@ -21,7 +21,7 @@ def test_a_suffix_holds_only_what_a_node_name_may_hold() -> None:
 
 
 def test_there_is_an_end() -> None:
-    assert list(candidates("app"))[-1] == "app-99"
+    assert list(candidates("app"))[-1] == "app-999"
 
 
 @given(name_parts, st.text(max_size=6))

@@ -77,6 +77,21 @@ _ODD_MODULES = {
         def erlconnect_backends():
             return [offer("greedy", settings=Greedy)]
     """,
+    "secretive": """
+        from pydantic import SecretStr, field_validator
+        class Secretive(Settings):
+            password: SecretStr
+            region: str = ""
+            @field_validator("password")
+            @classmethod
+            def long_enough(cls, value):
+                if len(value.get_secret_value()) < 6:
+                    raise ValueError(value.get_secret_value() + " is too short")
+                return value
+        @hookimpl
+        def erlconnect_backends():
+            return [offer("secretive", settings=Secretive)]
+    """,
     "nameless": """
         class Nameless(Settings):
             name: str = ""

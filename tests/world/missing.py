@@ -16,6 +16,16 @@ def require(what: str, present: bool) -> None:
         pytest.skip(f"missing peer: {what}")
 
 
+def counts() -> dict[str, int]:
+    """How many tests were skipped for each peer."""
+    return dict(_counts)
+
+
+def add(others: dict[str, int]) -> None:
+    """Count what another process of the same run has skipped."""
+    _counts.update(others)
+
+
 def summary_lines() -> list[str]:
     """What the end of a test run says: a line per missing peer, or that none is missing."""
     lines = [

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import random
 import socket
 from contextlib import ExitStack
 
+# Test processes side by side: each takes every so manieth port, or two would choose one at once.
+_SIDE_BY_SIDE = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+_OWN = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
 # Below the ephemeral range, so that no outgoing connection of anybody takes one meanwhile.
-_CANDIDATES = range(15_000, 32_000)
+_CANDIDATES = range(15_000 + _OWN, 32_000, _SIDE_BY_SIDE)
 _handed_out: set[int] = set()
 
 
@@ -18,6 +22,12 @@ def free_port() -> int:
             _handed_out.add(port)
             return port
     raise AssertionError("none of 200 random loopback ports is free")
+
+
+def is_open(port: int) -> bool:
+    """Whether somebody listens on 127.0.0.1."""
+    with socket.socket() as connection:
+        return connection.connect_ex(("127.0.0.1", port)) == 0
 
 
 def _is_free(port: int) -> bool:

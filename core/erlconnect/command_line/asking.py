@@ -7,12 +7,16 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from erlconnect.configuration.setting_fields import secret_keys
 from erlconnect.errors import InterruptedByUserError, UsageError
+from erlconnect.plugin_catalogue.kinds import Kind
+from erlconnect.plugin_catalogue.profile_values import HIDDEN
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from erlconnect.configuration.profiles import Profile
+    from erlconnect.plugin_catalogue import Catalogue
     from erlconnect.session.choices import Choices
 
 
@@ -45,11 +49,14 @@ def confirm_visible(*, no_input: bool) -> None:
     )
 
 
-def confirm_profiles(chosen: Sequence[tuple[Choices, Profile]], *, no_input: bool) -> None:
+def confirm_profiles(
+    chosen: Sequence[tuple[Choices, Profile]], catalogue: Catalogue, *, no_input: bool
+) -> None:
     """Ask before profiles are used that want to be asked for; once for each of them."""
     wanted = {one.name: found for _, one in chosen if (found := one.get("confirm")) and found.value}
     for name, confirmed in wanted.items():
-        places = "; ".join(_place(choices) for choices, one in chosen if one.name == name)
+        there = [choices for choices, one in chosen if one.name == name]
+        places = "; ".join(_place(choices, catalogue) for choices in there)
         confirm(
             f"The profile {name} leads to {places}. Connect?",
             asked_by=f"the profile {name} ({confirmed.where})",
@@ -59,9 +66,11 @@ def confirm_profiles(chosen: Sequence[tuple[Choices, Profile]], *, no_input: boo
         )
 
 
-def _place(choices: Choices) -> str:
+def _place(choices: Choices, catalogue: Catalogue) -> str:
     """Say where a connection would go: what is looked for, by which backend with which settings."""
     settings = {key: one.value for key, one in choices.settings.backend.items()}
     settings |= choices.options.backend
-    shown = ", ".join([choices.backend, *(f"{key} {value}" for key, value in settings.items())])
-    return f"{choices.service} ({shown})"
+    offer = catalogue.offer(Kind.BACKEND, choices.backend)
+    hidden = dict.fromkeys(secret_keys(offer.settings) & set(settings), HIDDEN)
+    shown = [f"{key} {value}" for key, value in {**settings, **hidden}.items()]
+    return f"{choices.service} ({', '.join([choices.backend, *shown])})"

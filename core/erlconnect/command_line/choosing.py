@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 
 from erlconnect.command_line import names
 from erlconnect.command_line.asking import confirm_profiles, confirm_visible
+from erlconnect.command_line.profile_choice import find_profile, no_backend
 from erlconnect.configuration.files import read_configuration
 from erlconnect.configuration.options import parse_options
 from erlconnect.configuration.places import beside
-from erlconnect.configuration.profiles import NO_PROFILE
 from erlconnect.configuration.session_settings import SESSION_KEYS
 from erlconnect.errors import UsageError
 from erlconnect.plugin_catalogue import Catalogue
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
-    from erlconnect.configuration.profiles import Profile, Profiles
+    from erlconnect.configuration.profiles import Profile
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +45,11 @@ class Flags:
     local_cookie_file: Path | None = None
     config: Path | None = None
     no_input: bool = False
+
+    @property
+    def transport_name(self) -> str | None:
+        """The transport that they name; ``--via`` is short for one."""
+        return "command" if self.via else self.transport
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,21 +78,18 @@ def choose(
     _only_for_one(targets, flags)
     configuration = read_configuration(flags.config, environment=environment)
     catalogue = Catalogue(prefer=configuration.prefer, warn=warn)
-    found = [_find(target, flags, configuration.profiles, environment) for target in targets]
+    profiles = configuration.profiles
+    found = [find_profile(target, flags, profiles, environment) for target in targets]
     for profile, _ in found:
         for problem in name_problems(catalogue.entries(), profile):
             raise problem.error()
     choices = [_choices(service, profile, flags, environment) for profile, service in found]
     if ask:
-        profiles = [profile for profile, _ in found]
-        _confirm(list(zip(choices, profiles, strict=True)), flags)
+        if flags.visible:
+            confirm_visible(no_input=flags.no_input)
+        with_profiles = [(one, profile) for one, (profile, _) in zip(choices, found, strict=True)]
+        confirm_profiles(with_profiles, catalogue, no_input=flags.no_input)
     return Chosen(choices=choices, catalogue=catalogue)
-
-
-def _confirm(chosen: Sequence[tuple[Choices, Profile]], flags: Flags) -> None:
-    if flags.visible:
-        confirm_visible(no_input=flags.no_input)
-    confirm_profiles(chosen, no_input=flags.no_input)
 
 
 def _only_for_one(targets: Sequence[str], flags: Flags) -> None:
@@ -105,27 +107,6 @@ def _only_for_one(targets: Sequence[str], flags: Flags) -> None:
         raise UsageError(f"{twice} is named twice", remedy="Name each target once.")
 
 
-def _find(
-    target: str, flags: Flags, profiles: Profiles, environment: Mapping[str, str]
-) -> tuple[Profile, str]:
-    """Give the profile that holds for ``target``, and the service of it that is meant.
-
-    A backend on the command line stands for itself: then only a profile that is named as well
-    counts, and not the default one.
-    """
-    before, slash, after = target.partition("/")
-    name, service = flags.profile, target
-    if name is None and slash and after and before in profiles.names():
-        name, service = before, after
-    if name is None and flags.backend is None:
-        name = environment.get("ERLCONNECT_PROFILE") or profiles.default()
-    if name is None:
-        return NO_PROFILE, target
-    cookie_from = (flags.cookie_from or "").partition(":")[0] or None
-    chosen = {"cookie": cookie_from, "transport": _transport(flags)}
-    return profiles.resolve(name, service, chosen=chosen), service
-
-
 def _choices(
     service: str, profile: Profile, flags: Flags, environment: Mapping[str, str]
 ) -> Choices:
@@ -134,7 +115,7 @@ def _choices(
         return None if found is None else str(found.value)
 
     session = {key: found for key in SESSION_KEYS if (found := profile.get(key))}
-    backend = flags.backend or written("backend") or _no_backend(profile)
+    backend = flags.backend or written("backend") or no_backend(profile)
     return Choices(
         service=written("target") or service,
         backend=backend,
@@ -150,7 +131,7 @@ def _choices(
         node=flags.node,
         all_targets=flags.all_targets,
         cookie_from=flags.cookie_from or written("cookie", "from"),
-        transport=_transport(flags) or written("transport", "name"),
+        transport=flags.transport_name or written("transport", "name"),
         caller_name=names.caller_name(flags.caller_name) or written("caller-name"),
         visible=flags.visible,
         no_input=flags.no_input,
@@ -162,24 +143,6 @@ def _choices(
 def _local_cookie_file(profile: Profile) -> Path | None:
     found = profile.get("local-cookie-file")
     return beside(found.path, str(found.value)) if found else None
-
-
-def _no_backend(profile: Profile) -> str:
-    if profile is not NO_PROFILE:
-        raise UsageError(
-            f"the profile {profile.name!r} names no backend, so nothing says where to look",
-            remedy=f"Write `backend = ...` into it, or name one with `-b`; "
-            f"`erlconnect profiles explain {profile.name}` shows where its values come from.",
-        )
-    raise UsageError(
-        "no backend was named, so nothing says where to look",
-        remedy="Name one with `-b`, or a profile with `-p`; `erlconnect plugins` and "
-        "`erlconnect profiles` list them.",
-    )
-
-
-def _transport(flags: Flags) -> str | None:
-    return "command" if flags.via else flags.transport
 
 
 def _command_option(flags: Flags) -> list[str]:

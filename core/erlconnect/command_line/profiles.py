@@ -1,20 +1,12 @@
-"""``erlconnect profiles``: which profiles there are, what they say, and where that is written."""
+"""``erlconnect profiles`` and the commands below it: their options, their help, no more."""
 
 from __future__ import annotations
 
-import os
-from typing import TYPE_CHECKING, Any, Final
+from typing import Annotated, Final
 
 import typer
 
 from erlconnect.command_line import options
-from erlconnect.command_line.profiles_check import check
-from erlconnect.command_line.profiles_explain import explain, show
-from erlconnect.command_line.profiles_init import init
-from erlconnect.command_line.profiles_schema import schema
-
-if TYPE_CHECKING:
-    from erlconnect.configuration.profiles import Profile, Profiles
 
 _HELP: Final = """
 List the profiles of the configuration files, and look into them.
@@ -27,6 +19,62 @@ Examples:
 
   erlconnect profiles check
 """
+_SHOW: Final = """
+Show what holds for a profile, as TOML.
+
+Examples:
+
+  erlconnect profiles show staging
+
+  erlconnect profiles show staging/my-service --json
+"""
+_EXPLAIN: Final = """
+Show each value of a profile with the place where it is written, and what it is used over.
+
+Examples:
+
+  erlconnect profiles explain staging
+
+  ERLCONNECT_DNS_SERVER=10.3.2.53 erlconnect profiles explain staging/my-service
+"""
+_CHECK: Final = """
+Look for every mistake in the configuration files; the exit code is 78 if there is one.
+
+Examples:
+
+  erlconnect profiles check
+
+  erlconnect profiles check --config erlconnect.toml --json
+"""
+_INIT: Final = """
+Write a first configuration file, with a profile for each place that is found on this machine.
+
+These are the contexts of the kubeconfig, the agent of CONSUL_HTTP_ADDR, and the project that
+`railway link` named for this folder. A file that is there stays as it is.
+
+Examples:
+
+  erlconnect profiles init
+
+  erlconnect profiles init --print
+"""
+_SCHEMA: Final = """
+Print the JSON schema of configuration files, with the settings of what is installed, for editors.
+
+Examples:
+
+  erlconnect profiles schema > ~/.config/erlconnect/config.schema.json
+"""
+
+Name = Annotated[
+    str,
+    typer.Argument(
+        metavar="NAME[/SERVICE]",
+        help="A profile, and the service of it that is meant.",
+        show_default=False,
+    ),
+]
+ToStdout = Annotated[bool, typer.Option("--print", help="Write to stdout and make no file.")]
 
 group = typer.Typer(
     help=_HELP,
@@ -34,64 +82,56 @@ group = typer.Typer(
     rich_markup_mode="markdown",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-group.command("show")(show)
-group.command("explain")(explain)
-group.command("check")(check)
-group.command("init")(init)
-group.command("schema")(schema)
 
 
 @group.callback()
 def profiles(
-    context: typer.Context,
-    *,
-    config: options.ConfigFile = None,
-    as_json: options.Json = False,
+    context: typer.Context, *, config: options.ConfigFile = None, as_json: options.Json = False
 ) -> None:
     """List the profiles; the commands below look into one."""
-    if context.invoked_subcommand:
-        return
-    from erlconnect.configuration.files import read_configuration  # noqa: PLC0415 - --help is quick
+    if not context.invoked_subcommand:
+        from erlconnect.command_line.profiles_list import list_profiles  # noqa: PLC0415 - as below
 
-    known = read_configuration(config, environment=os.environ).profiles
-    default = os.environ.get("ERLCONNECT_PROFILE") or known.default()
-    rows = [_row(known, known.resolve(name), default) for name in known.names()]
-    if as_json:
-        from erlconnect.command_line.reporting import print_line  # noqa: PLC0415 - pydantic
-
-        for row in rows:
-            print_line({"schema": 1, "event": "profile", **row})
-    elif rows:
-        _print_table(rows)
-    else:
-        typer.echo("There is no profile yet; `erlconnect profiles init` makes a file.", err=True)
+        list_profiles(config, as_json=as_json)
 
 
-def _row(known: Profiles, profile: Profile, default: str | None) -> dict[str, Any]:
-    backend, confirm = profile.get("backend"), profile.get("confirm")
-    first = known.written(profile.name)
-    return {
-        "name": profile.name,
-        "backend": str(backend.value) if backend else "",
-        "inherits": list(profile.chain[1:]),
-        "services": known.services(profile.name),
-        "default": profile.name == default,
-        "confirm": bool(confirm and confirm.value),
-        "file": str(first.path),
-        "line": first.line,
-    }
+@group.command("show", help=_SHOW)
+def show(*, name: Name, config: options.ConfigFile = None, as_json: options.Json = False) -> None:
+    """Show what holds."""
+    from erlconnect.command_line.profiles_explain import show  # noqa: PLC0415 - --help is quick
+
+    show(name, config, as_json=as_json)
 
 
-def _print_table(rows: list[dict[str, Any]]) -> None:
-    cells = [(row["name"], row["backend"], _notes(row)) for row in rows]
-    widths = [max(len(row[column]) for row in cells) for column in range(3)]
-    for row, columns in zip(rows, cells, strict=True):
-        padded = (f"{cell:{width}}" for cell, width in zip(columns, widths, strict=True))
-        typer.echo("  ".join([*padded, f"{row['file']}, line {row['line']}"]))
+@group.command("explain", help=_EXPLAIN)
+def explain(
+    *, name: Name, config: options.ConfigFile = None, as_json: options.Json = False
+) -> None:
+    """Show what holds, and why."""
+    from erlconnect.command_line.profiles_explain import explain  # noqa: PLC0415 - --help is quick
+
+    explain(name, config, as_json=as_json)
 
 
-def _notes(row: dict[str, Any]) -> str:
-    notes = ["default"] if row["default"] else []
-    notes += [f"inherits {row['inherits'][0]}"] if row["inherits"] else []
-    notes += ["asks first"] if row["confirm"] else []
-    return ", ".join(notes)
+@group.command("check", help=_CHECK)
+def check(*, config: options.ConfigFile = None, as_json: options.Json = False) -> None:
+    """Show what is wrong."""
+    from erlconnect.command_line.profiles_check import check  # noqa: PLC0415 - --help is quick
+
+    raise typer.Exit(check(config, as_json=as_json))
+
+
+@group.command("init", help=_INIT)
+def init(*, config: options.ConfigFile = None, to_stdout: ToStdout = False) -> None:
+    """Begin a file."""
+    from erlconnect.command_line.profiles_init import init  # noqa: PLC0415 - --help is quick
+
+    init(config, to_stdout=to_stdout)
+
+
+@group.command("schema", help=_SCHEMA)
+def schema() -> None:
+    """Show what may be in a file."""
+    from erlconnect.command_line.profiles_list import print_schema  # noqa: PLC0415 - --help is quick
+
+    print_schema()

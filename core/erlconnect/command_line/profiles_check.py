@@ -1,4 +1,4 @@
-"""``erlconnect profiles check``: everything that is wrong with the configuration files."""
+"""Everything that is wrong with the configuration files: ``profiles check``."""
 
 from __future__ import annotations
 
@@ -7,8 +7,17 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from erlconnect.command_line import options
+from erlconnect.command_line.reporting import print_line, print_text
+from erlconnect.configuration.documents import read_document
+from erlconnect.configuration.files import configuration_of, users_profiles
+from erlconnect.configuration.places import places
+from erlconnect.configuration.problems import ProblemError
+from erlconnect.configuration.profiles import Profiles
+from erlconnect.configuration.shape import shape_problems
+from erlconnect.configuration.trust import untrusted_decisions
 from erlconnect.errors import ExitCode
+from erlconnect.plugin_catalogue import Catalogue
+from erlconnect.plugin_catalogue.profile_problems import all_problems
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -18,25 +27,21 @@ if TYPE_CHECKING:
     from erlconnect.configuration.problems import Problem
 
 
-def check(*, config: options.ConfigFile = None, as_json: options.Json = False) -> None:
-    """Look for every mistake in the configuration files; exit code 78 if there is one."""
+def check(config: Path | None, *, as_json: bool) -> ExitCode:
+    """Show each mistake: as text, or as JSON lines. Gives the exit code."""
     documents, problems = look(config)
     for problem in problems:
         (_print_json if as_json else _print)(problem)
     if problems:
-        raise typer.Exit(ExitCode.CONFIGURATION)
+        return ExitCode.CONFIGURATION
     if not as_json:
         files = ", ".join(str(document.path) for document in documents)
-        typer.echo(f"nothing is wrong with {files}" if files else "there is no configuration file")
+        print_text(f"nothing is wrong with {files}" if files else "there is no configuration file")
+    return ExitCode.DONE
 
 
 def look(config: Path | None) -> tuple[Sequence[Document], Sequence[Problem]]:
     """Read the files, and find all that is wrong with them."""
-    from erlconnect.configuration.documents import read_document  # noqa: PLC0415 - --help is quick
-    from erlconnect.configuration.places import places  # noqa: PLC0415
-    from erlconnect.configuration.problems import ProblemError  # noqa: PLC0415
-    from erlconnect.configuration.shape import shape_problems  # noqa: PLC0415
-
     documents: list[Document] = []
     problems: list[Problem] = []
     for place in places(config, environment=os.environ):
@@ -53,11 +58,6 @@ def look(config: Path | None) -> tuple[Sequence[Document], Sequence[Problem]]:
 
 
 def _problems_of_values(documents: Sequence[Document]) -> list[Problem]:
-    from erlconnect.configuration.files import configuration_of, users_profiles  # noqa: PLC0415
-    from erlconnect.configuration.profiles import Profiles  # noqa: PLC0415
-    from erlconnect.configuration.trust import untrusted_decisions  # noqa: PLC0415
-    from erlconnect.plugin_catalogue import Catalogue  # noqa: PLC0415
-    from erlconnect.plugin_catalogue.profile_problems import all_problems  # noqa: PLC0415
 
     users = users_profiles(documents)
     untrusted = [one for one in documents if untrusted_decisions(one, users, os.environ)]
@@ -68,11 +68,10 @@ def _problems_of_values(documents: Sequence[Document]) -> list[Problem]:
 
 
 def _print(problem: Problem) -> None:
-    typer.echo(f"{problem.where}: {problem.message}\n    {problem.remedy}")
+    print_text(f"{problem.where}: {problem.message}\n    {problem.remedy}")
 
 
 def _print_json(problem: Problem) -> None:
-    from erlconnect.command_line.reporting import print_line  # noqa: PLC0415 - pydantic
 
     print_line(
         {

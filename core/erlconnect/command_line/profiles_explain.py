@@ -1,13 +1,17 @@
-"""``erlconnect profiles show`` and ``explain``: what holds for a profile, and why."""
+"""What holds for a profile, and why: ``profiles show`` and ``profiles explain``."""
 
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
-import typer
-
-from erlconnect.command_line import options
+from erlconnect.command_line.reporting import print_line, print_text
+from erlconnect.configuration.files import read_configuration
+from erlconnect.configuration.problems import written_where
+from erlconnect.configuration.toml_text import toml_key, toml_value
+from erlconnect.plugin_catalogue import Catalogue
+from erlconnect.plugin_catalogue.profile_problems import problems
+from erlconnect.plugin_catalogue.profile_values import explain as explain_values
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -15,20 +19,9 @@ if TYPE_CHECKING:
     from erlconnect.configuration.profiles import Profile
     from erlconnect.plugin_catalogue.profile_values import Explained, Source
 
-Name = Annotated[
-    str,
-    typer.Argument(
-        metavar="NAME[/SERVICE]",
-        help="A profile, and the service of it that is meant.",
-        show_default=False,
-    ),
-]
 
-
-def show(*, name: Name, config: options.ConfigFile = None, as_json: options.Json = False) -> None:
-    """Show what holds for a profile, as TOML."""
-    from erlconnect.configuration.toml_text import toml_key, toml_value  # noqa: PLC0415
-
+def show(name: str, config: Path | None, *, as_json: bool) -> None:
+    """Show the values that hold for ``NAME[/SERVICE]``: as TOML, or as a JSON object."""
     profile, explained = _explained(name, config)
     used = [one for one in explained if not one.unused]
     if as_json:
@@ -38,38 +31,31 @@ def show(*, name: Name, config: options.ConfigFile = None, as_json: options.Json
             table[one.keys[-1]] = one.sources[0].value
         _print_json("profile-values", profile, values)
         return
-    typer.echo(f"# {_title(profile)}")
+    print_text(f"# {_title(profile)}")
     for one in used:
-        typer.echo(f"{toml_key(one.keys)} = {toml_value(one.sources[0].value)}")
+        print_text(f"{toml_key(one.keys)} = {toml_value(one.sources[0].value)}")
 
 
-def explain(
-    *, name: Name, config: options.ConfigFile = None, as_json: options.Json = False
-) -> None:
-    """Show each value of a profile with the place where it is written, and what it is used over."""
+def explain(name: str, config: Path | None, *, as_json: bool) -> None:
+    """Show each value with the place that it is from: as text, or as a JSON object."""
     profile, explained = _explained(name, config)
     if as_json:
         _print_json("profile-explained", profile, [_json(one) for one in explained])
         return
-    typer.echo(_title(profile))
+    print_text(_title(profile))
     for one in explained:
-        typer.echo(f"\n{_text(one)}")
+        print_text(f"\n{_text(one)}")
 
 
 def _explained(name: str, config: Path | None) -> tuple[Profile, list[Explained]]:
     """Give a profile whose values are right with all of them; raises what is wrong with it."""
-    from erlconnect.configuration.files import read_configuration  # noqa: PLC0415 - --help is quick
-    from erlconnect.plugin_catalogue import Catalogue  # noqa: PLC0415
-    from erlconnect.plugin_catalogue.profile_problems import problems  # noqa: PLC0415
-    from erlconnect.plugin_catalogue.profile_values import explain  # noqa: PLC0415
-
     configuration = read_configuration(config, environment=os.environ)
     catalogue = Catalogue(prefer=configuration.prefer)
     before, _, after = name.partition("/")
     profile = configuration.profiles.resolve(before, after)
     for problem in problems(catalogue, profile):
         raise problem.error()
-    return profile, explain(catalogue, profile, os.environ)
+    return profile, explain_values(catalogue, profile, os.environ)
 
 
 def _title(profile: Profile) -> str:
@@ -79,7 +65,6 @@ def _title(profile: Profile) -> str:
 
 
 def _text(one: Explained) -> str:
-    from erlconnect.configuration.toml_text import toml_key, toml_value  # noqa: PLC0415
 
     first, *others = one.sources
     lines = [f"{toml_key(one.keys)} = {toml_value(first.value)}", f"    {_place(first)}"]
@@ -91,14 +76,12 @@ def _text(one: Explained) -> str:
 def _place(source: Source) -> str:
     if source.variable:
         return f"the variable {source.variable}"
-    from erlconnect.configuration.problems import written_where  # noqa: PLC0415
 
     assert source.path is not None  # noqa: S101 - it is a file's, then
     return f"{written_where(source.path, source.line)} ({source.table})"
 
 
 def _print_json(event: str, profile: Profile, values: object) -> None:
-    from erlconnect.command_line.reporting import print_line  # noqa: PLC0415 - pydantic
 
     print_line(
         {

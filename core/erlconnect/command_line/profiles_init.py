@@ -1,29 +1,33 @@
-"""``erlconnect profiles init``: a first configuration file, made from what is on this machine."""
+"""A first configuration file, made from what is on this machine: ``profiles init``."""
 
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Final
 
 import typer
 
-from erlconnect.command_line import options
+from erlconnect.api import SuggestsProfiles
+from erlconnect.command_line.reporting import print_text
+from erlconnect.configuration.places import user_file
+from erlconnect.configuration.profile_keys import profile_name
+from erlconnect.configuration.toml_text import toml_key, toml_value
 from erlconnect.errors import ConfigurationError, ErlconnectError, UsageError
+from erlconnect.plugin_catalogue import Catalogue, Kind
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
     from erlconnect.api import SuggestedProfile
-    from erlconnect.plugin_catalogue import Catalogue
 
-_HEAD = """\
+_HEAD: Final = """\
 # Profiles of erlconnect. `erlconnect profiles explain NAME` shows what holds for one,
 # `erlconnect profiles check` looks for mistakes.
 
 {default}
 """
-_EXAMPLE = """
+_EXAMPLE: Final = """
 # [profiles.staging]
 # backend = "dns"
 # cookie = { from = "env", name = "STAGING_COOKIE" }
@@ -32,16 +36,8 @@ _EXAMPLE = """
 """
 
 
-def init(
-    *,
-    config: options.ConfigFile = None,
-    to_stdout: Annotated[
-        bool, typer.Option("--print", help="Write to stdout and make no file.")
-    ] = False,
-) -> None:
-    """Write a first file with a profile for each place that is found; never overwrites one."""
-    from erlconnect.configuration.places import user_file  # noqa: PLC0415 - --help is quick
-
+def init(config: Path | None, *, to_stdout: bool) -> None:
+    """Write what is found to ``config``, or to the user's own file, where none is yet."""
     path = config or user_file(os.environ)
     if not to_stdout and path.exists():
         raise _there_is_one(path)
@@ -50,14 +46,11 @@ def init(
         typer.echo(text, nl=False)
         return
     _write(path, text)
-    typer.echo(f"{path} is written; `erlconnect profiles` lists what is in it")
+    print_text(f"{path} is written; `erlconnect profiles` lists what is in it")
 
 
 def _found() -> Iterator[tuple[str, SuggestedProfile]]:
     """Give what the backends see here, with the name of each; say what could not be looked at."""
-    from erlconnect.api import SuggestsProfiles  # noqa: PLC0415 - --help is quick
-    from erlconnect.plugin_catalogue import Catalogue, Kind  # noqa: PLC0415
-
     catalogue = Catalogue()
     for entry in catalogue.entries():
         if Kind.BACKEND not in catalogue.inspect(entry.name).offers:
@@ -73,7 +66,6 @@ def _found() -> Iterator[tuple[str, SuggestedProfile]]:
 
 
 def _created(catalogue: Catalogue, name: str) -> object:
-    from erlconnect.plugin_catalogue import Kind  # noqa: PLC0415 - --help is quick
 
     settings = catalogue.settings(
         Kind.BACKEND, name, options={}, inherited={}, environment=os.environ
@@ -82,7 +74,6 @@ def _created(catalogue: Catalogue, name: str) -> object:
 
 
 def _text(found: list[tuple[str, SuggestedProfile]]) -> str:
-    from erlconnect.configuration.toml_text import toml_key, toml_value  # noqa: PLC0415
 
     names: list[str] = []
     parts: list[str] = []
@@ -104,8 +95,6 @@ def _text(found: list[tuple[str, SuggestedProfile]]) -> str:
 
 def _free_name(wanted: str, taken: list[str]) -> str:
     """Give a name that a profile can have and that none has yet."""
-    from erlconnect.configuration.profile_keys import profile_name  # noqa: PLC0415
-
     name = base = profile_name(wanted)
     number = 2
     while name in taken:

@@ -95,7 +95,7 @@ def _read(place: Place) -> bytes | None:
 def _decoded(path: Path, data: bytes) -> str:
     try:
         # Without it, tomllib and the lines would not agree on what Windows writes.
-        return data.decode().replace("\r\n", "\n")
+        return data.decode("utf-8-sig").replace("\r\n", "\n")
     except UnicodeDecodeError as error:
         raise _unreadable(path, f"it is not UTF-8 after {error.start} bytes") from error
 

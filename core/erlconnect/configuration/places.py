@@ -77,8 +77,9 @@ def project_file(environment: Mapping[str, str]) -> Path | None:
         here = Path.cwd()
     except OSError:  # Somebody has removed it.
         return None
-    for folder in _upwards(here, home_folder(environment)):
-        if (folder / PROJECT_FILE).is_file():
+    for folder in _upwards(here, Path(os.path.realpath(home_folder(environment)))):
+        # Unlike Path.is_file, it takes a folder that may not be looked into for one without it.
+        if os.path.isfile(folder / PROJECT_FILE):  # noqa: PTH113
             return folder / PROJECT_FILE
     return None
 
@@ -92,7 +93,7 @@ def home_folder(environment: Mapping[str, str]) -> Path:
 def _upwards(here: Path, home: Path) -> Iterator[Path]:
     for folder in (here, *here.parents):
         yield folder
-        if folder == home or (folder / ".git").exists():
+        if folder == home or os.path.exists(folder / ".git"):  # noqa: PTH110 - as above
             return
 
 

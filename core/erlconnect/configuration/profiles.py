@@ -114,7 +114,7 @@ class Profiles:
         that is none, or where profiles inherit from each other in a circle.
         """
         if name not in self.names():
-            raise UnknownProfileError(f"there is no profile {name!r}", remedy=self._known(name))
+            raise self.unknown(name, f"there is no profile {name!r}")
         chain = [name]
         while parent := self._parent(chain[-1]):
             ancestor = str(parent.value)
@@ -147,6 +147,10 @@ class Profiles:
                 fits = not setting or number in fitting[keys[0]]
                 (stacks if fits else unused).setdefault(keys, []).append(written)
         return Profile(name=name, service=service, chain=chain, stacks=stacks, unused=unused)
+
+    def unknown(self, name: str, message: str) -> UnknownProfileError:
+        """Give the error for a name that is no profile's."""
+        return UnknownProfileError(message, remedy=self._known(name))
 
     def _parent(self, name: str) -> Written | None:
         for document in self._documents:

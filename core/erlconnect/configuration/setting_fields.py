@@ -43,6 +43,11 @@ def is_secret(field: FieldInfo) -> bool:
     return not field.repr or mentions(field.annotation, (pydantic.SecretStr, pydantic.SecretBytes))
 
 
+def secret_keys(model: type[Settings]) -> set[str]:
+    """Give the keys whose values nobody may see."""
+    return {key for key, field in setting_fields(model).items() if is_secret(field)}
+
+
 def mentions(annotation: Any, types: tuple[type, ...]) -> bool:
     """Whether ``annotation`` is one of ``types``, or has one inside."""
     if annotation in types or get_origin(annotation) in types:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 from erlconnect.configuration.profile_keys import SERVICE_KEYS
 from erlconnect.configuration.profiles import OFFER_KEYS
 from erlconnect.configuration.session_settings import session_variables
-from erlconnect.configuration.setting_fields import is_secret, setting_fields, variable_name
+from erlconnect.configuration.setting_fields import secret_keys, setting_fields, variable_name
 from erlconnect.configuration.tls_settings import TLS
 from erlconnect.plugin_catalogue.profile_problems import offers_named
 
@@ -95,9 +95,8 @@ def _variables(
 
 def _secret_keys(offers: Sequence[tuple[str, Offer]]) -> Iterator[KeyPath]:
     for table, offer in offers:
-        for key, field in setting_fields(offer.settings).items():
-            if is_secret(field):
-                yield table, key
+        for key in secret_keys(offer.settings):
+            yield table, key
 
 
 def _hidden(one: Explained) -> Explained:
