@@ -11,8 +11,8 @@ import pytest
 from world.waiting import wait_until
 
 from erlconnect.command_line import companion
-from erlconnect.command_line.choosing import Flags
 from erlconnect.command_line.companion import Child, Standing, Talk, accompany
+from erlconnect.command_line.flags import Flags
 from erlconnect.errors import EpmdError
 from erlconnect.session.events import AliasEntry, Ready
 from erlconnect.session.slots import session_slot

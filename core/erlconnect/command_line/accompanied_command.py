@@ -13,8 +13,8 @@ from erlconnect.session.slots import session_slot
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from erlconnect.command_line.choosing import Flags
     from erlconnect.command_line.companion import Standing, Talk
+    from erlconnect.command_line.flags import Flags
 
 
 def run_command(

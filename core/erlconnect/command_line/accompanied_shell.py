@@ -20,8 +20,8 @@ from erlconnect.session.slots import session_slot
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from erlconnect.command_line.choosing import Flags
     from erlconnect.command_line.companion import Standing, Talk
+    from erlconnect.command_line.flags import Flags
 
 # The shell's node is nobody's to reach but the session's.
 _LOOPBACK_ONLY: Final = "-kernel inet_dist_use_interface {127,0,0,1}"

@@ -24,32 +24,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
+    from erlconnect.command_line.flags import Flags
     from erlconnect.configuration.profiles import Profile
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Flags:
-    """What stands on the command line beside the names of targets."""
-
-    backend: str | None = None
-    profile: str | None = None
-    option: Sequence[str] = ()
-    node: str | None = None
-    all_targets: bool = False
-    cookie_from: str | None = None
-    transport: str | None = None
-    via: str | None = None
-    caller_name: str | None = None
-    visible: bool = False
-    as_name: str | None = None
-    local_cookie_file: Path | None = None
-    config: Path | None = None
-    no_input: bool = False
-
-    @property
-    def transport_name(self) -> str | None:
-        """The transport that they name; ``--via`` is short for one."""
-        return "command" if self.via else self.transport
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

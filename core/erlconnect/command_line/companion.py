@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from asyncio.subprocess import Process
     from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 
-    from erlconnect.command_line.choosing import Flags
+    from erlconnect.command_line.flags import Flags
     from erlconnect.session.choices import Choices
     from erlconnect.session.events import Ready
     from erlconnect.session.slots import Slot

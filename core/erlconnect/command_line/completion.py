@@ -17,7 +17,7 @@ import typer  # noqa: TC002 - typer reads annotations at run time
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from erlconnect.command_line.choosing import Flags
+    from erlconnect.command_line.flags import Flags
     from erlconnect.plugin_catalogue.kinds import Kind
 
 _SECONDS: Final = 1.0
@@ -102,7 +102,7 @@ def _asked(params: dict[str, Any], target: str) -> Iterable[str]:
 
 
 def _flags(params: dict[str, Any]) -> Flags:
-    from erlconnect.command_line.choosing import Flags  # noqa: PLC0415 - --help is quick
+    from erlconnect.command_line.flags import Flags  # noqa: PLC0415 - --help is quick
 
     names = ("backend", "profile", "option", "cookie_from", "transport", "via", "config")
     given = {name: params[name] for name in names if params.get(name)}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import typer
 
 from erlconnect.command_line import options
+from erlconnect.command_line.flags import Flags, takes_flags
 
 HELP = """
 Connect to each TARGET and stay in the foreground. This is what happens without a command.
@@ -21,48 +22,19 @@ Examples:
 """
 
 
+@takes_flags()
 def connect(
     *,
     target: options.Targets,
-    backend: options.Backend = None,
-    profile: options.Profile = None,
-    option: options.Setting = None,
-    node: options.Node = None,
-    every: options.All = False,
-    cookie_from: options.CookieFrom = None,
-    transport: options.Transport = None,
-    via: options.Via = None,
-    caller_name: options.CallerName = None,
-    visible: options.Visible = False,
-    as_name: options.AsName = None,
-    local_cookie_file: options.LocalCookieFile = None,
-    config: options.ConfigFile = None,
-    no_input: options.NoInput = False,
+    flags: Flags,
     dry_run: options.DryRun = False,
     json: options.Json = False,
     verbose: options.Verbose = False,
     quiet: options.Quiet = False,
 ) -> None:
     """Read the choices and serve the session they mean."""
-    from erlconnect.command_line.choosing import Flags  # noqa: PLC0415 - --help is quick
     from erlconnect.command_line.serving import serve  # noqa: PLC0415
 
-    flags = Flags(
-        backend=backend,
-        profile=profile,
-        option=option or (),
-        node=node,
-        all_targets=every,
-        cookie_from=cookie_from,
-        transport=transport,
-        via=via,
-        caller_name=caller_name,
-        visible=visible,
-        as_name=as_name,
-        local_cookie_file=local_cookie_file,
-        config=config,
-        no_input=no_input,
-    )
     if dry_run:
         from erlconnect.command_line.dry_run import show_plans  # noqa: PLC0415
         from erlconnect.command_line.looking import Voice  # noqa: PLC0415

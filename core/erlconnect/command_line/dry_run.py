@@ -13,7 +13,7 @@ from erlconnect.session.planning import plan, plan_payload
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from erlconnect.command_line.choosing import Flags
+    from erlconnect.command_line.flags import Flags
     from erlconnect.command_line.looking import Voice
     from erlconnect.session.planning import Plan, PlannedTarget
 

@@ -21,7 +21,8 @@ from erlconnect.session.examination.role import needed_rights
 from erlconnect.session.examination.steps import Examination, Stage, StepName, StepStatus
 
 if TYPE_CHECKING:
-    from erlconnect.command_line.choosing import Chosen, Flags
+    from erlconnect.command_line.choosing import Chosen
+    from erlconnect.command_line.flags import Flags
     from erlconnect.errors import ExitCode
     from erlconnect.session.examination.steps import Step
 

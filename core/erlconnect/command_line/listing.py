@@ -18,7 +18,7 @@ from erlconnect.session.examination.sightings import sight
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from erlconnect.command_line.choosing import Flags
+    from erlconnect.command_line.flags import Flags
     from erlconnect.command_line.looking import Voice
     from erlconnect.session.examination.sightings import Sighting
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from erlconnect.command_line import options
+from erlconnect.command_line.flags import Flags, takes_flags
 
 HELP = """
 Shake hands with TARGET and leave: how long each phase took. It needs no Erlang on this machine.
@@ -18,38 +19,17 @@ Examples:
 """
 
 
+@takes_flags(without=("all_targets", "visible", "as_name", "local_cookie_file"))
 def ping(
     *,
     target: options.Target,
-    backend: options.Backend = None,
-    profile: options.Profile = None,
-    option: options.Setting = None,
-    node: options.Node = None,
-    cookie_from: options.CookieFrom = None,
-    transport: options.Transport = None,
-    via: options.Via = None,
-    caller_name: options.CallerName = None,
-    config: options.ConfigFile = None,
-    no_input: options.NoInput = False,
+    flags: Flags,
     json: options.Json = False,
     verbose: options.Verbose = False,
     quiet: options.Quiet = False,
 ) -> None:
     """Read the choices and ping what they mean."""
-    from erlconnect.command_line.choosing import Flags  # noqa: PLC0415 - --help is quick
     from erlconnect.command_line.looking import Voice  # noqa: PLC0415
     from erlconnect.command_line.pinging import ping_once  # noqa: PLC0415
 
-    flags = Flags(
-        backend=backend,
-        profile=profile,
-        option=option or (),
-        node=node,
-        cookie_from=cookie_from,
-        transport=transport,
-        via=via,
-        caller_name=caller_name,
-        config=config,
-        no_input=no_input,
-    )
     ping_once(target, flags, Voice(as_json=json, quiet=quiet, verbose=verbose))

@@ -12,7 +12,7 @@ from erlconnect.session.examination.events import phase_payload, pong_payload
 from erlconnect.session.examination.ping import PHASES, ping, told_phases
 
 if TYPE_CHECKING:
-    from erlconnect.command_line.choosing import Flags
+    from erlconnect.command_line.flags import Flags
     from erlconnect.command_line.looking import Voice
     from erlconnect.proxy.stopwatch import Phase, Stopwatch
     from erlconnect.session.examination.ping import Pong

@@ -11,7 +11,7 @@ from erlconnect.errors import UsageError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from erlconnect.command_line.choosing import Flags
+    from erlconnect.command_line.flags import Flags
     from erlconnect.configuration.profiles import Profile, Profiles
 
 

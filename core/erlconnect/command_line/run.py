@@ -9,6 +9,7 @@ from typing import Annotated, Final
 import typer
 
 from erlconnect.command_line import options
+from erlconnect.command_line.flags import Flags, takes_flags
 from erlconnect.errors import ConfigurationError
 
 HELP: Final = """
@@ -40,29 +41,18 @@ ExportCookie = Annotated[
 ]
 
 
+@takes_flags(without=("all_targets", "visible"))
 def run(
     *,
     target: options.Target,
     command: Command,
-    backend: options.Backend = None,
-    profile: options.Profile = None,
-    option: options.Setting = None,
-    node: options.Node = None,
-    cookie_from: options.CookieFrom = None,
-    transport: options.Transport = None,
-    via: options.Via = None,
-    caller_name: options.CallerName = None,
-    as_name: options.AsName = None,
-    local_cookie_file: options.LocalCookieFile = None,
+    flags: Flags,
     export_cookie: ExportCookie = False,
-    config: options.ConfigFile = None,
-    no_input: options.NoInput = False,
     verbose: options.Verbose = False,
     quiet: options.Quiet = False,
 ) -> None:
     """Read the choices and run the program."""
     from erlconnect.command_line.accompanied_command import run_command  # noqa: PLC0415
-    from erlconnect.command_line.choosing import Flags  # noqa: PLC0415 - --help is quick
     from erlconnect.command_line.companion import Talk  # noqa: PLC0415
 
     if shutil.which(command[0]) is None:
@@ -70,20 +60,6 @@ def run(
             f"there is no program {command[0]} on the PATH",
             remedy="Check its name; it is run without a shell.",
         )
-    flags = Flags(
-        backend=backend,
-        profile=profile,
-        option=option or (),
-        node=node,
-        cookie_from=cookie_from,
-        transport=transport,
-        via=via,
-        caller_name=caller_name,
-        as_name=as_name,
-        local_cookie_file=local_cookie_file,
-        config=config,
-        no_input=no_input,
-    )
     talk = Talk(quiet=quiet, verbose=verbose)
     code = run_command(command, target, flags, talk, os.environ, export_cookie=export_cookie)
     raise typer.Exit(code)

@@ -9,6 +9,7 @@ from typing import Annotated, Final
 import typer
 
 from erlconnect.command_line import options
+from erlconnect.command_line.flags import Flags, takes_flags
 from erlconnect.errors import UsageError
 
 HELP: Final = """
@@ -36,41 +37,20 @@ Iex = Annotated[
 ]
 
 
+@takes_flags(without=("all_targets", "visible", "as_name", "local_cookie_file"))
 def shell(
     *,
     target: options.Target,
-    backend: options.Backend = None,
-    profile: options.Profile = None,
-    option: options.Setting = None,
-    node: options.Node = None,
-    cookie_from: options.CookieFrom = None,
-    transport: options.Transport = None,
-    via: options.Via = None,
-    caller_name: options.CallerName = None,
+    flags: Flags,
     iex: Iex = None,
-    config: options.ConfigFile = None,
-    no_input: options.NoInput = False,
     verbose: options.Verbose = False,
     quiet: options.Quiet = False,
 ) -> None:
     """Read the choices and open the shell."""
     from erlconnect.command_line.accompanied_shell import open_shell  # noqa: PLC0415 - quick help
-    from erlconnect.command_line.choosing import Flags  # noqa: PLC0415
     from erlconnect.command_line.companion import Talk  # noqa: PLC0415
 
     _require_terminal()
-    flags = Flags(
-        backend=backend,
-        profile=profile,
-        option=option or (),
-        node=node,
-        cookie_from=cookie_from,
-        transport=transport,
-        via=via,
-        caller_name=caller_name,
-        config=config,
-        no_input=no_input,
-    )
     talk = Talk(quiet=quiet, verbose=verbose)
     raise typer.Exit(open_shell(target, flags, talk, os.environ, iex=iex))
 
