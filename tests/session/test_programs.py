@@ -40,10 +40,19 @@ async def test_none_on_path(tmp_path: Path) -> None:
 
 
 async def test_what_it_says_besides_does_not_matter(tmp_path: Path) -> None:
-    own = on_path(tmp_path, "elixir", "echo warning: old >&2; echo 1.18.3")
+    own = on_path(tmp_path, "elixir", "echo warning: old >&2; sleep 0.2; echo 1.18.3")
     found = await local_elixir(own)
     assert found
     assert found.version == "1.18.3"
+
+
+async def test_a_child_that_it_leaves_holds_nothing_up(tmp_path: Path) -> None:
+    own = on_path(tmp_path, "erl", "sleep 600 & echo 27")
+    began = time.monotonic()
+    found = await local_erlang(own)
+    assert found
+    assert found.version == "27"
+    assert time.monotonic() - began < 10
 
 
 async def test_one_that_fails_is_quoted(tmp_path: Path) -> None:

@@ -7,6 +7,8 @@ import contextlib
 import os
 import re
 import shutil
+import signal
+import tempfile
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -61,24 +63,27 @@ async def _asked(
 
 
 async def _output(path: str, words: Sequence[str], environment: Mapping[str, str]) -> str:
-    """Run a program in a process group of its own, which is ended with it."""
+    """Run a program in a process group of its own, which is ended with it; give what it said.
+
+    It writes to a file, because a child of its own could hold a pipe open for longer.
+    """
     own = {name: value for name, value in environment.items() if name not in _FLAGS}
-    child = await asyncio.create_subprocess_exec(
-        path,
-        *words,
-        stdin=asyncio.subprocess.DEVNULL,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.STDOUT,
-        env={**own, "ERL_CRASH_DUMP_BYTES": "0"},
-        start_new_session=True,
-    )
-    assert child.stdout  # noqa: S101 - it is a pipe
-    try:
-        async with asyncio.timeout(_SECONDS):
-            said = await child.stdout.read(_MOST_BYTES)
+    with tempfile.TemporaryFile() as written:
+        child = await asyncio.create_subprocess_exec(
+            path,
+            *words,
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=written,
+            stderr=asyncio.subprocess.STDOUT,
+            env={**own, "ERL_CRASH_DUMP_BYTES": "0"},
+            start_new_session=True,
+        )
+        try:
+            async with asyncio.timeout(_SECONDS):
+                await child.wait()
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(child.pid, signal.SIGKILL)
             await child.wait()
-    finally:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(child.pid, 9)
-        await child.wait()
-    return said.decode(errors="replace")
+        written.seek(0)
+        return written.read(_MOST_BYTES).decode(errors="replace")
