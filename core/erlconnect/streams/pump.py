@@ -99,10 +99,9 @@ class StreamPump(threading.Thread):
     def _turn(self) -> None:
         seconds = self._seconds_to_wait()
         plain, wire, watcher = self._plain, self._wire, self._watcher
-        watcher.want(
-            plain, read=self._reads_plain, write=bool(self._inward), end=not self._caller_gone
-        )
-        watcher.want(wire, read=self._reads_wire, write=bool(self._outward))
+        inward, outward, here = bool(self._inward), bool(self._outward), not self._caller_gone
+        watcher.want(plain, read=self._reads_plain, write=inward, end=here)
+        watcher.want(wire, read=self._reads_wire, write=outward)
         watcher.wait(seconds)
         if watcher.has_ended(plain):
             self._lose_caller()
@@ -159,8 +158,7 @@ class StreamPump(threading.Thread):
 
     def _keep(self, pieces: Sequence[memoryview]) -> None:
         self.heard = self.heard or bool(pieces)
-        if not self._caller_gone:
-            self._inward += pieces
+        self._inward += [] if self._caller_gone else pieces
         if self._codec.over:
             self.failure = self.failure or self._codec.failure
             self.ended.set()
@@ -186,7 +184,10 @@ class StreamPump(threading.Thread):
 
     def _flush_outward(self) -> None:
         try:
-            while not self._outward_over and (self._outward or self._refilled()):
+            while not self._outward_over:
+                self._outward = self._outward or memoryview(self._codec.outgoing())
+                if not self._outward:
+                    break
                 self._outward = self._outward[self._wire.send(self._outward) :]
                 self._linger()
             if self._caller_ended and not self._outward_over:
@@ -197,10 +198,6 @@ class StreamPump(threading.Thread):
             pass
         except OSError as error:
             self._lose_other_side(error)
-
-    def _refilled(self) -> bool:
-        self._outward = memoryview(self._codec.outgoing())
-        return bool(self._outward)
 
     def _lose_other_side(self, error: OSError) -> None:
         """Nothing goes out any more; what the other side said before may still come in."""
