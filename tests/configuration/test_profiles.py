@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from erlconnect.configuration.files import profile_names
+from erlconnect.configuration.files import profile_names, service_names
 from erlconnect.configuration.problems import ProblemError
 from erlconnect.errors import ConfigurationError, UnknownProfileError
 
@@ -223,3 +223,12 @@ def test_names_for_completion(here: Home) -> None:
 def test_names_for_completion_are_never_an_error(here: Home, text: str) -> None:
     here.user(text)
     assert profile_names(here.environment) in ([], ["a"])
+    assert service_names("a", here.environment) == []
+
+
+def test_services_for_completion(here: Home) -> None:
+    here.user(_FAMILY)
+    assert service_names("staging", here.environment) == ["shop"]
+    assert service_names("nobody", here.environment) == []
+    here.user('[profiles.a]\ninherits = "a"\n')
+    assert service_names("a", here.environment) == []
