@@ -80,5 +80,5 @@ def words_for_erlconnect(command: list[str]) -> list[str]:
     if "erlconnect" not in command:
         return []
     words = command[command.index("erlconnect") + 1 :]
-    ends = [number for number, word in enumerate(words) if word in {"|", "&&", ";"}]
+    ends = [number for number, word in enumerate(words) if word in {"|", "&&", ";", "--"}]
     return words[: min(ends, default=len(words))]

@@ -34,7 +34,9 @@ from typer.testing import CliRunner
 from erlconnect import errors, hookspecs
 from erlconnect.api import NodeName, Query, Target
 from erlconnect.command_line.app import app
+from erlconnect.command_line.child_environment import child_environment, cookie_variables
 from erlconnect.command_line.copy_paste import ready_text
+from erlconnect.command_line.rates import Rates
 from erlconnect.configuration.options import parse_options
 from erlconnect.configuration.session_settings import SESSION_KEYS
 from erlconnect.configuration.settings import setting_fields, variable_name
@@ -69,6 +71,7 @@ from erlconnect.session.examination.ping import PHASES, Pong
 from erlconnect.session.examination.sightings import Sighting
 from erlconnect.session.examination.steps import Stage, StepName
 from erlconnect.session.planning import Plan, PlannedTarget, plan_payload
+from erlconnect.session.status import AliasStatus, LinkStatus, SessionStatus, status_payload
 from erlconnect.testing import check_backend, check_offer
 
 if TYPE_CHECKING:
@@ -92,7 +95,7 @@ _OF_OTHERS = {"--name", "--sname", "--remsh", "--cookie", "--hidden"}
 
 def options_of(command: Any) -> set[str]:
     options = [one for one in command.params if one.param_type_name == "option"]
-    return {"--help", "-h"} | {name for one in options for name in one.opts}
+    return {"--help", "-h"} | {name for one in options for name in [*one.opts, *one.secondary_opts]}
 
 
 _OPTIONS = {name for command in _COMMANDS.values() for name in options_of(command)}
@@ -233,6 +236,7 @@ def test_every_variable_is_described() -> None:
 @pytest.mark.parametrize("path", own_pages(), ids=lambda path: path.name)
 def test_a_page_names_no_variable_that_does_not_exist(path: Path) -> None:
     known = {variable_name("session", key) for key in SESSION_KEYS} | variables_read("core")
+    known |= set(child_environment({}, _READY, Path("cookie"))) | set(cookie_variables(_READY, ""))
     for offer in [TLS, *(offer for _, offer in built_in_offers())]:
         known |= {variable_name(offer.name, key) for key in setting_fields(offer.settings)}
     assert set(re.findall(r"\bERLCONNECT_[A-Z_]*[A-Z]\b", path.read_text())) <= known
@@ -303,7 +307,9 @@ def test_every_event_is_described() -> None:
     assert set(samples) == classes | kinds
     described = headings(page("reference/events.md"))
     looked_at = dict.fromkeys(one["event"] for one in _LOOKED_AT)
-    assert described == [f"`{name}`" for name in [*samples, "plugin", *looked_at, *_OF_PROFILES]]
+    assert described == [
+        f"`{name}`" for name in [*samples, "plugin", "session", *looked_at, *_OF_PROFILES]
+    ]
 
 
 @pytest.mark.parametrize("event", [payload(one) for one in _EVENTS], ids=lambda one: one["event"])
@@ -380,6 +386,33 @@ def test_every_step_and_phase_is_described() -> None:
     assert [row[0] for row in described] == [f"`{name}`" for name in StepName]
     phases = rows(section(page("reference/events.md"), "`phase`"))[0][1]
     assert codes(phases) == list(PHASES.values())
+
+
+_COUNTED = LinkEvent(kind="link-up", **_LINK)
+_STATUS = SessionStatus(
+    pid=1,
+    since=0.0,
+    targets=["a"],
+    epmd_port=1,
+    epmd_embedded=True,
+    aliases=[AliasStatus(entry=_ALIAS, links=[LinkStatus(since=0.0, counted=_COUNTED)])],
+)
+
+
+def test_the_status_of_a_session_has_an_example_with_its_fields_explained() -> None:
+    text = section(page("reference/events.md"), "`session`")
+    event = Rates().add(status_payload(_STATUS))
+    [example] = blocks(text, "json")
+    assert shape(json.loads(example)) == shape(event)
+    explained = {code for row in rows(text) for code in codes(row[0])}
+    assert explained == set(field_names(event)) - {"schema", "event", "epmd"}
+
+
+def test_every_variable_of_a_child_is_described() -> None:
+    described = rows(section(page("guides/shell-and-run.md"), "The variables"))
+    named = {code for row in described for code in codes(row[0])}
+    set_by_us = child_environment({}, _READY, Path("cookie"))
+    assert named == set(set_by_us) | set(cookie_variables(_READY, "secret"))
 
 
 def test_the_example_of_a_plugin_is_what_is_printed(home: Path) -> None:

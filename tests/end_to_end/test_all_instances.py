@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
 from end_to_end.machine import FROM_VARIABLE, machine
 from end_to_end.mirrored import load
 from world.cluster import Cluster, cluster
+from world.held import held
 from world.waiting import wait_until
 
 if TYPE_CHECKING:
@@ -122,22 +122,14 @@ def test_a_thousand_reconnects_leave_nothing_behind(world: World) -> None:
     before = held(world.session.pid)
     assert world.dev.evaluate(again % (RECONNECTS // SIZE), 110) == "[true]"
     wait_until(lambda: links_up(world.session) == SIZE, "only the last links are up")
-    descriptors, threads, memory = held(world.session.pid)
-    assert descriptors == before[0]
+    after = held(world.session.pid)
+    assert after.descriptors == before.descriptors
     # Beside two threads a link: those of the loop, which come as they are needed and stay.
-    assert threads <= 2 * SIZE + 1 + WORKERS
-    assert memory - before[2] < 2048
+    assert after.threads <= 2 * SIZE + 1 + WORKERS
+    assert after.memory - before.memory < 2048
     assert {event["event"] for event in world.session.events} == {"ready", "link-up", "link-down"}
 
 
 def links_up(session: ErlconnectSession) -> int:
     told = [event["event"] for event in session.events]
     return told.count("link-up") - told.count("link-down")
-
-
-def held(pid: int) -> tuple[int, int, int]:
-    """Descriptors, threads, and kilobytes in memory of a process."""
-    status = Path(f"/proc/{pid}/status").read_text()
-    fields = dict(line.split(":", 1) for line in status.splitlines())
-    descriptors = len(list(Path(f"/proc/{pid}/fd").iterdir()))
-    return descriptors, int(fields["Threads"]), int(fields["VmRSS"].split()[0])

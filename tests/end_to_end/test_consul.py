@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from consul_connect.mesh import sidecar
@@ -265,3 +265,28 @@ def test_an_instance_that_leaves_the_list_is_not_dialled_again(
         assert here.call(session, "erpc:call(Alias, init, get_argument, [name]).") == (
             '{ok,[["shop@10.0.0.2"]]}'
         )
+
+
+def aliases(ready: Mapping[str, Any]) -> list[str]:
+    return [one["alias"] for one in ready["aliases"]]
+
+
+def test_all_instances_come_and_go_as_consul_says(agent: ConsulAgent, here: Here) -> None:
+    agent.kv_put(COOKIE_KEY, REMOTE_COOKIE)
+    with shop_node("shop@127.0.0.1") as first, shop_node("shop@127.0.0.2") as second:
+        register(agent, "shop-a", first.dist_port)
+        words = ("-b", "consul", "shop", "--all", "-o", "look-again=3600")
+        source = ("--cookie-from", f"consul-kv:{COOKIE_KEY}")
+        session = here.session(*words, *source, environment=agent.environment())
+        assert aliases(session.ready()) == ["shop@127.0.0.1"]
+
+        register(agent, "shop-b", second.dist_port)
+        ready = session.wait_event("ready", 30, number=2)
+        assert aliases(ready) == ["shop@127.0.0.1", "shop-2@127.0.0.1"]
+        both = "['shop@127.0.0.1', 'shop-2@127.0.0.1']"
+        called = here.call(session, f"erpc:multicall({both}, erlang, node, []).")
+        assert called == "[{ok,'shop@127.0.0.1'},{ok,'shop-2@127.0.0.1'}]"
+
+        agent.deregister("shop-a")
+        lost = session.wait_event("target-lost", 30)
+        assert (lost["alias"], lost["node"]) == ("shop@127.0.0.1", "shop@127.0.0.1")

@@ -15,6 +15,9 @@ from end_to_end.machine import FROM_VARIABLE, fixed, machine
 from end_to_end.mirrored import assert_calls_work, mirrored
 from world.certificates import TlsFiles, tls_files
 from world.connected import REMOTE_NAME, connected, remote_node
+from world.held import Held, held
+from world.pods import pods
+from world.waiting import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,6 +26,7 @@ if TYPE_CHECKING:
 
 ERLCONNECT = Path(sys.executable).with_name("erlconnect")
 HOST = REMOTE_NAME.partition("@")[2]
+WORKERS = min(32, (os.cpu_count() or 1) + 4)
 WANTS_CERTIFICATE = "{fail_if_no_peer_cert,true}"
 
 
@@ -146,6 +150,44 @@ def test_a_node_that_is_trusted_by_its_own_certificate() -> None:
             assert_calls_work(world)
 
 
+def test_all_instances_each_with_its_own_name_in_one_certificate() -> None:
+    with tls_files() as files:
+        flags = files.flags(files.authority.leaf("node", "*.shop.test"))
+        trusted = words(tls_ca=files.authority.certificate)
+        with (
+            pods("app@shop-{}.shop.test", 3, flags=flags) as remote,
+            machine() as here,
+            here.session(*remote.words(), *trusted, *FROM_VARIABLE) as session,
+            here.node() as dev,
+        ):
+            assert len(session.ready()["aliases"]) == 3
+            every = "['app@127.0.0.1','app-2@127.0.0.1','app-3@127.0.0.1']"
+            called = f"[erpc:call(N, erlang, node, []) || N <- {every}]."
+            assert dev.evaluate(called) == every
+
+
+def no_more_than(before: Held, pid: int) -> bool:
+    """The loop's own threads come as they are needed and stay."""
+    now = held(pid)
+    return now.descriptors <= before.descriptors and now.threads <= before.threads + WORKERS
+
+
+def test_two_hundred_reconnects_over_tls_leave_nothing_behind() -> None:
+    with tls_files() as files:
+        flags = files.flags(files.authority.leaf("node", HOST))
+        trusted = words(tls_ca=files.authority.certificate)
+        with mirrored(*trusted, remote_flags=flags) as world:
+            again = (
+                "lists:usort([begin disconnect_node(Alias), net_kernel:hidden_connect_node(Alias)"
+                " end || _ <- lists:seq(1, %d)])."
+            )
+            assert world.call(again % 20) == "[true]"
+            before = held(world.session.pid)
+            assert world.call(again % 200, 110) == "[true]"
+            wait_until(lambda: no_more_than(before, world.session.pid), "all is given back")
+            assert held(world.session.pid).memory - before.memory < 4096
+
+
 def test_it_goes_through_a_program_as_well() -> None:
     with tls_files() as files:
         flags = files.flags(files.authority.leaf("node", HOST))
@@ -238,3 +280,25 @@ def test_it_is_pinged_without_any_erlang_here() -> None:
         )
         assert done.returncode == 0, done.stdout + done.stderr
         assert json.loads(done.stdout.splitlines()[-1])["node"] == REMOTE_NAME
+
+
+@pytest.mark.parametrize("name", ['name = "direct", ', ""])
+def test_a_profile_names_files_beside_itself(name: str) -> None:
+    with speaking_tls("25") as remote, machine() as here:
+        me = remote.files.authority.leaf("me")
+        file = remote.files.folder / "config.toml"
+        files = f'tls-ca = "authority.pem", tls-cert = "{me.certificate.name}", tls-key = "me.key"'
+        file.write_text(f'[profiles.secure]\nbackend = "fixed"\ntransport = {{ {name}{files} }}\n')
+        place = ["-o", "address=127.0.0.1", "-o", f"dist-port={remote.node.dist_port}"]
+        profile = ["-p", "secure", "--config", str(file)]
+        with here.session(REMOTE_NAME, *profile, *place, *FROM_VARIABLE) as session:
+            assert session.ready()["aliases"][0]["node"] == REMOTE_NAME
+        checked = subprocess.run(
+            [ERLCONNECT, "profiles", "check", "--config", str(file)],
+            env={**os.environ, **here.environment()},
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=30,
+        )
+        assert checked.returncode == 0, checked.stdout + checked.stderr

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from world.connected import Connected
 
 
-@pytest.fixture(scope="session", params=PAIRS, ids=lambda pair: "-".join(pair))
+@pytest.fixture(scope="session", params=PAIRS, ids="-".join)
 def pair(request: pytest.FixtureRequest) -> Iterator[Pair]:
     """Two connected releases; pytest runs all tests of one pair before those of the next."""
     local, remote = request.param

@@ -63,9 +63,7 @@ def program(names: list[str], there: str, *, seed: int, operations: int, workers
     Its terms hold bytes that look like any of ``names``.
     """
     listed = "[" + ",".join(f'"{name}"' for name in names) + "]"
-    return _RUN.format(
-        names=listed, there=there, seed=seed, operations=operations, workers=workers
-    )
+    return _RUN.format(names=listed, there=there, seed=seed, operations=operations, workers=workers)
 
 
 def run_both(pair: Pair, direct: ErlangNode, *, seed: int, operations: int) -> Report:

@@ -17,10 +17,9 @@ from typing import TYPE_CHECKING, Final
 
 from end_to_end.evidence import rss
 from end_to_end.scripted_local import dialled, linked
-from world.waiting import wait_until
-
 from fidelity.differing import load_program, names_seen, program
 from fidelity.pairs import Pair, paired
+from world.waiting import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -16,9 +16,8 @@ from world.waiting import wait_until
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from world.session import ErlconnectSession
-
     from fidelity.pairs import Pair
+    from world.session import ErlconnectSession
 
 RECONNECTS = 11
 SHORT = "app@localhost"
@@ -49,7 +48,8 @@ def test_the_remote_node_may_end_the_link(pair: Pair) -> None:
     assert world.remote.evaluate(f"erlang:disconnect_node({world.caller}).") == "true"
     assert world.call("receive {nodedown, Alias} -> down after 20000 -> up end.") == "down"
     down = world.session.wait_event("link-down", number=downs + 1)
-    assert down["reason"] == "the remote node closed the connection"
+    # It may close with something unread, which resets the connection.
+    assert "remote node" in down["reason"]
     assert_calls_work(world)
 
 
@@ -106,15 +106,14 @@ def test_erl_call_evaluates_there(pair: Pair) -> None:
 
 
 def test_a_node_without_a_name_gets_one_from_the_remote_node(pair: Pair) -> None:
-    """OTP 23 gives names but does not ask for any: its ``undefined`` is a name as any other."""
     with pair.world.joined_by("undefined@127.0.0.1", release=pair.local) as world:
         assert world.local.evaluate(f"net_kernel:connect_node({world.alias}).") == "true"
         given = world.local.evaluate("atom_to_list(node()).").strip('"')
         assert given.endswith("@127.0.0.1")
-        assert (given == "undefined@127.0.0.1") == (pair.local == "23")
+        assert given != "undefined@127.0.0.1"
         world.local.name = given
         load_mirror(world.local)
-        assert (world.caller == f"'{given}'") == (pair.local != "23")
+        assert world.caller == f"'{given}'"
         assert world.call("mirror:same(Alias, [Alias, node(), self()]).") == "same"
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pytest
-
 from fidelity.soak import Held, growth, rounds
 
 

@@ -52,7 +52,7 @@ async def fetched(asking: Asking, target: Target, **options: str) -> Cookie | No
 
 @pytest.fixture(autouse=True)
 def secret(api: KubernetesApi) -> None:
-    values = {
+    values: dict[str, str | bytes] = {
         "cookie": COOKIE,
         "ended": f"{COOKIE}\r\n",
         "blank": "\n",
@@ -204,5 +204,5 @@ async def test_a_target_of_another_backend_is_found_by_its_address(
     assert cookie is not None
     assert cookie.reveal() == COOKIE
     elsewhere = Target(node=NodeName(name="shop", host="10.9.9.9"), address="10.9.9.9")
-    with pytest.raises(NoNodeFoundError, match=r"No pod .* has the address 10\.9\.9\.9"):
+    with pytest.raises(NoNodeFoundError, match=r"No pod .* runs at the address 10\.9\.9\.9"):
         await fetched(asking, elsewhere, **options)

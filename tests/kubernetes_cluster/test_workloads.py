@@ -224,8 +224,9 @@ async def test_a_name_that_nothing_has_is_told_with_the_nearest(
     with pytest.raises(NameNotFoundError, match="is called 'chekout'") as unknown:
         await asking.pods("chekout")
     assert unknown.value.remedy == "Did you mean checkout?"
-    with pytest.raises(NameNotFoundError, match="Deployment chekout"):
+    with pytest.raises(NameNotFoundError, match=r"no Deployment$") as misspelt:
         await asking.pods("deploy/chekout")
+    assert misspelt.value.remedy == "Did you mean checkout?"
     with pytest.raises(NameNotFoundError, match="pod nobody"):
         await asking.pods("deploy/checkout", pod="nobody")
 

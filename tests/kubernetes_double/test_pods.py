@@ -10,6 +10,7 @@ import pytest
 from world.kubernetes import manifests
 from world.kubernetes.deployments import ErlangDeployment, Template
 from world.kubernetes.network_pods import NetworkPod
+from world.kubernetes.stateful_sets import ErlangStatefulSet
 from world.namespaces import left_over
 from world.processes import Process
 from world.waiting import wait_until
@@ -105,6 +106,31 @@ def test_a_rollout_makes_a_revision(api: KubernetesApi, shop: ErlangDeployment) 
         assert [each["uid"] for each in owners] in ([], [found["2"]["metadata"]["uid"]])
 
 
+def test_a_container_that_crashed_begins_anew_in_its_pod(
+    api: KubernetesApi, shop: ErlangDeployment
+) -> None:
+    pod = shop.pods[0]
+    before = (pod.address, pod.node.name, pod.node.pid)
+    shop.restart(pod)
+    assert (pod.address, pod.node.name) == before[:2]
+    assert pod.node.pid != before[2]
+    assert pod.epmd.names() == {SHOP: pod.node.dist_port}
+    for each in api.objects.get("pods", SHOP, pod.name)["status"]["containerStatuses"]:
+        assert (each["ready"], each["restartCount"]) == (True, 1)
+
+
+def test_a_pod_of_a_stateful_set_keeps_its_name(api: KubernetesApi) -> None:
+    template = Template(node="till", cookie=COOKIE, release="27")
+    with ErlangStatefulSet(api.cluster, "till", template) as till:
+        old = api.objects.get("pods", SHOP, "till-0")
+        new = till.replace(till.pods[0])
+        item = api.objects.get("pods", SHOP, "till-0")
+        assert item["metadata"]["uid"] != old["metadata"]["uid"]
+        assert item["status"]["podIP"] == new.address != old["status"]["podIP"]
+        assert item["metadata"]["ownerReferences"][0]["kind"] == "StatefulSet"
+        assert new.node.evaluate("erlang:system_info(otp_release).") == '"27"'
+
+
 def test_a_crash_ends_every_process_of_the_pod(shop: ErlangDeployment, kubectl: Kubectl) -> None:
     pod = shop.pods[0]
     with kubectl.forwarding(f"pod/{pod.name}", ":4369") as (process, port):
@@ -114,6 +140,27 @@ def test_a_crash_ends_every_process_of_the_pod(shop: ErlangDeployment, kubectl: 
         assert "connection refused" in process.wait_for_line("error forwarding port 4369")
     with pytest.raises(ConnectionRefusedError):
         socket.create_connection((pod.address, 4369), 5)
+
+
+def test_a_node_on_the_pods_address_alone_with_a_cookie_in_its_home(
+    api: KubernetesApi, kubectl: Kubectl
+) -> None:
+    template = Template(
+        cookie="",
+        files={".erlang.cookie": COOKIE},
+        env=[{"name": "RELEASE_NODE", "value": "shop@$(POD_IP)"}],
+        flags=["-kernel", "inet_dist_use_interface", "$(POD_IP_TUPLE)"],
+    )
+    with ErlangDeployment(api.cluster, SHOP, template) as shop:
+        pod = shop.pods[0]
+        assert pod.node.evaluate("atom_to_list(erlang:get_cookie()).") == f'"{COOKIE}"'
+        assert pod.node.evaluate('os:getenv("RELEASE_NODE").') == f'"{pod.node.name}"'
+        with socket.create_connection((pod.address, pod.node.dist_port), 5):
+            pass
+        with kubectl.forwarding(f"pod/{pod.name}", f":{pod.node.dist_port}") as (process, port):
+            with socket.create_connection(("127.0.0.1", port), 5) as to_pod:
+                assert to_pod.recv(1) == b""
+            assert process.wait_for_line("connect: connection refused")
 
 
 def test_a_pod_in_which_anything_runs(api: KubernetesApi, kubectl: Kubectl) -> None:

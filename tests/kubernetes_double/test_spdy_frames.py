@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from world.kubernetes.spdy_dictionary import DICTIONARY
-from world.kubernetes.spdy_frames import Data, FrameReader, FrameWriter, GoAway, Opened, Ping, Reset
+from world.kubernetes.spdy_frames import Data, FrameReader, FrameWriter, Opened, Ping, Reset
 
 if TYPE_CHECKING:
     from world.kubernetes.spdy_frames import Frame
@@ -23,7 +23,6 @@ STREAM = [
     Data(stream=3, data=b"hello", ended=True),
     Ping(number=1),
     Reset(stream=5),
-    GoAway(),
 ]
 
 
@@ -42,7 +41,7 @@ def sent() -> bytes:
     deflate = zlib.compressobj(zdict=DICTIONARY)
     first = opening(deflate, 1, {"streamtype": "error", "port": "4369"}, 1)
     second = opening(deflate, 3, {"streamtype": "data"}, 0)
-    return first + SETTINGS + second + LAST_DATA + PING + RESET + GO_AWAY
+    return first + SETTINGS + second + GO_AWAY + LAST_DATA + PING + RESET
 
 
 def test_the_dictionary_is_the_specifications() -> None:

@@ -67,6 +67,12 @@ def test_history_that_is_forgotten(api: KubernetesApi) -> None:
         assert watch.read() == b""
 
 
+@pytest.mark.parametrize("query", ["labelSelector=a%28", "resourceVersion=x", "timeoutSeconds=-1"])
+def test_what_is_no_proper_watch(api: KubernetesApi, query: str) -> None:
+    status, body = ask(api, f"{PODS}?watch=true&{query}")
+    assert (status, body["reason"]) == (400, "BadRequest")
+
+
 def test_bookmarks_for_those_who_want_them(api: KubernetesApi) -> None:
     query = f"watch=true&allowWatchBookmarks=true&resourceVersion={api.objects.version}"
     with asking(api, f"{PODS}?{query}") as watch:

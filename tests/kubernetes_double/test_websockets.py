@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import ssl
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
@@ -85,6 +86,32 @@ async def test_the_pod_sees_the_end_of_the_websocket(api: KubernetesApi) -> None
             await connection.send(b"\0bye")
         async with asyncio.timeout(SECONDS):
             await ended.wait()
+
+
+async def sent_until_it_blocks(connection: ClientConnection) -> int:
+    """Send until nobody takes any more for two seconds; how many megabytes that were."""
+    sent = 0
+    with contextlib.suppress(TimeoutError):
+        while sent < 256:
+            await asyncio.wait_for(connection.send(b"\0" + bytes(1 << 20)), 2)
+            sent += 1
+    return sent
+
+
+async def test_a_pod_that_does_not_read_stops_its_client(api: KubernetesApi) -> None:
+    closed = asyncio.Event()
+
+    async def never_read(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await closed.wait()
+        writer.transport.abort()
+
+    async with await asyncio.start_server(never_read, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        async with websocket(api, forward(port), V4) as connection:
+            sent = await sent_until_it_blocks(connection)
+            assert 0 < sent < 64  # megabytes: what fits into the buffers on the way
+            api.cut_connections()
+            closed.set()
 
 
 @pytest.mark.parametrize(

@@ -64,9 +64,9 @@ def target(port: int | None = None) -> Target:
 
 
 @contextmanager
-def listening(handle: Callable[[socket.socket], None]) -> Iterator[int]:
+def listening(handle: Callable[[socket.socket], None], *, port: int = 0) -> Iterator[int]:
     """Serve each connection to a port of the pod with ``handle``; give the port."""
-    listener = socket.create_server(("127.0.0.1", 0))
+    listener = socket.create_server(("127.0.0.1", port))
 
     def accept() -> None:
         with suppress(OSError):

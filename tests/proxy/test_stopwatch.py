@@ -33,3 +33,10 @@ def test_a_long_life_keeps_only_the_latest() -> None:
             pass
     assert len(stopwatch.phases) == 200
     assert stopwatch.phases[-1].name == "999"
+
+
+def test_one_that_nobody_reads_holds_on_to_nothing() -> None:
+    stopwatch = Stopwatch.unread()
+    with pytest.raises(ValueError, match="no"), stopwatch.phase("status"):
+        raise ValueError("no")
+    assert not stopwatch.phases

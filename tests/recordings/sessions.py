@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import tempfile
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from consul_connect.mesh import sidecar
@@ -15,6 +17,9 @@ from end_to_end.test_railway import railway_network
 from recordings.recorder import Recording
 from world.connected import REMOTE_COOKIE, remote_node
 from world.consul import ConsulAgent
+from world.kubernetes.api import KubernetesApi
+from world.kubernetes.data_manifests import secret
+from world.kubernetes.deployments import ErlangDeployment, Template
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -96,10 +101,31 @@ def _consul_connect() -> str:
         return recording.text
 
 
+def _kubernetes() -> str:
+    source = {"secretKeyRef": {"name": "shop", "key": "cookie"}}
+    template = Template(
+        cookie=REMOTE_COOKIE,
+        env=[{"name": "RELEASE_COOKIE", "valueFrom": source}],
+        environment={},
+    )
+    with KubernetesApi() as api, tempfile.TemporaryDirectory() as folder:
+        kubeconfig = api.kubeconfig(Path(folder) / "config", context="eu1", namespace="shop")
+        api.objects.put(secret("shop", {"cookie": REMOTE_COOKIE}, namespace="shop"))
+        with (
+            ErlangDeployment(api.cluster, "shop", template, replicas=2),
+            _recording({api.url: "https://eu1.example:6443"}, KUBECONFIG=str(kubeconfig)) as shown,
+        ):
+            with shown.running("erlconnect -b kubernetes deploy/shop", until=_READY):
+                shown.run("erl_call -name shop@127.0.0.1 -a 'erlang node []'")
+            shown.run("erlconnect -b kubernetes deploy/shoop")
+            return shown.text
+
+
 SESSIONS: Final[Mapping[str, Callable[[], str]]] = {
     "fixed": _fixed,
     "dns": _dns,
     "railway": _railway,
     "consul": _consul,
     "consul-connect": _consul_connect,
+    "kubernetes": _kubernetes,
 }

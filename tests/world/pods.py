@@ -14,7 +14,7 @@ from world.knot import KnotServer
 from world.ports import free_port
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
 _ZONE = "shop.test"
 
@@ -22,8 +22,9 @@ _ZONE = "shop.test"
 class Pods:
     """``name`` is the real name, with ``{}`` for the number of the pod or the same for all."""
 
-    def __init__(self, name: str, size: int, stack: ExitStack) -> None:
+    def __init__(self, name: str, size: int, stack: ExitStack, flags: Sequence[str]) -> None:
         self._name = name
+        self._flags = flags
         self._stack = stack
         self._places: dict[int, tuple[str, ErlangNode]] = {}
         for number in range(1, size + 1):
@@ -52,6 +53,7 @@ class Pods:
                 *("-erl_epmd_port", str(port := free_port())),
                 *("-kernel", "inet_dist_listen_min", str(port), "inet_dist_listen_max", str(port)),
                 *("inet_dist_use_interface", interface),
+                *self._flags,
             ),
             environment={"POD": str(number)},
         )
@@ -67,7 +69,7 @@ class Pods:
 
 
 @contextmanager
-def pods(name: str, size: int) -> Iterator[Pods]:
+def pods(name: str, size: int, *, flags: Sequence[str] = ()) -> Iterator[Pods]:
     """Run ``size`` pods."""
     with ExitStack() as stack:
-        yield Pods(name, size, stack)
+        yield Pods(name, size, stack, flags)

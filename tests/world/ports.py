@@ -24,6 +24,12 @@ def free_port() -> int:
     raise AssertionError("none of 200 random loopback ports is free")
 
 
+def is_open(port: int) -> bool:
+    """Whether somebody listens on 127.0.0.1."""
+    with socket.socket() as connection:
+        return connection.connect_ex(("127.0.0.1", port)) == 0
+
+
 def _is_free(port: int) -> bool:
     with ExitStack() as sockets:
         for family, address in ((socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1")):

@@ -29,10 +29,10 @@ def available(name: str) -> Path | None:
     return tree if os.geteuid() == 0 and tree.is_dir() else None
 
 
-def build(name: str, suite: str, packages: str, check: Callable[[Path], None]) -> None:
+def build(name: str, suite: str, packages: str, complete: Callable[[Path], None]) -> None:
     """Build a tree of ``packages`` and what they depend on, unless it is there.
 
-    ``check`` may refuse what was built. Raises CalledProcessError, LookupError.
+    ``complete`` may add to what was built, or refuse it. Raises CalledProcessError, LookupError.
     """
     with _locked(name):
         if (_FOLDER / name).is_dir():
@@ -40,7 +40,7 @@ def build(name: str, suite: str, packages: str, check: Callable[[Path], None]) -
         unfinished = _FOLDER / f"{name}.unfinished"
         shutil.rmtree(unfinished, ignore_errors=True)
         _bootstrap(suite, packages, unfinished)
-        check(unfinished)
+        complete(unfinished)
         shutil.copy("/etc/hosts", unfinished / "etc" / "hosts")
         (unfinished / "tmp").mkdir(exist_ok=True)
         unfinished.rename(_FOLDER / name)

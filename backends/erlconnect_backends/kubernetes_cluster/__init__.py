@@ -1,6 +1,20 @@
 """Backend ``kubernetes``, cookie sources ``kubernetes-env`` and ``kubernetes-exec``, a transport.
 
-``access`` has the settings that say which cluster is meant; only ``client`` imports the library
-``kubernetes``, to read kubeconfig files, and gives a ``cluster_access``. ``connection`` opens a
-stream to the API server, ``exchange`` carries one request over it, ``rest`` asks and tries again.
+Whom to ask: ``access`` has the settings for it. Only ``client`` imports the library ``kubernetes``,
+to read kubeconfigs; ``loading`` and ``proxies`` make a ``cluster_access`` of what they say.
+
+How to ask: ``questions`` says what can be asked, ``rest`` asks, ``exchange`` carries one request
+over a ``connection``, ``trying`` does it again, ``judging`` and ``failures`` say what went wrong,
+``rights`` and ``needs`` which rights are missing.
+
+The backend: ``discovery`` declares it, ``backend`` decides, ``targets_named`` reads TARGET,
+``workloads`` finds ``pods``, ``choice`` and ``beam_container`` choose, ``pod_targets`` makes
+targets, ``following`` waits for changes.
+
+Cookies: ``container_environment`` builds variables as the kubelet does (with ``expansion``,
+``downward`` and ``data_objects``), for ``cookie_in_environment``; ``look_inside`` by an
+``exec_call`` is for ``cookie_by_exec``; ``cookie_place`` is for both.
+
+The transport: ``port_forward`` declares it, ``forward_transport`` opens it, by a ``websocket`` for
+each stream (``websocket_forward``), or else by ``kubectl_forward``.
 """

@@ -141,7 +141,8 @@ class KubernetesBackend:
             return self._access
 
     async def _rest(self, query: Query) -> Rest:
-        needed = self._finding(query) | needs.PORT_FORWARD
+        # Which Secrets it will be, only the pods tell.
+        needed = self._finding(query) | needs.PORT_FORWARD | needs.ANY_SECRET
         return Rest(await self._cluster(), needed=needed)
 
     def _finding(self, query: Query) -> set[Right]:

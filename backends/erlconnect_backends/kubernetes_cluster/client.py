@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import os
 import tempfile
+import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -36,6 +37,7 @@ IN_CLUSTER: Final = "in-cluster"
 """What stands for a context where there is no kubeconfig."""
 
 _DEFAULT_PATH: Final = "~/.kube/config"
+_LOADING: Final = threading.Lock()
 # Files may change at any time; only a plugin says how long its answer holds.
 _FILE_SECONDS: Final = 60.0
 
@@ -93,8 +95,9 @@ def _are_there(paths: str) -> bool:
 
 
 def _load(source: _Kubeconfig | _ServiceAccount) -> Loaded:
-    # The library writes keys into files; they are gone as soon as TLS has read them.
-    with tempfile.TemporaryDirectory(prefix="erlconnect-") as folder:
+    # The library writes keys into files; they are gone as soon as TLS has read them. It would give
+    # them to another thread, too, which asks at the same time.
+    with _LOADING, tempfile.TemporaryDirectory(prefix="erlconnect-") as folder:
         try:
             return loaded_of(source.find(folder), source.context)
         except (ConfigException, OSError, ValueError, TypeError) as error:

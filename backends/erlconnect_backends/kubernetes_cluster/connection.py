@@ -7,7 +7,6 @@ in the middle of its TLS handshake stays open.
 from __future__ import annotations
 
 import asyncio
-import errno
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -68,7 +67,7 @@ async def received(wire: socket.socket) -> memoryview:
     """Give what comes next, as it is; the end is an ``OSError``."""
     data = await asyncio.get_running_loop().sock_recv(wire, _PIECE_BYTES)
     if not data:
-        raise OSError(errno.ECONNRESET, "the server closed the connection")
+        raise ConnectionResetError("the server closed the connection")
     return memoryview(data)
 
 

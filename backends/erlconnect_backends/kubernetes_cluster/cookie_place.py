@@ -11,8 +11,9 @@ from erlconnect.api import Cookie, NoNodeFoundError, cookie_text
 from erlconnect_backends.kubernetes_cluster import needs
 from erlconnect_backends.kubernetes_cluster.access import AccessSettings
 from erlconnect_backends.kubernetes_cluster.beam_container import beam_container
+from erlconnect_backends.kubernetes_cluster.pod_at_address import pod_at
 from erlconnect_backends.kubernetes_cluster.pods import Pod, pod_of
-from erlconnect_backends.kubernetes_cluster.questions import POD, all_of, one
+from erlconnect_backends.kubernetes_cluster.questions import POD, one
 from erlconnect_backends.kubernetes_cluster.rest import Rest
 from erlconnect_backends.kubernetes_cluster.targets_named import named
 
@@ -72,15 +73,13 @@ async def _pod(rest: Rest, name: str, target: Target) -> Pod:
     namespace = rest.access.namespace
     if name:
         return pod_of(await rest.get(one(POD, name, namespace=namespace)))
-    # A target of another backend, dns for instance, has an address and no pod.
-    with_address = {"fieldSelector": f"status.podIP={target.address}"}
-    found = await rest.items(all_of(POD, namespace=namespace).narrowed(with_address))
-    if not found:
+    pod = await pod_at(rest, target.address)
+    if pod is None:
         raise NoNodeFoundError(
-            f"No pod in the namespace {namespace} has the address {target.address}",
+            f"No pod in the namespace {namespace} runs at the address {target.address}",
             remedy="Name the pod with -o cookie.pod=, or its namespace with -o cookie.namespace=.",
         )
-    return pod_of(found[0])
+    return pod
 
 
 def cookie_of(value: bytes, *, place: str, origin: str) -> Cookie | None:

@@ -58,6 +58,14 @@ def closed_port(place: PodPlace, port: int, said: str) -> ClosedPortError:
     )
 
 
+def kubectl_failed(place: PodPlace, port: int, said: str) -> UnreachableError:
+    """Fail because kubectl gave up before it led anywhere."""
+    return UnreachableError(
+        f"kubectl port-forward to port {port} of pod {place} ended: {failures.shown(said)}",
+        remedy="Run it by hand to see what it lacks.",
+    )
+
+
 def asked_for(place: PodPlace, port: int) -> Asked:
     """Say it with the rights that it needs."""
     return Asked(
@@ -100,7 +108,7 @@ def both(first: ErlconnectError, second: ErlconnectError) -> ErlconnectError:
     """Fail because the websocket was refused and kubectl did not get through, either."""
     kind = RefusedError if isinstance(first, RefusedError) else type(second)
     return kind(
-        f"{first.message}. kubectl port-forward: {second.message}",
+        f"{first.message}. {second.message}",
         remedy=first.remedy if isinstance(first, RefusedError) else second.remedy,
     )
 

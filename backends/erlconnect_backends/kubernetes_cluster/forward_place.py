@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 from erlconnect.api import UnreachableError
 from erlconnect_backends.kubernetes_cluster.choice import nothing_usable, usable_pods
 from erlconnect_backends.kubernetes_cluster.needs import PORT_FORWARD
-from erlconnect_backends.kubernetes_cluster.pods import pod_of
-from erlconnect_backends.kubernetes_cluster.questions import POD, SERVICE, all_of, one
+from erlconnect_backends.kubernetes_cluster.pod_at_address import pod_at
+from erlconnect_backends.kubernetes_cluster.questions import SERVICE, one
 from erlconnect_backends.kubernetes_cluster.rest import Rest
 from erlconnect_backends.kubernetes_cluster.targets_named import Named
 from erlconnect_backends.kubernetes_cluster.workloads import Workloads
@@ -101,20 +101,12 @@ def _ports(service: Mapping[str, Any], pod: Pod) -> Iterator[tuple[int, int]]:
 
 
 async def _at_address(rest: Rest, address: str) -> PodPlace:
-    namespace = rest.access.namespace
-    items = await rest.items(all_of(POD, namespace=namespace))
-    pods = [pod_of(item) for item in items if address in _addresses(item)]
-    running = [pod for pod in pods if pod.running]
-    if not running:
+    pod = await pod_at(rest, address)
+    if pod is None:
         raise UnreachableError(
-            f"No pod in the namespace {namespace} (context {rest.access.context}) runs at the"
-            f" address {address or '(none)'}",
+            f"No pod in the namespace {rest.access.namespace} (context {rest.access.context}) runs"
+            f" at the address {address or '(none)'}",
             remedy="Name its namespace with -o transport.namespace=, or the pod itself with"
             " -o transport.pod=.",
         )
-    return PodPlace(access=rest.access, pod=running[0].name)
-
-
-def _addresses(pod: Mapping[str, Any]) -> list[str]:
-    status = pod.get("status") or {}
-    return [str(one["ip"]) for one in status.get("podIPs") or ()] + [status.get("podIP") or ""]
+    return PodPlace(access=rest.access, pod=pod.name)

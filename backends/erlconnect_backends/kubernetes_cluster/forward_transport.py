@@ -79,6 +79,7 @@ class PortForwardDialer:
         self._stack = stack
         self._ways: list[Way] = [WebSocketForward(place)]
         self._ready: tuple[int, socket.socket] | None = None
+        self._falling_back = asyncio.Lock()
 
     async def warm_up(self, port: int) -> None:
         """Dial ``port`` for whoever dials it next; a closed port is theirs to hear of."""
@@ -129,11 +130,22 @@ class PortForwardDialer:
     async def _dial_by_kubectl(self, port: int, refusal: ErlconnectError) -> socket.socket:
         if program() is None:
             raise refusal
-        way = await self._stack.enter_async_context(kubectl_forward(self._place, self._kubeconfig))
-        try:
-            stream = await way.dial(port)
-        except ErlconnectError as error:
-            raise failures.both(refusal, error) from error
+        async with self._falling_back:
+            if len(self._ways) > 1:
+                return await self._ways[-1].dial(port)
+            way = await self._stack.enter_async_context(
+                kubectl_forward(self._place, self._kubeconfig)
+            )
+            try:
+                stream = await way.dial(port)
+            except failures.ClosedPortError:
+                self._fall_back(way, refusal)
+                raise
+            except ErlconnectError as error:
+                raise failures.both(refusal, error) from error
+            self._fall_back(way, refusal)
+            return stream
+
+    def _fall_back(self, way: Way, refusal: ErlconnectError) -> None:
         _log.warning("%s goes through kubectl port-forward: %s", self._place, refusal.message)
         self._ways.append(way)
-        return stream

@@ -14,7 +14,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from erlconnect.api import TimedOutError, UnreachableError
+from erlconnect.api import TimedOutError
 from erlconnect_backends.guarded_child import GuardedChild, guarded_child
 from erlconnect_backends.kubernetes_cluster import forward_failures as failures
 from erlconnect_backends.kubernetes_cluster.client import IN_CLUSTER
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 _READY_SECONDS: Final = 8.0
 _REFUSED_SECONDS: Final = 0.5
 _EXIT_SECONDS: Final = 1.0
+_EXPLAIN_SECONDS: Final = 0.5
 _LISTENS: Final = re.compile(r"127\.0\.0\.1:(\d+) -> ")
 
 
@@ -51,6 +52,7 @@ class KubectlForward:
         self._words = words
         self._children = children
         self._forwards: dict[int, _Forward] = {}
+        self._streams: dict[socket.socket, GuardedChild] = {}
         self._starting = asyncio.Lock()
 
     async def dial(self, port: int) -> socket.socket:
@@ -62,7 +64,9 @@ class KubectlForward:
         try:
             stream = await connected("127.0.0.1", forward.local_port)
         except OSError as error:
-            raise await self._failed(port, forward.child) from error
+            raise failures.kubectl_failed(
+                self._place, port, await _last_words(forward.child)
+            ) from error
         try:
             refused = await ended_within(stream, _REFUSED_SECONDS)
         except BaseException:
@@ -70,14 +74,17 @@ class KubectlForward:
             raise
         if refused:
             stream.close()
-            raise await self._failed(port, forward.child)
+            raise failures.closed_port(self._place, port, await _last_words(forward.child))
+        self._streams = {one: child for one, child in self._streams.items() if one.fileno() >= 0}
+        self._streams[stream] = forward.child
         return stream
 
     async def why_ended(self, stream: socket.socket) -> str:
         """Say what kubectl said last, where it has ended itself."""
-        del stream
-        ended = [one.child for one in self._forwards.values() if one.child.exited.is_set()]
-        return f"kubectl ended: {ended[0].last_words}" if ended else ""
+        child = self._streams.get(stream)
+        if child is None or not await child.exited_within(_EXPLAIN_SECONDS):
+            return ""
+        return f"kubectl ended: {child.last_words}"
 
     async def _forward(self, port: int) -> _Forward:
         async with self._starting:
@@ -93,7 +100,7 @@ class KubectlForward:
         await child.ready_or_over(_READY_SECONDS)
         found = _LISTENS.search(child.last_words)
         if child.exited.is_set():
-            raise await self._failed(port, child)
+            raise failures.kubectl_failed(self._place, port, child.last_words)
         if found is None:
             raise TimedOutError(
                 f"kubectl port-forward to port {port} of pod {self._place} was not ready after"
@@ -102,9 +109,11 @@ class KubectlForward:
             )
         return _Forward(child=child, local_port=int(found[1]))
 
-    async def _failed(self, port: int, child: GuardedChild) -> UnreachableError:
-        await child.exited_within(_EXIT_SECONDS)
-        return failures.closed_port(self._place, port, child.last_words)
+
+async def _last_words(child: GuardedChild) -> str:
+    """Give what it said, after a moment in which it may end."""
+    await child.exited_within(_EXIT_SECONDS)
+    return child.last_words
 
 
 @asynccontextmanager

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import errno
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 from urllib.parse import unquote, urlsplit
@@ -117,11 +116,11 @@ async def _read(sock: socket.socket, length: int) -> bytes:
     while len(content) < length:
         piece = await asyncio.get_running_loop().sock_recv(sock, length - len(content))
         if not piece:
-            raise OSError(errno.ECONNRESET, "the proxy closed the connection")
+            raise ConnectionResetError("the proxy closed the connection")
         content += piece
     return content
 
 
-def _refused(proxy: Proxy, words: str) -> OSError:
+def _refused(proxy: Proxy, words: str) -> ConnectionError:
     where = f"{proxy.host}:{proxy.port}"
-    return OSError(errno.EACCES, f"the proxy {where} does not lead there: {words}")
+    return ConnectionRefusedError(f"the proxy {where} does not lead there: {words}")

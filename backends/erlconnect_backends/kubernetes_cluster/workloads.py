@@ -68,7 +68,9 @@ class Workloads:
         """Give the pods of what TARGET names."""
         if not named.resource:
             return await self._guessed(named.name)
-        item = await self._rest.get(one(named.resource, named.name, namespace=self._namespace))
+        item = await self._rest.find(one(named.resource, named.name, namespace=self._namespace))
+        if item is None:
+            raise await self._unknown(named.name, [named.resource])
         return await self._group(named.resource, item)
 
     async def names(self, resource: Resource) -> list[str]:
@@ -87,17 +89,17 @@ class Workloads:
         for failure in found:
             if isinstance(failure, BaseException):
                 raise failure
-        raise await self._unknown(name)
+        raise await self._unknown(name, GUESSES)
 
-    async def _unknown(self, name: str) -> ErlconnectError:
+    async def _unknown(self, name: str, resources: Sequence[Resource]) -> ErlconnectError:
         known: set[str] = set()
-        for resource in GUESSES:
+        for resource in resources:
             try:
                 known |= set(await self.names(resource))
             except RefusedError:
                 continue
         near = difflib.get_close_matches(name, known, n=1)
-        kinds = ", ".join(resource.word for resource in GUESSES)
+        kinds = ", ".join(resource.word for resource in resources)
         return NameNotFoundError(
             f"Nothing in the namespace {self._namespace} (context {self._rest.access.context}) is"
             f" called {name!r}: no {kinds}",

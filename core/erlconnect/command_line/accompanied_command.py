@@ -30,8 +30,7 @@ def run_command(
 
     async def prepare(standing: Standing) -> Child:
         cookie_file = local_cookie_file(standing.choices.local_cookie_file)
-        variables = child_environment(environment, standing.ready)
-        variables["ERLCONNECT_COOKIE_FILE"] = str(cookie_file)
+        variables = child_environment(environment, standing.ready, cookie_file)
         if export_cookie:
             cookie = local_cookie(cookie_file).reveal()
             variables |= cookie_variables(standing.ready, cookie)

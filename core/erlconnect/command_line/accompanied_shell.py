@@ -13,6 +13,7 @@ from erlconnect.command_line.child_environment import child_environment
 from erlconnect.command_line.companion import Child, accompany
 from erlconnect.command_line.private_home import cookie_file_in, private_home
 from erlconnect.command_line.shell_choice import choose_shell
+from erlconnect.cookie_file import default_cookie_file
 from erlconnect.session.cookies import PASSTHROUGH
 from erlconnect.session.slots import session_slot
 
@@ -34,9 +35,11 @@ def open_shell(
         home = private_home(slot.folder, environment)
 
         async def prepare(standing: Standing) -> Child:
-            variables = child_environment(environment, standing.ready)
+            shared = standing.ready.aliases[0].cookie_source == PASSTHROUGH
+            cookie_file = default_cookie_file() if shared else cookie_file_in(home)
+            variables = child_environment(environment, standing.ready, cookie_file)
             variables["ERL_FLAGS"] += f" {_LOOPBACK_ONLY}"
-            if standing.ready.aliases[0].cookie_source != PASSTHROUGH:
+            if not shared:
                 variables["HOME"] = str(home)
             words = await choose_shell(variables, lambda: standing.reporter.refusal, iex=iex)
             return Child(words=words, environment=variables)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
     from erlconnect.session.events import Ready
 
@@ -17,7 +18,9 @@ if TYPE_CHECKING:
 _ERL_FLAGS: Final = "-hidden -start_epmd false"
 
 
-def child_environment(environment: Mapping[str, str], ready: Ready) -> dict[str, str]:
+def child_environment(
+    environment: Mapping[str, str], ready: Ready, cookie_file: Path
+) -> dict[str, str]:
     """Give ``environment`` with what leads to the first alias of ``ready``, and no cookie."""
     alias = ready.aliases[0]
     return {
@@ -28,6 +31,7 @@ def child_environment(environment: Mapping[str, str], ready: Ready) -> dict[str,
         "ERLCONNECT_ALIAS": alias.alias,
         "ERLCONNECT_SHORT_ALIAS": alias.short_alias,
         "ERLCONNECT_NODE": alias.node,
+        "ERLCONNECT_COOKIE_FILE": str(cookie_file),
         "LIVEBOOK_DISTRIBUTION": "name",
         "LIVEBOOK_NODE": "livebook@127.0.0.1",
         "RABBITMQ_NODENAME": alias.alias,

@@ -34,7 +34,7 @@ halt().
 
 
 async def choose_shell(
-    environment: Mapping[str, str],
+    variables: Mapping[str, str],
     refusal: Callable[[], ErlconnectError | None],
     *,
     iex: bool | None,
@@ -44,11 +44,11 @@ async def choose_shell(
     ``refusal`` tells why the session let no link come up. Raises that error, or another
     ``ErlconnectError`` where no shell can be opened.
     """
-    path = environment.get("PATH")
+    path = variables.get("PATH")
     for program in ("erl", *(["iex"] if iex else [])):
         if shutil.which(program, path=path) is None:
             raise _not_installed(program)
-    found = await _probe(environment)
+    found = await _probe(variables)
     if found not in ("iex", "erl"):
         raise refusal() or UnreachableError(
             f"the local Erlang could not reach the remote node: {found or 'it printed nothing'}",
@@ -56,7 +56,7 @@ async def choose_shell(
         )
     if iex is None:
         iex = found == "iex" and shutil.which("iex", path=path) is not None
-    return _words(environment["ERLCONNECT_ALIAS"], iex=iex)
+    return _words(variables["ERLCONNECT_ALIAS"], iex=iex)
 
 
 def _words(alias: str, *, iex: bool) -> list[str]:
@@ -65,12 +65,12 @@ def _words(alias: str, *, iex: bool) -> list[str]:
     return ["erl", "-name", _SHELL_NAME, "-remsh", alias]
 
 
-async def _probe(environment: Mapping[str, str]) -> str:
+async def _probe(variables: Mapping[str, str]) -> str:
     """Give what the local node printed: a shell, or what went wrong."""
     words = ["erl", "-noinput", "-name", _PROBE_NAME, "-eval", _PROBE]
     process = await asyncio.create_subprocess_exec(
         *words,
-        env=dict(environment),
+        env=dict(variables),
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,

@@ -9,12 +9,12 @@ import time
 from collections import deque
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Self
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_MOST: Final = 200  # a session goes on looking for targets as long as it lives
+_MOST: Final = 200
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,10 +28,15 @@ class Phase:
 
 
 class Stopwatch:
-    """Keeps the latest phases, in the order in which they ended."""
+    """Keeps the latest phases, in the order in which they ended; ``unread`` keeps none."""
 
-    def __init__(self) -> None:
-        self.phases: deque[Phase] = deque(maxlen=_MOST)
+    def __init__(self, most: int = _MOST) -> None:
+        self.phases: deque[Phase] = deque(maxlen=most)
+
+    @classmethod
+    def unread(cls) -> Self:
+        """Give one for whoever lives long and never looks: errors hold on to what they met."""
+        return cls(most=0)
 
     @contextmanager
     def phase(self, name: str, detail: str = "") -> Iterator[None]:

@@ -16,7 +16,7 @@ from erlconnect.session.events import Ready
 from erlconnect.session.local_names import alias_for, alias_forms
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Sequence
     from types import TracebackType
 
     from erlconnect.epmd.registration import LocalEpmd
@@ -129,11 +129,12 @@ class Aliases:
             before = self._given.get(name, (service, str(node)))
             return before == (service, str(node)) and not others.intersection(alias_forms(name))
 
+        numbered = wanted in self._given and self._given[wanted][0] is service
         clash = others.intersection(alias_forms(wanted))
         name = await self._epmd.register(
-            wanted, port=port, suffix="local" if clash else "", usable=usable
+            wanted, port=port, suffix="local" if clash and not numbered else "", usable=usable
         )
-        if name != wanted and self._given.get(wanted, (None,))[0] is not service:
+        if name != wanted and not numbered:
             why = f"{min(clash)} is another target" if clash else _why_another(wanted)
             service.warn(f"{why}; the alias is {alias_forms(name)[0]}")
         self._given[name] = (service, str(node))
@@ -148,14 +149,8 @@ class Aliases:
     def _neighbours(
         self, target: AliasedTarget, local_node: str, node: str
     ) -> list[tuple[str, str]]:
-        """Give the other targets' names for a link of ``target``, whose real name is ``node``.
-
-        A real name that several share stands for none of them.
-        """
         others = [one for one in self._of(target.service) if one is not target]
-        times = Counter([node, *(one.node for one in others)])
-        pairs = [(alias_for(one.name, local_node), one.node) for one in others]
-        return [(alias, real) for alias, real in pairs if times[real] == 1 and alias != local_node]
+        return neighbours([(one.name, one.node) for one in others], local_node, node)
 
     def _tell_shared_names(self) -> None:
         """Say which real names mean another node in each link; once for the same aliases."""
@@ -176,3 +171,16 @@ def _why_another(wanted: str) -> str:
     if "--" in wanted:
         return f"Livebook takes {wanted} for a part of {wanted.partition('--')[0]}"
     return f"the name {wanted} is taken"
+
+
+def neighbours(
+    others: Sequence[tuple[str, str]], local_node: str, node: str
+) -> list[tuple[str, str]]:
+    """Give alias and real name of each of ``others`` that a link between these two may know.
+
+    ``others`` are name parts of aliases with the real names. A real name that several share, or
+    that the link's own ``node`` has, stands for none of them.
+    """
+    times = Counter([node, *(real for _, real in others)])
+    pairs = [(alias_for(name, local_node), real) for name, real in others]
+    return [(alias, real) for alias, real in pairs if times[real] == 1 and alias != local_node]

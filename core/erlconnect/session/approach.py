@@ -90,7 +90,7 @@ class Approach:
         self._group = group
         self._node = node
         self._dist_port = dist_port
-        self._stopwatch = stopwatch or Stopwatch()
+        self._stopwatch = stopwatch or Stopwatch.unread()
         self._knocker = Knocker(callers, tls=tls, stopwatch=self._stopwatch)
 
     async def approach(self, target: Target) -> Approached:

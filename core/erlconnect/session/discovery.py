@@ -45,6 +45,8 @@ class Discovery:
         self._approach = approach
         self._warn = warn
         self._backend: Backend = offers.backend()
+        self._noticed: set[str] = set()
+        self._noticed_before: set[str] = set()
         self.known_names: frozenset[str] = frozenset()
         """The node names of the latest discovery, as the backend knows them."""
 
@@ -53,11 +55,14 @@ class Discovery:
         return self._offers.transport(ref).open(target)
 
     def warn(self, message: str) -> None:
-        """Tell the user what a backend noticed (``SessionApi``)."""
-        self._warn(message)
+        """Tell the user what a backend noticed (``SessionApi``); the same once in a row."""
+        if message not in self._noticed_before | self._noticed:
+            self._warn(message)
+        self._noticed.add(message)
 
     async def targets(self) -> Sequence[Target]:
         """Discover, and apply ``epmd-port``, ``node`` and ``--node`` to what was found."""
+        self._noticed_before, self._noticed = self._noticed, set()
         query = Query(service=self._choices.service)
         backend = self._choices.backend
         with self._offers.catalogue.blaming(Kind.BACKEND, backend, "discover()"):

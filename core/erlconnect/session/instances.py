@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 # How seldom a backend is asked again that does not answer, unless it is even more seldom anyway.
 _LONGEST_PAUSE_SECONDS: Final = 60.0
 _SHORTEST_PAUSE_SECONDS: Final = 1.0
+# How often to see whether links have ended, and whether a target answers by now.
+_WAITING_SECONDS: Final = 5.0
 # One answer without an instance may be a partial one.
 _MISSED_ANSWERS: Final = 2
 
@@ -50,12 +52,14 @@ class Instances:
         self._standing: list[_Instance] = []
         self._listed: Sequence[Target] = ()
         self._watched = False
-        self._look = asyncio.Event()
+        self._hurry = asyncio.Event()
+        self._usual = float(service.choices.options.session.look_again)
+        self._pause, self._said = self._usual, ""
 
     async def find(self) -> None:
         """Find all that answer. Raises ``ErlconnectError`` if none does."""
         self._service.progress(f"looking for all of {self._service.choices.service}")
-        self._listed = await self._service.discovery.targets()
+        self._take(await self._service.discovery.targets())
         self._found = await self._newcomers.first(self._listed)
 
     async def stand(self, aliases: Aliases) -> None:
@@ -76,39 +80,49 @@ class Instances:
 
     def _notice(self, listed: Sequence[Target]) -> None:
         self._watched = True
-        self._listed = listed
-        self._look.set()
+        self._take(listed)
+        self._hurry.set()
 
     async def _compare_for_ever(self, aliases: Aliases) -> None:
-        usual = float(self._service.choices.options.session.look_again)
-        pause, said = usual, ""
+        loop = asyncio.get_running_loop()
+        look = loop.time() + self._usual
         while True:
+            waiting = self._newcomers.waiting or any(one.missed for one in self._standing)
+            until = min(look, loop.time() + _WAITING_SECONDS) if waiting else look
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(pause):
-                    await self._look.wait()
-            self._look.clear()
-            try:
-                if not self._watched:
-                    self._listed = await self._service.discovery.targets()
-                pause, said = usual, ""
-            except ErlconnectError as error:
-                pause = max(usual, min(2 * pause, _LONGEST_PAUSE_SECONDS))
-                if said != error.message:
-                    said = error.message
-                    self._service.warn(f"all aliases stay as they are: {said}")
-            else:
-                await self._compare(aliases)
+                async with asyncio.timeout_at(until):
+                    await self._hurry.wait()
+            if self._hurry.is_set() or loop.time() >= look:
+                look = loop.time() + await self._look()
+            self._hurry.clear()
+            await self._compare(aliases)
             await asyncio.sleep(_SHORTEST_PAUSE_SECONDS)
 
-    async def _compare(self, aliases: Aliases) -> None:
-        listed = {place_of(target) for target in self._listed}
+    async def _look(self) -> float:
+        """Ask the backend, unless it tells by itself; give the pause until the next time."""
+        try:
+            if not self._watched:
+                self._take(await self._service.discovery.targets())
+        except ErlconnectError as error:
+            self._pause = max(self._usual, min(2 * self._pause, _LONGEST_PAUSE_SECONDS))
+            if self._said != error.message:
+                self._said = error.message
+                self._service.warn(f"all aliases stay as they are: {self._said}")
+        else:
+            self._pause, self._said = self._usual, ""
+        return self._pause
+
+    def _take(self, listed: Sequence[Target]) -> None:
+        places = {place_of(target): target for target in listed}
+        self._listed = list(places.values())
         for one in self._standing:
-            one.missed = one.missed + 1 if one.places.isdisjoint(listed) else 0
+            one.missed = one.missed + 1 if one.places.isdisjoint(places) else 0
+
+    async def _compare(self, aliases: Aliases) -> None:
         known = {place for one in self._standing for place in one.places}
         new = [target for target in self._listed if place_of(target) not in known]
-        for found in await self._newcomers.answering(new):
-            if not self._known(found):
-                await self._welcome(aliases, found)
+        found = await self._newcomers.answering(new)
+        await self._welcome(aliases, [one for one in found if not self._known(one)])
         enough = 1 if self._watched else _MISSED_ANSWERS
         for one in list(self._standing):
             if one.missed >= enough and not one.target.links:
@@ -128,14 +142,16 @@ class Instances:
                 return True
         return False
 
-    async def _welcome(self, aliases: Aliases, found: Found) -> None:
+    async def _welcome(self, aliases: Aliases, found: Sequence[Found]) -> None:
+        if not found:
+            return
         links = sum(one.target.links for one in self._standing)
-        target = await self._add(aliases, found)
+        new = [await self._add(aliases, one) for one in found]
         aliases.serve()
         if links:
             self._service.warn(
-                f"{target.alias} is new: {links} links that are up do not know its name; a local "
-                "node that connects again does"
+                f"new: {', '.join(target.alias for target in new)}; links that are up ({links}) do "
+                "not know these names, a local node that connects again does"
             )
 
     async def _add(self, aliases: Aliases, found: Found) -> AliasedTarget:
@@ -158,7 +174,7 @@ class Instances:
     def _miss(self, one: _Instance, message: str) -> None:
         """Remember why one does not answer, and look whether it is still listed."""
         one.loss = message
-        self._look.set()
+        self._hurry.set()
 
     async def _find_again(self, one: _Instance) -> Approached:
         """Look for an instance where it is listed now: at its place, or under its name."""

@@ -6,6 +6,7 @@ One that did not answer is tried again, ever more seldom.
 from __future__ import annotations
 
 import asyncio
+from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, TypeAlias
 
@@ -44,6 +45,11 @@ class Newcomers:
         self._service = service
         self._failures: dict[Place, _Failure] = {}
         self._turns = asyncio.Semaphore(_AT_ONCE)
+
+    @property
+    def waiting(self) -> bool:
+        """Whether there are some that will be tried again."""
+        return bool(self._failures)
 
     async def first(self, targets: Sequence[Target]) -> list[Found]:
         """Give those that answer, in the same order. Raises ``ErlconnectError`` if none does."""
@@ -90,13 +96,18 @@ class Newcomers:
             self._service.warn(f"no alias for now: {message}")
 
     async def _try_all(self, targets: Sequence[Target]) -> list[Found | ErlconnectError]:
+        # One that is listed twice must not be knocked on twice at once: it would say `alive`.
+        addresses: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
         async with asyncio.TaskGroup() as tasks:
-            tried = [tasks.create_task(self._try(target)) for target in targets]
+            tried = [
+                tasks.create_task(self._try(target, addresses[target.address]))
+                for target in targets
+            ]
         return [task.result() for task in tried]
 
-    async def _try(self, target: Target) -> Found | ErlconnectError:
+    async def _try(self, target: Target, alone: asyncio.Lock) -> Found | ErlconnectError:
         try:
-            async with self._turns:
+            async with alone, self._turns:
                 approached = await self._service.approach.approach(target)
         except ErlconnectError as error:
             return error

@@ -47,9 +47,9 @@ def server_context(certificate: Path | None, key: Path | None) -> ssl.SSLContext
 
 def load_own(context: ssl.SSLContext, certificate: Path, key: Path | None, prefix: str) -> None:
     """Load a certificate with its key. Raises ``ConfigurationError``, naming the settings."""
-    _check(f"{prefix}cert", certificate)
+    certificate = _readable(f"{prefix}cert", certificate)
     if key is not None:
-        _check(f"{prefix}key", key)
+        key = _readable(f"{prefix}key", key)
     try:
         context.load_cert_chain(certificate, key, password=_never)
     except (ssl.SSLError, ValueError) as error:
@@ -62,9 +62,8 @@ def load_own(context: ssl.SSLContext, certificate: Path, key: Path | None, prefi
 
 
 def _load_authorities(context: ssl.SSLContext, path: Path) -> None:
-    _check("transport.tls-ca", path)
     try:
-        context.load_verify_locations(cafile=path)
+        context.load_verify_locations(cafile=_readable("transport.tls-ca", path))
     except ssl.SSLError as error:
         raise ConfigurationError(
             f"-o transport.tls-ca: {path} holds no certificate that can be read: {_words(error)}",
@@ -79,14 +78,16 @@ def _lonely_key(key: Path, prefix: str) -> ConfigurationError:
     )
 
 
-def _check(key: str, path: Path) -> None:
+def _readable(key: str, path: Path) -> Path:
     try:
-        path.expanduser().open("rb").close()
-    except OSError as error:
+        found = path.expanduser()
+        found.open("rb").close()
+    except (OSError, RuntimeError) as error:
         raise ConfigurationError(
-            f"-o {key}: {path} cannot be read: {error.strerror}",
+            f"-o {key}: {path} cannot be read: {getattr(error, 'strerror', None) or error}",
             remedy="Correct the name of the file, or its rights.",
         ) from error
+    return found
 
 
 def _never() -> str:

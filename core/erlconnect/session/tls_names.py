@@ -28,15 +28,19 @@ def names_of(session: ssl.SSLObject) -> list[str]:
 
 def fits(wanted: str, name: str) -> bool:
     """Say whether a certificate's name stands for ``wanted``; ``*`` stands for one label."""
-    wanted, name = _plain(wanted), _plain(name)
-    if wanted == name:
-        return True
-    label, dot, rest = name.partition(".")
-    return label == "*" and bool(dot) and "." in rest and wanted.partition(".")[2] == rest
+    address = _address(wanted)
+    if address:
+        return _address(name) == address
+    wanted, name = (one.casefold().rstrip(".") for one in (wanted, name))
+    label, _, rest = name.partition(".")
+    if label == "*":
+        return "." in rest and wanted.partition(".")[2] == rest
+    return bool(wanted) and wanted == name
 
 
-def _plain(name: str) -> str:
+def _address(name: str) -> str:
+    """Give an address as it is usually written; empty where it is a name."""
     try:
         return str(ipaddress.ip_address(name))
     except ValueError:
-        return name.casefold().rstrip(".")
+        return ""

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from world.kubernetes.kinds import KINDS, Kind
-from world.kubernetes.statuses import no_such_resource
+from world.kubernetes.statuses import method_not_allowed, no_such_resource
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -87,5 +87,5 @@ def _verb(method: str, name: str, subresource: str, *, watching: bool) -> str:
         return "watch" if watching else "list"
     verbs = {"GET": "get", "POST": "create", "PUT": "update", "DELETE": "delete"}
     if method not in verbs or (method == "POST" and name and not subresource):
-        raise no_such_resource()
+        raise method_not_allowed()
     return verbs[method]

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 class ErlangPod(NetworkPod):
     """A pod whose main container runs ``node``, and ``epmd`` beside it.
 
-    ``node`` is called ``NODE@ADDRESS of the pod`` unless the name that is given has a host.
+    ``node`` is called ``NODE@ADDRESS of the pod`` unless the name that is given has a host. In the
+    name, in ``environment`` and in ``flags`` the words of ``expanded`` stand for the address.
     """
 
     def __init__(
@@ -36,26 +37,31 @@ class ErlangPod(NetworkPod):
         files: Mapping[str, str] | None = None,
     ) -> None:
         """``files`` lie in the node's folder before it starts; without ``cookie`` it has none."""
+        self._node = node if "@" in node else f"{node}@$(POD_IP)"
+        self._cookie = cookie
+        self._flags = flags
+        self._epmd_port = epmd_port
+        self._release = release
+        self._files = files or {}
         super().__init__(name, containers=containers, environment=environment)
-        try:
-            _write(self.folder, files or {})
-            self.epmd = self._stack.enter_context(
-                RealEpmd(epmd_port, address=None, prefix=self.inside)
+
+    def _begin(self) -> None:
+        super()._begin()
+        _write(self.folder, self._files)
+        self.epmd = self._running.enter_context(
+            RealEpmd(self._epmd_port, address=None, prefix=self.inside)
+        )
+        self.node = self._running.enter_context(
+            ErlangNode.start(
+                self.expanded(self._node),
+                epmd_port=self._epmd_port,
+                cookie=self._cookie,
+                release=self._release,
+                flags=[self.expanded(flag) for flag in self._flags],
+                environment=self.main.environment,
+                inside=self.inside,
             )
-            self.node = self._stack.enter_context(
-                ErlangNode.start(
-                    node if "@" in node else f"{node}@{self.address}",
-                    epmd_port=epmd_port,
-                    cookie=cookie,
-                    release=release,
-                    flags=flags,
-                    environment=self.main.environment,
-                    inside=self.inside,
-                )
-            )
-        except BaseException:
-            self.close()
-            raise
+        )
 
 
 def _write(folder: Path, files: Mapping[str, str]) -> None:

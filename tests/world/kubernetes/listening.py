@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
 
 _SECONDS: Final = 20
+_LAST_WORDS_SECONDS: Final = 0.01  # in which connections that were closed let go of their sockets
 
 
 class Handler(Protocol):
@@ -40,14 +41,14 @@ class Listener:
         context: ssl.SSLContext,
         make_handler: Callable[[], Handler],
     ) -> None:
-        self.loop = asyncio.new_event_loop()
+        self._loop = asyncio.new_event_loop()
         self._port = port
         self._context = context
         self._make_handler = make_handler
         self._handler: Handler | None = None
         self._runner: web.ServerRunner | None = None
         self._site: web.TCPSite | None = None
-        self._thread = threading.Thread(target=self.loop.run_forever, name="kubernetes-api")
+        self._thread = threading.Thread(target=self._loop.run_forever, name="kubernetes-api")
 
     def start(self) -> None:
         """Start the thread, and listen."""
@@ -59,9 +60,9 @@ class Listener:
         """Drop what there is and end the thread."""
         self.shut()
         self._do(self._tear_down())
-        self.loop.call_soon_threadsafe(self.loop.stop)
+        self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(_SECONDS)
-        self.loop.close()
+        self._loop.close()
 
     def open(self) -> None:
         """Listen; the port is always the same."""
@@ -86,7 +87,12 @@ class Listener:
         await self._runner.cleanup()
         assert self._handler is not None
         self._handler.close()
-        await self.loop.shutdown_default_executor()
+        left = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in left:
+            task.cancel()
+        await asyncio.wait_for(asyncio.gather(*left, return_exceptions=True), _SECONDS)
+        await self._loop.shutdown_default_executor()
+        await asyncio.sleep(_LAST_WORDS_SECONDS)
 
     async def _open(self) -> None:
         assert self._runner is not None
@@ -107,7 +113,7 @@ class Listener:
             reset(connection.transport)
 
     def _do(self, work: Coroutine[Any, Any, None]) -> None:
-        asyncio.run_coroutine_threadsafe(work, self.loop).result(_SECONDS)
+        asyncio.run_coroutine_threadsafe(work, self._loop).result(_SECONDS)
 
 
 def reset(transport: asyncio.BaseTransport | None) -> None:

@@ -30,16 +30,20 @@ class NetworkPod:
         containers: Sequence[str] = ("app",),
         environment: Mapping[str, str] | None = None,
     ) -> None:
-        """The first of ``containers`` is the main one; all see ``environment``."""
+        """The first of ``containers`` is the main one; all see ``environment``, ``expanded``."""
         self.name = name
-        with ExitStack() as stack:
-            self.network = stack.enter_context(Namespace())
-            self.sandboxes = {
-                each: stack.enter_context(Sandbox(self.network.name, environment or {}))
-                for each in containers
-            }
-            self.main = self.sandboxes[containers[0]]
-            self._stack = stack.pop_all()
+        self._containers = containers
+        self.sandboxes: dict[str, Sandbox] = {}
+        self._running = ExitStack()
+        self.network = Namespace()
+        self._environment = {
+            key: self.expanded(value) for key, value in (environment or {}).items()
+        }
+        try:
+            self._begin()
+        except BaseException:
+            self.close()
+            raise
 
     def __enter__(self) -> Self:
         return self
@@ -67,15 +71,38 @@ class NetworkPod:
         """The words before a command that shall run in the main container."""
         return self.main.inside
 
+    def expanded(self, text: str) -> str:
+        """``text`` with the pod's address for ``$(POD_IP)``, and the same as an Erlang tuple."""
+        return text.replace("$(POD_IP)", self.address).replace(
+            "$(POD_IP_TUPLE)", f"{{{self.address.replace('.', ',')}}}"
+        )
+
     def kill(self) -> None:
         """End all its processes at once, as a crash of its machine does."""
         for sandbox in self.sandboxes.values():
             sandbox.kill()
 
+    def restart(self) -> None:
+        """Begin anew under the same name and address, as containers that crashed do."""
+        self._end()
+        self._begin()
+
     def close(self) -> None:
         """End it, and give back its network and its files."""
+        self._end()
+        self.network.remove()
+
+    def _begin(self) -> None:
+        """Make the containers; who runs something in them goes on from here."""
+        self.sandboxes = {
+            each: self._running.enter_context(Sandbox(self.network.name, self._environment))
+            for each in self._containers
+        }
+        self.main = self.sandboxes[self._containers[0]]
+
+    def _end(self) -> None:
         self.kill()
-        self._stack.close()
+        self._running.close()
 
     def socket(self, family: int) -> socket.socket:
         return socket_inside(self.network.name, family)

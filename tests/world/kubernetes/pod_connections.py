@@ -47,6 +47,9 @@ class PodConnection:
             with contextlib.suppress(ConnectionError):
                 while data := await reader.read(_CHUNK):
                     await sink(data)
+        except asyncio.CancelledError:
+            writer.transport.abort()  # a pod that does not read must not keep it open
+            raise
         finally:
             writer.close()
 

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 _PROTOCOL: Final = "X-Stream-Protocol-Version"
 _SPDY: Final = "spdy/3.1"
+_UPGRADE: Final = f"\r\nupgrade: {_SPDY}\r\n".encode()
+_END_OF_HEAD: Final = b"\r\n\r\n"
 _CHUNK: Final = 64 << 10
 
 
@@ -39,8 +41,8 @@ class _Connection(RequestHandler):
         if self.raw is not None:
             self.raw.feed_data(data)
             return
-        head, end, rest = data.partition(b"\r\n\r\n")
-        if f"\r\nupgrade: {_SPDY}\r\n".encode() in (head + b"\r\n").lower():
+        head, end, rest = data.partition(_END_OF_HEAD) if data[:5] == b"POST " else (b"", b"", b"")
+        if _UPGRADE in head.lower() + b"\r\n":
             assert self.transport is not None
             self.raw = asyncio.StreamReader(_CHUNK)
             self.raw.set_transport(self.transport)

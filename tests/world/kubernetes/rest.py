@@ -74,9 +74,10 @@ class RestHandler:
         raise bad_request(f"the double cannot {call.verb} {call.kind.plural}")
 
     async def _watch(self, request: web.BaseRequest, call: Call) -> web.StreamResponse:
+        lines = self._watches.lines(call, request.query)
         response = web.StreamResponse(headers={"Content-Type": "application/json"})
         await response.prepare(request)
-        async for line in self._watches.lines(call, request.query):
+        async for line in lines:
             await response.write(line)
         return response
 
@@ -88,10 +89,10 @@ class RestHandler:
 
     def _authorize(self, user: User, call: Call, *, upgrading: bool) -> None:
         """Raise RefusedError unless the rights suffice; everybody may review his own."""
-        verbs = [call.verb]
-        if call.subresource and call.verb == "get" and upgrading:
-            verbs = list(self._cluster.stream_verbs)
-        for verb in verbs if call.kind is not REVIEW else ():
+        if call.kind is REVIEW:
+            return
+        streaming = call.subresource and call.verb == "get" and upgrading
+        for verb in self._cluster.stream_verbs if streaming else (call.verb,):
             access = call.access(verb)
             if not allows(self._cluster.objects, user, access):
                 raise forbidden(user.name, access, call.kind)

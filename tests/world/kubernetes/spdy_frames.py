@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 _HEAD: Final = struct.Struct("!IB3s")
 _CONTROL: Final = 0x8003 << 16
-_SYN_STREAM, _SYN_REPLY, _RST_STREAM, _PING, _GOAWAY = 1, 2, 3, 6, 7
+_SYN_STREAM, _SYN_REPLY, _RST_STREAM, _PING = 1, 2, 3, 6
 _FIN: Final = 1
 _STREAM_BITS: Final = 0x7FFFFFFF
 
@@ -55,12 +55,7 @@ class Ping:
     number: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GoAway:
-    """GOAWAY: the client is about to close."""
-
-
-Frame = Opened | Data | Reset | Ping | GoAway
+Frame = Opened | Data | Reset | Ping
 
 
 class FrameReader:
@@ -94,8 +89,6 @@ class FrameReader:
             yield Reset(stream=number & _STREAM_BITS)
         elif kind == _PING:
             yield Ping(number=number)
-        elif kind == _GOAWAY:
-            yield GoAway()
 
     def _headers(self, block: bytes) -> dict[str, str]:
         plain = self._inflate.decompress(block)

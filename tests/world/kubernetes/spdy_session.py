@@ -13,7 +13,6 @@ from world.kubernetes.spdy_frames import (
     Frame,
     FrameReader,
     FrameWriter,
-    GoAway,
     Opened,
     Ping,
     Reset,
@@ -79,8 +78,6 @@ class SpdySession:
         reader = FrameReader()
         async for message in self._pipe.messages():
             for frame in reader.feed(message):
-                if isinstance(frame, GoAway):
-                    break
                 await self._take(frame)
         for stream in self._streams.values():
             if stream.receiver:

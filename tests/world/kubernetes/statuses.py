@@ -51,6 +51,11 @@ def no_such_resource() -> RefusedError:
     return RefusedError(status(404, "NotFound", text))
 
 
+def method_not_allowed() -> RefusedError:
+    text = "the server does not allow this method on the requested resource"
+    return RefusedError(status(405, "MethodNotAllowed", text))
+
+
 def already_exists(kind: Kind, name: str) -> RefusedError:
     text = f'{kind.qualified} "{name}" already exists'
     return RefusedError(status(409, "AlreadyExists", text, _details(kind, name)))

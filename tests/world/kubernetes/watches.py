@@ -34,11 +34,18 @@ class Watches:
     def close(self) -> None:
         self._objects.stop_observing(self._wake)
 
-    async def lines(self, call: Call, query: Mapping[str, str]) -> AsyncIterator[bytes]:
-        """The events of one watch, until its time is over or its history is forgotten."""
-        deadline = self._loop.time() + int(query.get("timeoutSeconds") or _LONGEST)
-        watch = _Watch(call, query)
-        version = _version(query)
+    def lines(self, call: Call, query: Mapping[str, str]) -> AsyncIterator[bytes]:
+        """The events of one watch, until its time is over or its history is forgotten.
+
+        Raises RefusedError at once for what is no proper watch.
+        """
+        seconds = _number(query, "timeoutSeconds") or _LONGEST
+        return self._lines(call, _Watch(call, query), _number(query, "resourceVersion"), seconds)
+
+    async def _lines(
+        self, call: Call, watch: _Watch, version: int, seconds: int
+    ) -> AsyncIterator[bytes]:
+        deadline = self._loop.time() + seconds
         if watch.with_list or not version:
             items, version = self._objects.every(call.kind.plural, call.namespace)
             for item in filter(watch.selected, items):
@@ -111,10 +118,10 @@ class _Watch:
         )
 
 
-def _version(query: Mapping[str, str]) -> int:
-    text = query.get("resourceVersion") or "0"
+def _number(query: Mapping[str, str], key: str) -> int:
+    text = query.get(key) or "0"
     if not text.isdecimal():
-        raise bad_request(f"invalid resource version: {text}")
+        raise bad_request(f"{key}: Invalid value: {text}")
     return int(text)
 
 

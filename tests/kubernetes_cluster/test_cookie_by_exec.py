@@ -1,0 +1,132 @@
+"""The cookie of a node that no variable tells: real nodes, and one look into their container."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from kubernetes_cluster.asking import NAMESPACE, Asking
+from world.kubernetes import manifests
+from world.kubernetes.deployments import ErlangDeployment, Template
+from world.kubernetes.pods import HostPod
+
+from erlconnect.api import CookieNotFoundError, LookupFailedError, RefusedError
+from erlconnect.testing import check_cookie_source
+from erlconnect_backends.kubernetes_cluster.look_inside import LookInside
+
+if TYPE_CHECKING:
+    from kubernetes_cluster.workshop import Workshop
+    from world.kubernetes.api import KubernetesApi
+
+    from erlconnect.api import Cookie
+
+COOKIE = "monster-4711"
+OTHER = "not-this-one"
+
+
+async def fetched(asking: Asking, target: str) -> Cookie | None:
+    found = (await asking.targets(target))[0]
+    return await asking.source("kubernetes-exec", found).fetch(found)
+
+
+async def test_the_source_keeps_the_contract(api: KubernetesApi, asking: Asking) -> None:
+    with ErlangDeployment(api.cluster, "shop", Template(cookie=COOKIE), namespace=NAMESPACE):
+        (target,) = await asking.targets("deploy/shop")
+        await check_cookie_source(asking.source("kubernetes-exec", target), target)
+
+
+@pytest.mark.parametrize(
+    ("template", "origin"),
+    [
+        (
+            Template(cookie=COOKIE, files={".erlang.cookie": OTHER}),
+            "the node's flags",
+        ),
+        (
+            Template(cookie="", files={".erlang.cookie": COOKIE}),
+            "/.erlang.cookie",
+        ),
+        (
+            Template(cookie="", files={"releases/COOKIE": COOKIE, ".erlang.cookie": OTHER}),
+            "/releases/COOKIE",
+        ),
+        (
+            Template(
+                cookie="",
+                environment={"ERLANG_COOKIE": COOKIE},
+                files={".erlang.cookie": OTHER},
+            ),
+            "the variable ERLANG_COOKIE",
+        ),
+        (
+            Template(
+                cookie=COOKIE,
+                sidecars=[manifests.container("proxy")],
+                sidecar_first=True,
+                ports=[{"containerPort": 4369}],
+            ),
+            "the node's flags",
+        ),
+    ],
+    ids=["flags", "home", "release", "variable", "sidecar"],
+)
+async def test_what_the_node_was_told_comes_before_its_files(
+    api: KubernetesApi, asking: Asking, template: Template, origin: str
+) -> None:
+    with ErlangDeployment(api.cluster, "shop", template, namespace=NAMESPACE) as deployment:
+        cookie = await fetched(asking, "deploy/shop")
+        (pod,) = deployment.pods
+    assert cookie is not None
+    assert cookie.reveal() == COOKIE
+    assert cookie.origin.endswith(f"{origin} of shop in the pod {pod.name}")
+
+
+async def test_one_request_looks_at_everything(api: KubernetesApi, asking: Asking) -> None:
+    with ErlangDeployment(api.cluster, "shop", Template(cookie=COOKIE), namespace=NAMESPACE):
+        (target,) = await asking.targets("deploy/shop")
+        api.requests.forget()
+        await asking.source("kubernetes-exec", target).fetch(target)
+    assert len(api.requests.seen("/exec")) == 1
+    assert all(COOKIE not in line for line in api.requests.seen())
+
+
+def pod_here(api: KubernetesApi, workshop: Workshop) -> None:
+    """A pod whose container is this machine."""
+    workshop.pod("shop-1", containers=[manifests.container("app")])
+    api.pods.run(NAMESPACE, "shop-1", HostPod())
+
+
+async def test_a_container_in_which_nothing_can_be_run_is_told(
+    api: KubernetesApi, asking: Asking, workshop: Workshop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pod_here(api, workshop)
+    monkeypatch.setattr(LookInside, "words", ("no-shell",))
+    with pytest.raises(CookieNotFoundError, match="executable file not found"):
+        await fetched(asking, "pod/shop-1")
+
+
+async def test_who_may_not_run_anything_is_told_which_right_is_missing(
+    api: KubernetesApi, asking: Asking, workshop: Workshop
+) -> None:
+    pod_here(api, workshop)
+    api.faults.answer(403, "/exec")
+    with pytest.raises(RefusedError, match="to create pods/exec or get pods/exec") as refused:
+        await fetched(asking, "pod/shop-1")
+    assert 'resources: ["pods/exec", "pods/portforward"]' in refused.value.remedy
+
+
+async def test_a_server_that_fails_is_no_missing_cookie(
+    api: KubernetesApi, asking: Asking, workshop: Workshop
+) -> None:
+    pod_here(api, workshop)
+    api.faults.answer(500, "/exec")
+    with pytest.raises(LookupFailedError, match="a look into app in the pod shop-1"):
+        await fetched(asking, "pod/shop-1")
+
+
+async def test_a_moment_of_trouble_is_passed_over(api: KubernetesApi, asking: Asking) -> None:
+    with ErlangDeployment(api.cluster, "shop", Template(cookie=COOKIE), namespace=NAMESPACE):
+        api.faults.answer(503, "/exec", times=1)
+        api.faults.reset("/exec", times=1)
+        cookie = await fetched(asking, "deploy/shop")
+    assert cookie is not None
