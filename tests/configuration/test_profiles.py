@@ -8,12 +8,14 @@ import pytest
 
 from erlconnect.configuration.files import profile_names, service_names
 from erlconnect.configuration.problems import ProblemError
+from erlconnect.configuration.profile import OF_ANY_TRANSPORT
+from erlconnect.configuration.tls_settings import TLS_KEYS
 from erlconnect.errors import ConfigurationError, UnknownProfileError
 
 if TYPE_CHECKING:
     from configuration.homes import Home
 
-    from erlconnect.configuration.profiles import Profile
+    from erlconnect.configuration.profile import Profile
 
 _FAMILY = """
 [profiles.base]
@@ -153,6 +155,21 @@ def test_a_transport_may_be_a_name_alone(here: Home) -> None:
     assert way.value == "command"
     assert [one.value for one in other.stacks["transport", "name"]] == ["direct", "command"]
     assert other.table("transport") == {}
+
+
+def test_tls_is_spoken_whatever_the_transport(here: Home) -> None:
+    here.user("""
+        [profiles.a]
+        transport = { name = "direct", host = "h", tls-ca = "ca.pem" }
+        [profiles.b]
+        inherits = "a"
+        transport = { name = "command", command = "ssh" }
+        """)
+    profiles = here.read().profiles
+    assert set(profiles.resolve("b").table("transport")) == {"command", "tls-ca"}
+    by_flag = profiles.resolve("a", chosen={"transport": "command"})
+    assert set(by_flag.table("transport")) == {"tls-ca"}
+    assert OF_ANY_TRANSPORT == TLS_KEYS
 
 
 def test_a_circle_names_everyone_in_it(here: Home) -> None:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
-    from erlconnect.configuration.profiles import Profile
+    from erlconnect.configuration.profile import Profile
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
