@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 from collections import Counter
+from functools import partial
 from typing import TYPE_CHECKING
 
 import dns.message
@@ -18,6 +20,7 @@ from world.namespaces import Namespace
 from world.ports import free_port
 from world.processes import Process
 from world.recording_relay import RecordingRelay
+from world.waiting import wait_until
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -135,6 +138,15 @@ def test_a_node_in_a_namespace_is_a_remote_host() -> None:
         remote.cut()
         with pytest.raises(OSError, match=r"timed out|unreachable|No route"):
             socket.create_connection((remote.address, node.dist_port), timeout=0.5)
+        remote.mend()
+        for address in (remote.address, remote.address6):
+            wait_until(partial(answers, address, node.dist_port), "the wire is up again")
+
+
+def answers(address: str, port: int) -> bool:
+    with contextlib.suppress(OSError), socket.create_connection((address, port), timeout=1):
+        return True
+    return False
 
 
 def test_the_relay_records_holds_and_resets(epmd: RealEpmd) -> None:

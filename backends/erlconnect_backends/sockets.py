@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from contextlib import suppress
 from typing import Final
 
 from erlconnect.api import readable_within
 
 # A stream that is judged at its start is small talk at most.
 _PEEK_BYTES: Final = 1
-_PIECE_BYTES: Final = 1024 * 1024
 
 
 async def connected(host: str, port: int) -> socket.socket:
@@ -55,11 +53,3 @@ def has_ended(sock: socket.socket) -> bool:
         return False
     except OSError:
         return True
-
-
-def drain(sock: socket.socket) -> None:
-    """Take no more from the other end of a pair, so that our close is an end to it and no reset."""
-    with suppress(OSError):
-        sock.shutdown(socket.SHUT_RD)
-        while sock.recv(_PIECE_BYTES):
-            pass

@@ -35,10 +35,12 @@ from erlconnect.errors import (
     UsageError,
 )
 from erlconnect.redaction import redact, remember
+from erlconnect.streams.codec import StreamCodec
+from erlconnect.streams.pump import StreamPump
+from erlconnect.streams.sockets import readable_within
 from erlconnect.tls.handshake import Tls, tls_handshake
 from erlconnect.tls.handshake import strict as strict_tls
 from erlconnect.tls.pump import TlsPump
-from erlconnect.tls.sockets import buffered_pair, readable_within
 
 if TYPE_CHECKING:
     import socket
@@ -69,6 +71,8 @@ __all__ = [
     "RefusedError",
     "SessionApi",
     "Settings",
+    "StreamCodec",
+    "StreamPump",
     "SuggestedProfile",
     "SuggestsProfiles",
     "Target",
@@ -79,7 +83,6 @@ __all__ = [
     "UnreachableError",
     "UsageError",
     "WatchesTargets",
-    "buffered_pair",
     "cookie_in_flags",
     "cookie_text",
     "default_cookie_file",

@@ -6,14 +6,16 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from erlconnect.configuration.files import profile_names
+from erlconnect.configuration.files import profile_names, service_names
 from erlconnect.configuration.problems import ProblemError
+from erlconnect.configuration.profile import OF_ANY_TRANSPORT
+from erlconnect.configuration.tls_settings import TLS_KEYS
 from erlconnect.errors import ConfigurationError, UnknownProfileError
 
 if TYPE_CHECKING:
     from configuration.homes import Home
 
-    from erlconnect.configuration.profiles import Profile
+    from erlconnect.configuration.profile import Profile
 
 _FAMILY = """
 [profiles.base]
@@ -155,6 +157,21 @@ def test_a_transport_may_be_a_name_alone(here: Home) -> None:
     assert other.table("transport") == {}
 
 
+def test_tls_is_spoken_whatever_the_transport(here: Home) -> None:
+    here.user("""
+        [profiles.a]
+        transport = { name = "direct", host = "h", tls-ca = "ca.pem" }
+        [profiles.b]
+        inherits = "a"
+        transport = { name = "command", command = "ssh" }
+        """)
+    profiles = here.read().profiles
+    assert set(profiles.resolve("b").table("transport")) == {"command", "tls-ca"}
+    by_flag = profiles.resolve("a", chosen={"transport": "command"})
+    assert set(by_flag.table("transport")) == {"tls-ca"}
+    assert OF_ANY_TRANSPORT == TLS_KEYS
+
+
 def test_a_circle_names_everyone_in_it(here: Home) -> None:
     here.user(
         '[profiles.a]\ninherits = "b"\n[profiles.b]\ninherits = "c"\n[profiles.c]\ninherits = "b"\n'
@@ -223,3 +240,12 @@ def test_names_for_completion(here: Home) -> None:
 def test_names_for_completion_are_never_an_error(here: Home, text: str) -> None:
     here.user(text)
     assert profile_names(here.environment) in ([], ["a"])
+    assert service_names("a", here.environment) == []
+
+
+def test_services_for_completion(here: Home) -> None:
+    here.user(_FAMILY)
+    assert service_names("staging", here.environment) == ["shop"]
+    assert service_names("nobody", here.environment) == []
+    here.user('[profiles.a]\ninherits = "a"\n')
+    assert service_names("a", here.environment) == []

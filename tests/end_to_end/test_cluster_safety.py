@@ -60,12 +60,14 @@ WORK = """
 
 
 @contextmanager
-def cluster() -> Iterator[list[ErlangNode]]:
+def cluster(release: str = "25") -> Iterator[list[ErlangNode]]:
     """Three nodes of one production cluster, each connected to both others and watching them."""
     with ExitStack() as stack:
         port = stack.enter_context(RealEpmd(free_port())).port
         nodes = [
-            stack.enter_context(ErlangNode.start(name, epmd_port=port, cookie=REMOTE_COOKIE))
+            stack.enter_context(
+                ErlangNode.start(name, epmd_port=port, cookie=REMOTE_COOKIE, release=release)
+            )
             for name in NAMES
         ]
         nodes[0].evaluate(f"[true = net_kernel:connect_node(Node) || Node <- {others(NAMES[0])}].")

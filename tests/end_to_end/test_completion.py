@@ -24,6 +24,8 @@ SHELLS = ["bash", "zsh", "fish"]
 CONFIG = """
 [profiles.staging]
 backend = "dns"
+[profiles.staging.services.billing]
+target = "billing.internal"
 [profiles.production]
 backend = "dns"
 confirm = true
@@ -78,6 +80,10 @@ def test_tab_in_a_shell(shell: str, config: Path) -> None:
             ("erlconnect -b fix", "erlconnect -b fixed"),
             ("erlconnect shell --cookie-from passt", "erlconnect shell --cookie-from passthrough"),
             ("erlconnect -p prod", "erlconnect -p production"),
+            ("erlconnect staging/bil", "erlconnect staging/billing"),
+            ("erlconnect -p staging bil", "erlconnect -p staging billing"),
+            ("erlconnect profiles explain prod", "erlconnect profiles explain production"),
+            ("erlconnect profiles show staging/b", "erlconnect profiles show staging/billing"),
         ]:
             # A shell draws what is new alone; as the words of echo the whole line comes back.
             terminal.type(f"{typed}\t\x01echo \r")

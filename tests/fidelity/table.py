@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import sys
 from collections import Counter
-from xml.etree import ElementTree
+from xml.etree import ElementTree as ET
 
 from fidelity.pairs import PAIRS, REFUSING
 
@@ -20,7 +20,7 @@ def counted(file: str) -> tuple[Counter[tuple[str, str]], list[str]]:
     """How many tests of each pair passed, and the names of those that did not."""
     passed: Counter[tuple[str, str]] = Counter()
     others = []
-    for case in ElementTree.parse(file).iter("testcase"):
+    for case in ET.parse(file).iter("testcase"):
         name = case.get("name", "")
         if list(case.iter("failure")) or list(case.iter("error")) or list(case.iter("skipped")):
             others.append(name)

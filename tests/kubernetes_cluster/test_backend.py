@@ -9,6 +9,7 @@ import pytest
 import yaml
 from kubernetes_cluster.asking import NAMESPACE, Asking
 from world.kubernetes import data_manifests, manifests
+from world.kubernetes.kubeconfig import by_token
 
 from erlconnect.api import DescribesRights, NodeName, Query, RefusedError, UsageError
 from erlconnect.testing import StandaloneSession, check_backend
@@ -69,6 +70,15 @@ async def test_its_offers_know_the_place_whatever_becomes_current(
         assert ref.settings == {**place, **inside}
     (way,) = target.transports
     assert (way.name, way.settings) == ("kubernetes-port-forward", {**place, "pod": "shop-1"})
+
+
+async def test_a_target_that_names_no_pods_is_not_handed_on(
+    asking: Asking, workshop: Workshop
+) -> None:
+    workshop.pod("shop-1", labels={"app": "shop"})
+    for options in ({"selector": "app=shop"}, {"pod": "shop-1"}):
+        (target,) = await asking.targets("Any name", **options)
+        assert {ref.settings["target"] for ref in target.cookies} == {""}
 
 
 @pytest.mark.parametrize(
@@ -145,6 +155,43 @@ async def test_what_may_not_be_read_is_a_warning_and_no_obstacle(
     assert target.node.name == ""
     (warning,) = session.warnings
     assert "left unread: Asked for the Secret all in the namespace shop" in warning
+
+
+@pytest.mark.parametrize(
+    ("verbs", "missing"),
+    [
+        (["create", "get"], ""),
+        (["create"], "get pods/portforward"),
+        ([], "create pods/portforward and get pods/portforward"),
+    ],
+)
+async def test_a_verb_of_the_port_forward_that_is_missing_is_named_beforehand(
+    api: KubernetesApi, workshop: Workshop, tmp_path: Path, verbs: list[str], missing: str
+) -> None:
+    workshop.pod("shop-1")
+    rules = [{"apiGroups": [""], "resources": ["pods"], "verbs": ["get", "list"]}]
+    if verbs:
+        rules.append({"apiGroups": [""], "resources": ["pods/portforward"], "verbs": verbs})
+    workshop.grant("robot", rules)
+    user = by_token(api.users.add("robot"))
+    asking = Asking(api.kubeconfig(tmp_path / "config", user=user, namespace=NAMESPACE))
+    session = StandaloneSession()
+    await asking.backend().discover(Query(service="pod/shop-1"), session)
+    said = "a port-forward may be refused: {} is not allowed in the namespace shop (Kubernetes asks"
+    assert [warning.partition(" for ")[0] for warning in session.warnings] == (
+        [said.format(missing)] if missing else []
+    )
+
+
+@pytest.mark.parametrize("code", [403, 404, 500])
+async def test_a_server_that_does_not_say_which_rights_there_are_is_no_obstacle(
+    api: KubernetesApi, asking: Asking, workshop: Workshop, code: int
+) -> None:
+    api.faults.answer(code, "selfsubjectaccessreviews")
+    workshop.pod("shop-1")
+    session = StandaloneSession()
+    await asking.backend().discover(Query(service="pod/shop-1"), session)
+    assert session.warnings == []
 
 
 async def test_the_container_is_a_setting(asking: Asking, workshop: Workshop) -> None:
@@ -258,8 +305,6 @@ async def test_a_cookie_in_no_variable_needs_a_look_inside(
 async def test_who_may_not_see_the_pods_yet_gets_a_role_for_any_secret(
     api: KubernetesApi, tmp_path: Path
 ) -> None:
-    from world.kubernetes.kubeconfig import by_token
-
     user = by_token(api.users.add("robot"))
     asking = Asking(api.kubeconfig(tmp_path / "config", user=user, namespace=NAMESPACE))
     found = rules(await role(asking, "sts/shop"))

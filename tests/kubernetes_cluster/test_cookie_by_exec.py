@@ -10,7 +10,12 @@ from world.kubernetes import manifests
 from world.kubernetes.deployments import ErlangDeployment, Template
 from world.kubernetes.pods import HostPod
 
-from erlconnect.api import CookieNotFoundError, LookupFailedError, RefusedError
+from erlconnect.api import (
+    CookieNotFoundError,
+    LookupFailedError,
+    LookupTimeoutError,
+    RefusedError,
+)
 from erlconnect.testing import check_cookie_source
 from erlconnect_backends.kubernetes_cluster.look_inside import LookInside
 
@@ -122,6 +127,17 @@ async def test_a_server_that_fails_is_no_missing_cookie(
     api.faults.answer(500, "/exec")
     with pytest.raises(LookupFailedError, match="a look into app in the pod shop-1"):
         await fetched(asking, "pod/shop-1")
+
+
+async def test_a_busy_server_is_not_asked_again_before_it_wants(
+    api: KubernetesApi, asking: Asking, workshop: Workshop
+) -> None:
+    pod_here(api, workshop)
+    api.faults.answer(429, "/exec", headers={"Retry-After": "3600"})
+    with pytest.raises(LookupTimeoutError) as busy:
+        await fetched(asking, "pod/shop-1")
+    assert "try again in 3600 s" in busy.value.remedy
+    assert len(api.requests.seen("/exec")) == 1
 
 
 async def test_a_moment_of_trouble_is_passed_over(api: KubernetesApi, asking: Asking) -> None:

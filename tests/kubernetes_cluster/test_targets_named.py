@@ -11,6 +11,7 @@ from erlconnect_backends.kubernetes_cluster.questions import (
     JOB,
     POD,
     REPLICA_SET,
+    ROLLOUT,
     SERVICE,
     STATEFUL_SET,
     Resource,
@@ -26,6 +27,7 @@ from erlconnect_backends.kubernetes_cluster.targets_named import Named, named
         ("ds daemonset daemonsets", DAEMON_SET),
         ("rs replicaset replicasets", REPLICA_SET),
         ("job jobs job.batch", JOB),
+        ("rollout rollouts rollout.argoproj.io", ROLLOUT),
         ("svc service services", SERVICE),
         ("po pod pods", POD),
     ],
@@ -43,7 +45,7 @@ def test_a_name_alone_may_be_of_any_kind() -> None:
 def test_what_has_no_pods_is_refused(target: str) -> None:
     with pytest.raises(UsageError, match="of no kind that has pods") as refused:
         named(target)
-    assert "deploy, sts, ds, rs, svc, job, pod" in refused.value.remedy
+    assert "deploy, sts, ds, rs, svc, job, rollout, pod" in refused.value.remedy
 
 
 @pytest.mark.parametrize("target", ["", "deploy/", "Shop", "deploy/shop_1", "shop?x=1", "-shop"])

@@ -122,6 +122,19 @@ def test_kubectl_takes_one_of_them(
     assert taken in EVERY_KIND[target]
 
 
+async def test_a_rollouts_pods_are_those_of_its_revision(
+    asking: Asking, workshop: Workshop
+) -> None:
+    rollout = manifests.deployment("shop", namespace=NAMESPACE)
+    rollout |= {"apiVersion": "argoproj.io/v1alpha1", "kind": "Rollout"}
+    rollout["status"] = {"currentPodHash": "new", "stableRS": "old"}
+    workshop.put(rollout)
+    for revision in ("old", "new"):
+        labels = {"app": "shop", "rollouts-pod-template-hash": revision}
+        workshop.pod(f"shop-{revision}", labels=labels)
+    assert await asking.pods("rollout/shop") == ["shop-new"]
+
+
 async def test_a_selector_says_which_pods(asking: Asking, workshop: Workshop) -> None:
     workshop.pod("one", labels={"app": "shop", "tier": "back"})
     workshop.pod("two", labels={"app": "shop", "tier": "front"})

@@ -69,3 +69,18 @@ class Workshop:
         for each in pods:
             self.pod(each, owner=item)
         return item
+
+    def grant(self, user: str, rules: Sequence[Manifest]) -> None:
+        """Give ``user`` these rights in the namespace, and no others."""
+        kind = "rbac.authorization.k8s.io"
+        meta = {"name": "given", "namespace": NAMESPACE}
+        head = {"apiVersion": f"{kind}/v1", "metadata": meta}
+        self.put({**head, "kind": "Role", "rules": list(rules)})
+        self.put(
+            {
+                **head,
+                "kind": "RoleBinding",
+                "roleRef": {"apiGroup": kind, "kind": "Role", "name": "given"},
+                "subjects": [{"kind": "User", "name": user}],
+            }
+        )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import struct
+import subprocess
 from typing import TYPE_CHECKING
 
 import pytest
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from world.kubernetes.api import KubernetesApi
+    from world.kubernetes.erlang_pods import ErlangPod
     from world.kubernetes.kubectl import Kubectl
 
 COOKIE = "pod-cookie-93b1"
@@ -38,6 +40,12 @@ def shop(api: KubernetesApi) -> Iterator[ErlangDeployment]:
     )
     with ErlangDeployment(api.cluster, SHOP, template, replicas=2) as deployment:
         yield deployment
+
+
+def processes_of(pod: ErlangPod, container: str) -> str:
+    """The command lines of everything that runs in a container, ``cat`` itself among it."""
+    command = pod.command(container, ["sh", "-c", "cat /proc/[0-9]*/cmdline"])
+    return subprocess.run(command, capture_output=True, text=True, check=False).stdout
 
 
 def names_by_epmd(port: int) -> str:
@@ -72,6 +80,16 @@ def test_a_command_sees_the_container_and_no_other(
     assert processes.count("beam.smp") == 1
     seen = kubectl.says("exec", pod.name, "-c", "mesh", "--", "sh", "-c", script.split("; ", 2)[2])
     assert "beam.smp" not in seen
+
+
+def test_a_command_in_a_pod_ends_with_its_client(shop: ErlangDeployment, kubectl: Kubectl) -> None:
+    pod = shop.pods[0]
+    words = ("exec", pod.name, "-c", "mesh", "--", "sh", "-c", "echo begun; exec sleep 600")
+    with kubectl.started(*words) as client:
+        client.wait_for_line("begun", stream="stdout")
+        assert "600" in processes_of(pod, "mesh")
+        client.kill()
+    wait_until(lambda: "600" not in processes_of(pod, "mesh"), "the command has ended")
 
 
 def test_a_pod_is_replaced(api: KubernetesApi, shop: ErlangDeployment, kubectl: Kubectl) -> None:

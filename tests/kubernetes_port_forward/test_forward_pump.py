@@ -99,7 +99,7 @@ async def test_what_the_kubelet_complains_of_is_the_end() -> None:
     with kubelet(refuse) as port:
         async with pumping(port) as pump:
             assert await asyncio.to_thread(pump.stream.recv, 1) == b""
-            assert pump.channels.error.endswith("connection refused")
+            assert pump.complaint.endswith("connection refused")
             stays.set()
 
 

@@ -67,6 +67,15 @@ class ErlconnectSession:
         """The ``ready`` event."""
         return self.wait_event("ready", timeout)
 
+    def ready_with(self, number: int, timeout: float = 60) -> dict[str, Any]:
+        """The first ``ready`` event that lists so many aliases."""
+
+        def is_wanted(line: str) -> bool:
+            event = _event(line)
+            return event["event"] == "ready" and len(event["aliases"]) == number
+
+        return _event(self.process.wait_for_line(is_wanted, timeout, stream="stdout"))
+
     def wait_event(self, name: str, timeout: float = 10, *, number: int = 1) -> dict[str, Any]:
         """The event called ``name``, old or new; ``number`` 2 is the second one, and so on."""
         seen = 0

@@ -17,16 +17,12 @@ from erlconnect_backends.kubernetes_cluster.cookie_names import COOKIE_NAMES
 from erlconnect_backends.kubernetes_cluster.data_objects import DataObjects
 from erlconnect_backends.kubernetes_cluster.following import something_changed
 from erlconnect_backends.kubernetes_cluster.pod_targets import target_of
-from erlconnect_backends.kubernetes_cluster.questions import (
-    DAEMON_SET,
-    DEPLOYMENT,
-    POD,
-    STATEFUL_SET,
-    all_of,
-)
+from erlconnect_backends.kubernetes_cluster.questions import POD, all_of
 from erlconnect_backends.kubernetes_cluster.rest import Rest
+from erlconnect_backends.kubernetes_cluster.reviewing import denied, may_be_refused
 from erlconnect_backends.kubernetes_cluster.rights import role_yaml
-from erlconnect_backends.kubernetes_cluster.targets_named import SHORT, named
+from erlconnect_backends.kubernetes_cluster.targets_named import named
+from erlconnect_backends.kubernetes_cluster.together import together
 from erlconnect_backends.kubernetes_cluster.workloads import Workloads
 
 if TYPE_CHECKING:
@@ -39,7 +35,6 @@ if TYPE_CHECKING:
     from erlconnect_backends.kubernetes_cluster.rights import Right
     from erlconnect_backends.kubernetes_cluster.workloads import Group
 
-_COMPLETED: Final = (DEPLOYMENT, STATEFUL_SET, DAEMON_SET)
 _PAUSE_SECONDS: Final = 0.5
 _LONGEST_PAUSE_SECONDS: Final = 30.0
 
@@ -64,7 +59,9 @@ class KubernetesBackend:
         leaves nothing behind but a thread that may wait for a credential plugin.
         """
         rest = await self._rest(query)
-        group = await self._group(rest, query)
+        group, missing = await together(self._group(rest, query), denied(rest, needs.PORT_FORWARD))
+        if missing:
+            session.warn(may_be_refused(missing, namespace=rest.access.namespace))
         return await self._targets(rest, group, query, session.warn)
 
     async def watch(self, query: Query, session: SessionApi) -> AsyncIterator[Sequence[Target]]:
@@ -95,14 +92,7 @@ class KubernetesBackend:
         """Give the Deployments, StatefulSets and DaemonSets that may be seen, with their kinds."""
         del session  # nothing to warn of
         access = await self._cluster()
-        workloads = Workloads(Rest(access), access.namespace)
-        found: list[str] = []
-        for kind in _COMPLETED:
-            try:
-                found += [f"{SHORT[kind]}/{name}" for name in await workloads.names(kind)]
-            except RefusedError:
-                continue
-        return found
+        return await Workloads(Rest(access), access.namespace).completions()
 
     async def rights(self, query: Query, session: SessionApi) -> str:
         """Give the smallest Role that does for ``query``, as YAML.
@@ -146,8 +136,12 @@ class KubernetesBackend:
         return Rest(await self._cluster(), needed=needed)
 
     def _finding(self, query: Query) -> set[Right]:
-        free = self._settings.selector or self._settings.pod
-        return needs.finding(None if free else named(query.service))
+        return needs.finding(None if self._named_otherwise else named(query.service))
+
+    @property
+    def _named_otherwise(self) -> bool:
+        """Whether a setting says which pods, so that TARGET is only a name."""
+        return bool(self._settings.selector or self._settings.pod)
 
     async def _group(self, rest: Rest, query: Query) -> Group:
         settings = self._settings
@@ -180,7 +174,7 @@ class KubernetesBackend:
                 container=self._settings.container,
                 data=data,
                 access=self._place(access),
-                wanted=query.service,
+                wanted="" if self._named_otherwise else query.service,
                 facts={key: value for key, value in facts.items() if value},
             )
             for pod in pods

@@ -23,7 +23,7 @@ from kubernetes.config.kube_config import KubeConfigLoader, KubeConfigMerger
 from erlconnect_backends.kubernetes_cluster import access_failures as failures
 from erlconnect_backends.kubernetes_cluster.cluster_access import ClusterAccess, Loaded
 from erlconnect_backends.kubernetes_cluster.library_log import said_by_library
-from erlconnect_backends.kubernetes_cluster.loading import Found, loaded_of
+from erlconnect_backends.kubernetes_cluster.loading import Found, found_by, loaded_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -149,7 +149,7 @@ class _Kubeconfig:
         )
         with said_by_library() as said:
             loader.load_and_set(Configuration())
-        found = _found(loader, user)
+        found = found_by(loader, user, seconds=None if "exec" in user else _FILE_SECONDS)
         if "exec" in user and not (found.token or found.certificate_file):
             raise failures.plugin_failed(self.context, user["exec"], said)
         return found
@@ -183,20 +183,3 @@ def _entries(merged: Any, kind: str) -> dict[str, Mapping[str, Any]]:
     """Give the entries of all files by name; beside it, the rest is called like ``kind``."""
     nodes = merged.config.value[f"{kind}s"]
     return {str(node.value["name"]): node.value.get(kind) or {} for node in nodes}
-
-
-def _found(loader: Any, user: Mapping[str, Any]) -> Found:
-    expiry = getattr(loader, "expiry", None)
-    return Found(
-        host=getattr(loader, "host", ""),
-        verified=getattr(loader, "verify_ssl", True),
-        authority_file=getattr(loader, "ssl_ca_cert", None),
-        certificate_file=getattr(loader, "cert_file", None),
-        key_file=getattr(loader, "key_file", None),
-        tls_server_name=getattr(loader, "tls_server_name", ""),
-        proxy=getattr(loader, "proxy", ""),
-        token=getattr(loader, "token", ""),
-        user=user,
-        expiry=expiry.timestamp() if expiry else None,
-        seconds=None if "exec" in user else _FILE_SECONDS,
-    )

@@ -79,8 +79,11 @@ async def _once(place: CookiePlace, target: str) -> Outcome:
             rights=tuple(sorted(EXEC)),
             needed=place.rest.needed,
         )
-        said = message_in(error.refusal.body)
-        answered = Answered(status=error.refusal.status, said=said)
+        answered = Answered(
+            status=error.refusal.status,
+            said=message_in(error.refusal.body),
+            retry_after=error.refusal.retry_after,
+        )
         raise await judged(access, credentials, asked, answered) from error
     except WebSocketFailedError as error:
         raise failures.no_http(access, what) from error

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import re
+import socket
 import ssl
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Final
@@ -50,7 +51,7 @@ def unreachable(access: ClusterAccess, what: str, error: OSError) -> LookupFaile
     if isinstance(error, ssl.SSLError):
         return _tls_refused(access, what, error)
     why = error.strerror or str(error)
-    if error.errno and error.errno > 0 and error.__class__.__name__ != "gaierror":
+    if error.errno and not isinstance(error, socket.gaierror):
         # asyncio words a refused connection in its own way.
         why = os.strerror(error.errno)
     return LookupFailedError(
@@ -79,14 +80,6 @@ def no_http(access: ClusterAccess, what: str) -> LookupFailedError:
     return LookupFailedError(
         f"Asked for {what}: the answer of {_where(access)} is not an API server's",
         remedy="Check the `server` in the kubeconfig, and whether a proxy answers in its place.",
-    )
-
-
-def too_long(access: ClusterAccess, what: str) -> LookupFailedError:
-    """Fail because the answer does not end."""
-    return LookupFailedError(
-        f"Asked for {what}: {_where(access)} gave a longer answer than can be meant for this",
-        remedy="Narrow the search with -o namespace= and -o selector=.",
     )
 
 
@@ -125,6 +118,7 @@ def forbidden(
     return RefusedError(
         f"Asked for {what}: {_where(access)} does not allow to {missing} in the namespace"
         f" {namespace} (403{f': {shown(said)}' if said else ''})",
-        remedy="Whoever may, can give you this Role by `kubectl apply -f -` and a RoleBinding:"
+        remedy="Somebody who may can give you this Role by `kubectl apply -f -`, and bind it by"
+        f" `kubectl create rolebinding erlconnect -n {namespace} --role=erlconnect --user=YOU`:"
         f"\n\n{role}",
     )

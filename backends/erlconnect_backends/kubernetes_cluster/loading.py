@@ -47,6 +47,24 @@ class Found:
     seconds: float | None = None
 
 
+def found_by(loader: Any, user: Mapping[str, Any], *, seconds: float | None) -> Found:
+    """Collect what the library's loader has found, which leaves out what is not set."""
+    expiry = getattr(loader, "expiry", None)
+    return Found(
+        host=getattr(loader, "host", ""),
+        verified=getattr(loader, "verify_ssl", True),
+        authority_file=getattr(loader, "ssl_ca_cert", None),
+        certificate_file=getattr(loader, "cert_file", None),
+        key_file=getattr(loader, "key_file", None),
+        tls_server_name=getattr(loader, "tls_server_name", ""),
+        proxy=getattr(loader, "proxy", ""),
+        token=getattr(loader, "token", ""),
+        user=user,
+        expiry=expiry.timestamp() if expiry else None,
+        seconds=seconds,
+    )
+
+
 def loaded_of(found: Found, context: str) -> Loaded:
     """Make what a connection needs. The files have to exist only until this returns.
 

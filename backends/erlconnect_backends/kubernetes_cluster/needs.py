@@ -45,8 +45,10 @@ def finding(named: Named | None) -> set[Right]:
 def cookie_of(container: Mapping[str, Any], names: Collection[str]) -> set[Right]:
     """Give what fetching the cookie of a node in ``container`` needs.
 
-    Where no variable can hold it, it has to be looked for inside the container.
+    Where no variable can hold it, or ``names`` has none, it is looked for inside the container.
     """
+    if not names:
+        return set(EXEC)
     objects = sources_of(container, names)
     literal = any(entry.get("name") in names for entry in container.get("env") or ())
     if objects or literal:

@@ -37,9 +37,9 @@ async def target_of(
 ) -> Target:
     """Give the target.
 
-    ``access`` are the settings that lead to this cluster again, ``wanted`` is TARGET, and ``facts``
-    are known of its whole group. Raises as ``DataObjects``, and ``UsageError`` where there is no
-    such container.
+    ``access`` are the settings that lead to this cluster again, ``wanted`` is TARGET if that names
+    the pods, and ``facts`` are known of its whole group. Raises as ``DataObjects``, and
+    ``UsageError`` where there is no such container.
     """
     chosen = beam_container(pod, container)
     environment = ContainerEnvironment(pod, chosen, data)

@@ -38,25 +38,40 @@ DEPLOYMENT: Final = Resource(word="Deployment", plural="deployments", group="app
 REPLICA_SET: Final = Resource(word="ReplicaSet", plural="replicasets", group="apps")
 STATEFUL_SET: Final = Resource(word="StatefulSet", plural="statefulsets", group="apps")
 DAEMON_SET: Final = Resource(word="DaemonSet", plural="daemonsets", group="apps")
+ROLLOUT: Final = Resource(
+    word="Rollout", plural="rollouts", group="argoproj.io", version="v1alpha1"
+)
 JOB: Final = Resource(word="Job", plural="jobs", group="batch")
 ENDPOINT_SLICE: Final = Resource(
     word="EndpointSlice", plural="endpointslices", group="discovery.k8s.io"
 )
 
+ACCESS_REVIEW: Final = Resource(
+    word="SelfSubjectAccessReview",
+    plural="selfsubjectaccessreviews",
+    group="authorization.k8s.io",
+)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Question:
-    """One request that reads: an object by ``name``, or the list of those that fit."""
+    """One request that changes nothing: for an object by ``name``, or for all that fit.
+
+    With a ``body`` it is a review, which is answered at once and kept nowhere. An empty
+    ``namespace`` is the whole cluster.
+    """
 
     resource: Resource
     namespace: str
     name: str = ""
     parameters: Mapping[str, str] = field(default_factory=dict)
+    body: Mapping[str, object] | None = None
 
     @property
     def target(self) -> str:
         """The path and query of the request."""
-        parts = ["namespaces", self.namespace, self.resource.plural, *filter(None, [self.name])]
+        place = ["namespaces", self.namespace] if self.namespace else []
+        parts = [*place, self.resource.plural, *filter(None, [self.name])]
         path = "/".join([self.resource.root, *(quote(part, safe="") for part in parts)])
         return f"{path}?{urlencode(self.parameters)}" if self.parameters else path
 
@@ -67,16 +82,25 @@ class Question:
     @property
     def right(self) -> Right:
         """The right that it needs; for one pod it is that for all, because pods are replaced."""
-        verb = "get" if self.name else "watch" if "watch" in self.parameters else "list"
         name = "" if self.resource is POD else self.name
-        return Right(group=self.resource.group, resource=self.resource.plural, verb=verb, name=name)
+        return Right(
+            group=self.resource.group, resource=self.resource.plural, verb=self._verb(), name=name
+        )
+
+    def _verb(self) -> str:
+        if self.body is not None:
+            return "create"
+        if self.name:
+            return "get"
+        return "watch" if "watch" in self.parameters else "list"
 
     def __str__(self) -> str:
         """Say what is asked for."""
         what = f"the {self.resource.word} {self.name}" if self.name else self.resource.plural
         selector = self.parameters.get("labelSelector", "")
         fitting = f" with {selector}" if selector else ""
-        return f"{what}{fitting} in the namespace {self.namespace}"
+        where = f" in the namespace {self.namespace}" if self.namespace else ""
+        return f"{what}{fitting}{where}"
 
 
 def one(resource: Resource, name: str, *, namespace: str) -> Question:
@@ -88,6 +112,25 @@ def all_of(resource: Resource, *, namespace: str, selector: str = "") -> Questio
     """Ask for all objects that fit the label selector."""
     labels = {"labelSelector": selector} if selector else {}
     return Question(resource=resource, namespace=namespace, parameters=labels)
+
+
+def review_of(right: Right, *, namespace: str) -> Question:
+    """Ask whether whoever asks has a right."""
+    resource, _, subresource = right.resource.partition("/")
+    attributes = {
+        "namespace": namespace,
+        "verb": right.verb,
+        "group": right.group,
+        "resource": resource,
+        "subresource": subresource,
+        "name": right.name,
+    }
+    body = {
+        "apiVersion": f"{ACCESS_REVIEW.group}/{ACCESS_REVIEW.version}",
+        "kind": ACCESS_REVIEW.word,
+        "spec": {"resourceAttributes": attributes},
+    }
+    return Question(resource=ACCESS_REVIEW, namespace="", body=body)
 
 
 def changes_of(question: Question, *, since: str, seconds: int) -> Question:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import ssl
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 REQUEST_SECONDS: Final = 10.0
 """How long one answer may take."""
 
+_GOOD: Final = (HTTPStatus.OK, HTTPStatus.CREATED)
 _PAGE: Final = "500"
 
 
@@ -100,10 +102,9 @@ class Rest:
     async def _asked(self, question: Question) -> AsyncIterator[Response]:
         """Give the answer if it is the one that was asked for; everything else is an error."""
         credentials = await self.access.credentials()
-        request = Request(method="GET", target=question.target)
         try:
-            async with exchange(self.access, credentials, request) as response:
-                if response.status != HTTPStatus.OK:
+            async with exchange(self.access, credentials, _request(question)) as response:
+                if response.status not in _GOOD:
                     raise await self._judged(response, question, credentials)
                 yield response
         except ssl.SSLCertVerificationError as error:
@@ -128,3 +129,9 @@ class Rest:
             retry_after=response.headers.get("Retry-After", ""),
         )
         return await judged(self.access, credentials, asked, answered)
+
+
+def _request(question: Question) -> Request:
+    if question.body is None:
+        return Request(method="GET", target=question.target)
+    return Request(method="POST", target=question.target, body=json.dumps(question.body).encode())

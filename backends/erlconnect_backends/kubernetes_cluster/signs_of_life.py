@@ -13,7 +13,7 @@ PING_SECONDS: Final = 15.0
 PATIENCE_SECONDS: Final = 60.0
 
 
-class SilentError(Exception):
+class SilentError(TimeoutError):
     """The other side gave no sign of life."""
 
 

@@ -1,4 +1,4 @@
-"""Reads TARGET: ``[kind/]name`` with the kinds and short names of kubectl."""
+"""Reads TARGET: ``[kind/]name`` with the kinds and short names of kubectl, and Argo's Rollouts."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from erlconnect_backends.kubernetes_cluster.questions import (
     JOB,
     POD,
     REPLICA_SET,
+    ROLLOUT,
     SERVICE,
     STATEFUL_SET,
     Resource,
@@ -28,6 +29,7 @@ SHORT: Final = {
     REPLICA_SET: "rs",
     SERVICE: "svc",
     JOB: "job",
+    ROLLOUT: "rollout",
     POD: "pod",
 }
 _MORE_WORDS: Final = {"po": POD}

@@ -71,7 +71,7 @@ class WebSocketForward:
         pump = next((one for one in self._pumps if one.stream is stream), None)
         if pump is None or not await asyncio.to_thread(pump.ended.wait, _EXPLAIN_SECONDS):
             return ""
-        return pump.channels.error or pump.farewell or _words(pump.failure)
+        return pump.complaint or _words(pump.failure)
 
     async def _dial(self, port: int) -> socket.socket:
         opened = await tried(lambda: self._opened(port))
@@ -91,9 +91,9 @@ class WebSocketForward:
         except BaseException:
             pump.stream.close()
             raise
-        if pump.ended.is_set() and not pump.heard:
+        if pump.ended.is_set() and not pump.spoken:
             pump.stream.close()
-            said = pump.channels.error or pump.farewell or _words(pump.failure) or _AT_ONCE
+            said = pump.complaint or _words(pump.failure) or _AT_ONCE
             raise failures.closed_port(self._place, port, said)
         return pump.stream
 
@@ -133,12 +133,12 @@ async def _settled(pump: ForwardPump, changed: asyncio.Event) -> None:
         changed.clear()
     with suppress(TimeoutError):
         async with asyncio.timeout(_ANSWER_SECONDS):
-            while not (pump.answered or pump.heard or pump.ended.is_set()):
+            while not (pump.answered or pump.spoken or pump.ended.is_set()):
                 await changed.wait()
                 changed.clear()
     with suppress(TimeoutError):
         async with asyncio.timeout(_COMPLAINT_SECONDS):
-            while not (pump.heard or pump.ended.is_set()):
+            while not (pump.spoken or pump.ended.is_set()):
                 await changed.wait()
                 changed.clear()
 

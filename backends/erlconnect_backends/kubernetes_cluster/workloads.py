@@ -6,6 +6,7 @@ Refuses to judge pods; ``choice`` does.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import difflib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
@@ -13,17 +14,22 @@ from typing import TYPE_CHECKING, Any, Final
 from erlconnect.api import ErlconnectError, NameNotFoundError, NoNodeFoundError, RefusedError
 from erlconnect_backends.kubernetes_cluster.pods import Pod, pod_of
 from erlconnect_backends.kubernetes_cluster.questions import (
+    DAEMON_SET,
     DEPLOYMENT,
     ENDPOINT_SLICE,
     POD,
     REPLICA_SET,
+    ROLLOUT,
     SERVICE,
+    STATEFUL_SET,
     Question,
     all_of,
     one,
 )
+from erlconnect_backends.kubernetes_cluster.revisions import current_of, is_current, revision_of
 from erlconnect_backends.kubernetes_cluster.selectors import labels_text, selector_text
-from erlconnect_backends.kubernetes_cluster.targets_named import GUESSES, Named
+from erlconnect_backends.kubernetes_cluster.targets_named import GUESSES, SHORT, Named
+from erlconnect_backends.kubernetes_cluster.together import together
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -31,7 +37,7 @@ if TYPE_CHECKING:
     from erlconnect_backends.kubernetes_cluster.questions import Resource
     from erlconnect_backends.kubernetes_cluster.rest import Rest
 
-_REVISION: Final = "deployment.kubernetes.io/revision"
+_COMPLETED: Final = (DEPLOYMENT, STATEFUL_SET, DAEMON_SET)
 _SERVICE_LABEL: Final = "kubernetes.io/service-name"
 
 
@@ -73,8 +79,15 @@ class Workloads:
             raise await self._unknown(named.name, [named.resource])
         return await self._group(named.resource, item)
 
-    async def names(self, resource: Resource) -> list[str]:
-        """Give the names of all objects of a kind."""
+    async def completions(self) -> list[str]:
+        """Give what may stand as TARGET: objects of the usual kinds, as far as they may be seen."""
+        found: list[str] = []
+        for resource in _COMPLETED:
+            with contextlib.suppress(RefusedError):
+                found += [f"{SHORT[resource]}/{name}" for name in await self._names(resource)]
+        return found
+
+    async def _names(self, resource: Resource) -> list[str]:
         items = await self._rest.items(all_of(resource, namespace=self._namespace))
         return sorted(str(item["metadata"]["name"]) for item in items)
 
@@ -95,7 +108,7 @@ class Workloads:
         known: set[str] = set()
         for resource in resources:
             try:
-                known |= set(await self.names(resource))
+                known |= set(await self._names(resource))
             except RefusedError:
                 continue
         near = difflib.get_close_matches(name, known, n=1)
@@ -118,24 +131,27 @@ class Workloads:
         question = all_of(POD, namespace=self._namespace, selector=selector)
         if resource is DEPLOYMENT:
             return await self._of_deployment(what, item, selector)
+        if resource is ROLLOUT:
+            pods = [pod for pod in await self._pods(question) if is_current(pod, item)]
+            return Group(what=what, pods=pods, changes=question)
         owner = str(item["metadata"]["uid"])
         pods = [pod for pod in await self._pods(question) if owner in pod.owners]
         return Group(what=what, pods=pods, changes=question)
 
     async def _of_deployment(self, what: str, item: Mapping[str, Any], selector: str) -> Group:
         question = all_of(POD, namespace=self._namespace, selector=selector)
-        sets, pods = await asyncio.gather(
+        sets, pods = await together(
             self._rest.items(all_of(REPLICA_SET, namespace=self._namespace, selector=selector)),
             self._pods(question),
         )
-        current = _current(item, sets)
+        current = current_of(item, sets)
         if current is None:
             raise NoNodeFoundError(
                 f"The {what} has no ReplicaSet yet, so it has no pods",
                 remedy=f"See `kubectl describe deploy {item['metadata']['name']}`.",
             )
         uid = str(current["metadata"]["uid"])
-        revision = _revision(current)
+        revision = revision_of(current)
         return Group(
             what=f"{what}, revision {revision}" if revision else what,
             pods=[pod for pod in pods if uid in pod.owners],
@@ -168,29 +184,6 @@ class Workloads:
     async def _pods(self, question: Question) -> list[Pod]:
         pods = [pod_of(item) for item in await self._rest.items(question)]
         return sorted(pods, key=lambda pod: pod.name)
-
-
-def _current(
-    deployment: Mapping[str, Any], sets: Sequence[Mapping[str, Any]]
-) -> Mapping[str, Any] | None:
-    """Give the ReplicaSet of the revision that the Deployment is at.
-
-    Until its controller has numbered a change, that is the latest one.
-    """
-    uid = deployment["metadata"]["uid"]
-    owned = [
-        one
-        for one in sets
-        if any(owner["uid"] == uid for owner in one["metadata"].get("ownerReferences") or ())
-    ]
-    wanted = _revision(deployment)
-    exact = [one for one in owned if wanted and _revision(one) == wanted]
-    return max(exact or owned, key=_revision, default=None)
-
-
-def _revision(item: Mapping[str, Any]) -> int:
-    text = str((item["metadata"].get("annotations") or {}).get(_REVISION, ""))
-    return int(text) if text.isdigit() else 0
 
 
 def _pods_behind(slices: Sequence[Mapping[str, Any]]) -> list[str]:

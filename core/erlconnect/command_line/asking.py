@@ -15,7 +15,7 @@ from erlconnect.plugin_catalogue.profile_values import HIDDEN
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from erlconnect.configuration.profiles import Profile
+    from erlconnect.configuration.profile import Profile
     from erlconnect.plugin_catalogue import Catalogue
     from erlconnect.session.choices import Choices
 

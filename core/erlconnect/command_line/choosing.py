@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from erlconnect.command_line.flags import Flags
-    from erlconnect.configuration.profiles import Profile
+    from erlconnect.configuration.profile import Profile
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -52,18 +52,33 @@ def profiles(ctx: typer.Context, incomplete: str) -> list[str]:
     return _fitting(profile_names(os.environ, ctx.params.get("config")), incomplete)
 
 
+def profiles_and_services(ctx: typer.Context, incomplete: str) -> list[str]:
+    """Complete NAME[/SERVICE]: profiles, and behind a ``/`` the services with tables in them."""
+    from erlconnect.configuration.files import service_names  # noqa: PLC0415 - --help is quick
+
+    before, slash, _ = incomplete.partition("/")
+    if not slash:
+        return profiles(ctx, incomplete)
+    services = service_names(before, os.environ, ctx.params.get("config"))
+    return _fitting([f"{before}/{name}" for name in services], incomplete)
+
+
 def targets(ctx: typer.Context, incomplete: str) -> list[str]:
     """Complete TARGET: services of the backend that is chosen so far, and profiles before a ``/``.
 
-    The backend is that of the options, of the profile before the ``/``, or of the default profile.
+    The backend is that of the options, of the profile before the ``/``, or of the default profile;
+    services that have a table in the profile come first.
     """
-    from erlconnect.configuration.files import profile_names  # noqa: PLC0415 - --help is quick
+    from erlconnect.configuration.files import profile_names, service_names  # noqa: PLC0415
 
     params = ctx.params
     names = [] if params.get("profile") else profile_names(os.environ, params.get("config"))
     before, slash, _ = incomplete.partition("/")
     prefix = f"{before}/" if slash and before in names else ""
-    services = [f"{prefix}{name}" for name in _services(params, f"{prefix}x")]
+    profile = params.get("profile") or (before if prefix else "")
+    written = service_names(profile, os.environ, params.get("config")) if profile else []
+    found = dict.fromkeys([*written, *_services(params, f"{prefix}x")])
+    services = [f"{prefix}{name}" for name in found]
     starts = [] if slash else [f"{name}/" for name in names]
     return _fitting([*services, *starts], incomplete)
 

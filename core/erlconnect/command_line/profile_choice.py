@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NoReturn
 
-from erlconnect.configuration.profiles import NO_PROFILE
+from erlconnect.configuration.profile import NO_PROFILE
 from erlconnect.configuration.suggestions import did_you_mean
 from erlconnect.errors import UsageError
 
@@ -12,7 +12,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from erlconnect.command_line.flags import Flags
-    from erlconnect.configuration.profiles import Profile, Profiles
+    from erlconnect.configuration.profile import Profile
+    from erlconnect.configuration.profiles import Profiles
 
 
 def find_profile(

@@ -6,7 +6,7 @@ from typing import Annotated, Final
 
 import typer
 
-from erlconnect.command_line import options
+from erlconnect.command_line import completion, options
 
 _HELP: Final = """
 List the profiles of the configuration files, and look into them.
@@ -71,6 +71,7 @@ Name = Annotated[
     typer.Argument(
         metavar="NAME[/SERVICE]",
         help="A profile, and the service of it that is meant.",
+        autocompletion=completion.profiles_and_services,
         show_default=False,
     ),
 ]

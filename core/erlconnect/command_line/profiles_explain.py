@@ -16,7 +16,7 @@ from erlconnect.plugin_catalogue.profile_values import explain as explain_values
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from erlconnect.configuration.profiles import Profile
+    from erlconnect.configuration.profile import Profile
     from erlconnect.plugin_catalogue.profile_values import Explained, Source
 
 

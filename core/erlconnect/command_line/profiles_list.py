@@ -16,7 +16,8 @@ from erlconnect.plugin_catalogue.config_schema import config_schema
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from erlconnect.configuration.profiles import Profile, Profiles
+    from erlconnect.configuration.profile import Profile
+    from erlconnect.configuration.profiles import Profiles
 
 
 def list_profiles(config: Path | None, *, as_json: bool) -> None:

@@ -5,9 +5,10 @@ A file that is wrong, or that decides things without being trusted, stops here.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from erlconnect.configuration.documents import read_document
 from erlconnect.configuration.places import Scope, places
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from erlconnect.configuration.documents import Document
+
+# What files raise that nobody has judged.
+_WRONG_FILES: Final = (ErlconnectError, TypeError, ValueError, AttributeError)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,7 +81,15 @@ def users_profiles(documents: Sequence[Document]) -> list[str]:
 
 def profile_names(environment: Mapping[str, str], named: Path | None = None) -> list[str]:
     """Give what may stand behind ``-p``, for completion: quick, and never an error."""
-    try:
+    with suppress(*_WRONG_FILES):
         return Profiles(read_documents(named, environment=environment)).names()
-    except (ErlconnectError, TypeError, ValueError, AttributeError):
-        return []
+    return []
+
+
+def service_names(
+    profile: str, environment: Mapping[str, str], named: Path | None = None
+) -> list[str]:
+    """Give the services that have a table in ``profile``, for completion as well."""
+    with suppress(*_WRONG_FILES):
+        return Profiles(read_documents(named, environment=environment)).services(profile)
+    return []

@@ -1,4 +1,4 @@
-"""Profiles: which there are, from which others they inherit, and which value of several holds.
+"""Profiles: which there are, from which others they inherit, and in which tables they are written.
 
 Order, best first: the service's tables before the profile's own, a profile before the one that it
 inherits from, the project's file before the user's. Knows nothing of flags and variables.
@@ -6,9 +6,9 @@ inherits from, the project's file before the user's. Knows nothing of flags and 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from erlconnect.configuration.profile import OFFER_KEYS, merged
 from erlconnect.configuration.suggestions import did_you_mean
 from erlconnect.configuration.toml_text import toml_key
 from erlconnect.configuration.written import Written
@@ -18,58 +18,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from erlconnect.configuration.documents import Document
+    from erlconnect.configuration.profile import Layer, Profile
     from erlconnect.configuration.toml_lines import KeyPath
 
-# The key that names an offer, in the table of its settings.
-OFFER_KEYS: Final = {"cookie": "from", "transport": "name"}
 _STRUCTURE: Final = ("inherits", "services")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Profile:
-    """What holds for one profile, and for one service of it where ``service`` names one.
-
-    ``stacks`` has all that is written for a key, best first: the first one holds. ``unused`` are
-    settings that belong to another cookie source or transport than the one that is chosen.
-    """
-
-    name: str
-    service: str
-    chain: Sequence[str]
-    stacks: Mapping[KeyPath, Sequence[Written]]
-    unused: Mapping[KeyPath, Sequence[Written]]
-
-    def get(self, *keys: str) -> Written | None:
-        """Give the value that holds for a key."""
-        stack = self.stacks.get(keys)
-        return stack[0] if stack else None
-
-    def table(self, name: str) -> dict[str, Written]:
-        """Give the settings in a table, without the key that names the offer."""
-        return {
-            keys[1]: stack[0]
-            for keys, stack in self.stacks.items()
-            if len(keys) > 1 and keys[0] == name and keys[1] != OFFER_KEYS.get(name)
-        }
-
-    def tables(self) -> list[str]:
-        """Give the names of all tables with settings."""
-        return list(dict.fromkeys(keys[0] for keys in self.stacks if len(keys) > 1))
-
-
-NO_PROFILE: Final = Profile(name="", service="", chain=(), stacks={}, unused={})
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Layer:
-    """The values of one table of one file, by key."""
-
-    values: Mapping[KeyPath, Written]
-
-    def offer(self, kind: str) -> object:
-        """Give the name of the cookie source or transport that is named here."""
-        named = self.values.get((kind, OFFER_KEYS[kind]))
-        return named.value if named else None
 
 
 class Profiles:
@@ -137,16 +89,7 @@ class Profiles:
         the command line names. Settings that are written for another one are left out.
         """
         chain = self.chain(name)
-        layers = self._layers(chain, service)
-        stacks: dict[KeyPath, list[Written]] = {}
-        unused: dict[KeyPath, list[Written]] = {}
-        fitting = {kind: _fitting(layers, kind, (chosen or {}).get(kind)) for kind in OFFER_KEYS}
-        for number, layer in enumerate(layers):
-            for keys, written in layer.values.items():
-                setting = keys[0] in OFFER_KEYS and keys[1] != OFFER_KEYS[keys[0]]
-                fits = not setting or number in fitting[keys[0]]
-                (stacks if fits else unused).setdefault(keys, []).append(written)
-        return Profile(name=name, service=service, chain=chain, stacks=stacks, unused=unused)
+        return merged(name, service, chain, self._layers(chain, service), chosen or {})
 
     def unknown(self, name: str, message: str) -> UnknownProfileError:
         """Give the error for a name that is no profile's."""
@@ -159,7 +102,7 @@ class Profiles:
                 return _written(document, ("profiles", name, "inherits"), value)
         return None
 
-    def _layers(self, chain: Sequence[str], service: str) -> list[_Layer]:
+    def _layers(self, chain: Sequence[str], service: str) -> list[Layer]:
         own = list(self._tables(chain))
         of_service = [
             (document, (*path, "services", service), table["services"][service])
@@ -167,8 +110,7 @@ class Profiles:
             if service in table.get("services", {})
         ]
         return [
-            _Layer(values=dict(_values(document, path, table)))
-            for document, path, table in [*of_service, *own]
+            dict(_values(document, path, table)) for document, path, table in [*of_service, *own]
         ]
 
     def _tables(self, chain: Sequence[str]) -> Iterator[tuple[Document, KeyPath, dict[str, Any]]]:
@@ -184,18 +126,6 @@ class Profiles:
             f"There are: {', '.join(names)}." if names else "`erlconnect profiles init` makes one."
         )
         return f"{did_you_mean(name, names)}{known}"
-
-
-def _fitting(layers: Sequence[_Layer], kind: str, chosen: str | None) -> set[int]:
-    """Give the numbers of the layers whose settings are for the offer that is in force.
-
-    A layer's settings are for the offer that it names, else for the one named next below it; where
-    nothing below names any, they are for whichever is chosen.
-    """
-    named = [layer.offer(kind) for layer in layers]
-    meant = [next((one for one in named[number:] if one), None) for number in range(len(named))]
-    in_force = chosen or next((one for one in named if one), None)
-    return {number for number, offer in enumerate(meant) if offer in (None, in_force)}
 
 
 def _profiles(document: Document) -> Mapping[str, dict[str, Any]]:

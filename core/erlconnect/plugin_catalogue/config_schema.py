@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+from erlconnect.configuration.profile import OFFER_KEYS
 from erlconnect.configuration.profile_keys import (
     PLUGIN_NAME,
     PROFILE_KEYS,
     PROFILE_NAME,
     SERVICE_KEYS,
 )
-from erlconnect.configuration.profiles import OFFER_KEYS
 from erlconnect.configuration.tls_settings import TLS
 from erlconnect.plugin_catalogue.kinds import Kind
 

@@ -6,7 +6,7 @@ import inspect
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
-from erlconnect.configuration.profiles import OFFER_KEYS
+from erlconnect.configuration.profile import OFFER_KEYS
 from erlconnect.configuration.session_settings import SESSION_KEYS
 from erlconnect.errors import MissingExtraError
 from erlconnect.plugin_catalogue.blame import plugin_error

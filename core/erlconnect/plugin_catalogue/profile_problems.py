@@ -6,8 +6,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from erlconnect.configuration.problems import ProblemError
+from erlconnect.configuration.profile import OFFER_KEYS
 from erlconnect.configuration.profile_keys import PROFILE_KEYS
-from erlconnect.configuration.profiles import OFFER_KEYS
 from erlconnect.configuration.settings import written_problems
 from erlconnect.configuration.suggestions import did_you_mean
 from erlconnect.configuration.tls_settings import TLS, only_tls, without_tls
@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from erlconnect.configuration.problems import Problem
-    from erlconnect.configuration.profiles import Profile, Profiles
+    from erlconnect.configuration.profile import Profile
+    from erlconnect.configuration.profiles import Profiles
     from erlconnect.configuration.written import Written
     from erlconnect.plugin_catalogue.catalogue import Catalogue
     from erlconnect.plugin_catalogue.entries import CatalogueEntry

@@ -8,8 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
+from erlconnect.configuration.profile import OFFER_KEYS
 from erlconnect.configuration.profile_keys import SERVICE_KEYS
-from erlconnect.configuration.profiles import OFFER_KEYS
 from erlconnect.configuration.session_settings import session_variables
 from erlconnect.configuration.setting_fields import secret_keys, setting_fields, variable_name
 from erlconnect.configuration.tls_settings import TLS
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from erlconnect.api import Offer
-    from erlconnect.configuration.profiles import Profile
+    from erlconnect.configuration.profile import Profile
     from erlconnect.configuration.toml_lines import KeyPath
     from erlconnect.configuration.written import Written
     from erlconnect.plugin_catalogue.catalogue import Catalogue

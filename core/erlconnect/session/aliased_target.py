@@ -18,11 +18,12 @@ from erlconnect.errors import (
 )
 from erlconnect.proxy.introduction import Introduction
 from erlconnect.proxy.link import Link
-from erlconnect.session.events import AliasEntry, Failed, TargetLost, TargetReplaced, Warned
+from erlconnect.session.alias_events import entry, lost, replaced
+from erlconnect.session.events import Failed, Warned
 from erlconnect.session.followed_target import FollowedTarget
 from erlconnect.session.local_names import alias_for, alias_forms
 from erlconnect.session.patience import Patience
-from erlconnect.session.status import AliasStatus, links_up
+from erlconnect.session.status import AliasStatus, LinkStatus
 from erlconnect.session.unexpected import unexpected
 
 if TYPE_CHECKING:
@@ -65,7 +66,7 @@ class AliasedTarget:
         """How many links are up."""
         self._handled: list[Link] = []
         self._cookies = found.cookies
-        self._cookie_source = found.cookie_source
+        self.cookie_source = found.cookie_source
         self._neighbours = neighbours
         self._report = report
         self._patience = Patience()
@@ -97,23 +98,6 @@ class AliasedTarget:
         """How many bytes the length of a handshake's frame has."""
         return self.approached.length_size
 
-    def entry(self, local_port: int) -> AliasEntry:
-        """Give what ``ready`` tells of it."""
-        alias, short_alias, ipv6_alias = alias_forms(self.name)
-        return AliasEntry(
-            alias=alias,
-            short_alias=short_alias,
-            ipv6_alias=ipv6_alias,
-            node=self.node,
-            address=self.approached.target.address,
-            dist_port=self.approached.port,
-            local_port=local_port,
-            backend=self.service.choices.backend,
-            transport=self.approached.transport,
-            cookie_source=self._cookie_source,
-            facts=self.approached.target.facts,
-        )
-
     async def handle(self, local: socket.socket) -> None:
         """Run one link; a link that never comes up is an ``error`` event, never an exception."""
         link: Link | None = None
@@ -133,7 +117,12 @@ class AliasedTarget:
 
     def status(self, local_port: int) -> AliasStatus:
         """Give what is to be told of it now."""
-        return AliasStatus(entry=self.entry(local_port), links=links_up(self._handled))
+        links = [
+            LinkStatus(since=link.since, counted=link.so_far())
+            for link in self._handled
+            if link.so_far is not None
+        ]
+        return AliasStatus(entry=entry(self, local_port), links=links)
 
     def _tell_refused(self, local_node: str, error: ErlconnectError) -> None:
         if not isinstance(error, LocalNodeError):
@@ -187,15 +176,7 @@ class AliasedTarget:
 
     def tell_lost(self, message: str) -> None:
         """Report that the target is gone."""
-        self._report(TargetLost(alias=self.alias, node=self.node, message=message))
+        self._report(lost(self, message))
 
     def _tell_moved(self, before: Approached) -> None:
-        self._report(
-            TargetReplaced(
-                alias=self.alias,
-                old_node=str(before.target.node),
-                node=self.node,
-                address=self.approached.target.address,
-                dist_port=self.approached.port,
-            )
-        )
+        self._report(replaced(self, before))

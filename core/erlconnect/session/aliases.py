@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
 from erlconnect.proxy.listener import Listener
+from erlconnect.session.alias_events import entry
 from erlconnect.session.aliased_target import AliasedTarget
 from erlconnect.session.events import Ready
 from erlconnect.session.local_names import alias_for, alias_forms
@@ -43,7 +44,7 @@ class Aliases:
         self._report = report
         self._standing: list[_Standing] = []
         self._given: dict[str, tuple[Service, str]] = {}
-        """Each name that ever was an alias here, and the node that it stood for."""
+        """Each name that ever was an alias here, and the node that it stood for last."""
         self._said: set[str] = set()
 
     async def __aenter__(self) -> Self:
@@ -100,7 +101,7 @@ class Aliases:
             Ready(
                 epmd_port=self._epmd.port,
                 epmd_embedded=self._epmd.embedded,
-                aliases=[one.target.entry(one.listener.port) for one in self._standing],
+                aliases=[entry(one.target, one.listener.port) for one in self._standing],
             )
         )
 
@@ -109,7 +110,7 @@ class Aliases:
         return [one.target.status(one.listener.port) for one in self._standing]
 
     async def remove(self, target: AliasedTarget) -> None:
-        """Take an alias back, with its links; the name is kept for the same node."""
+        """Take an alias back, with its links."""
         standing = next(one for one in self._standing if one.target is target)
         self._standing.remove(standing)
         await self._epmd.unregister(target.name)
@@ -120,25 +121,29 @@ class Aliases:
         target.approached.close()
 
     async def _register(self, service: Service, found: Found, port: int) -> str:
-        """Choose a name that means no other node, neither here nor there, nor ever did."""
-        node = found.approached.target.node
-        wanted = service.choices.as_name or node.name
-        others = self._real_names(service) - {str(node)}
-
-        def usable(name: str) -> bool:
-            before = self._given.get(name, (service, str(node)))
-            return before == (service, str(node)) and not others.intersection(alias_forms(name))
-
-        numbered = wanted in self._given and self._given[wanted][0] is service
+        """Choose a name that means no other node, here or there; its own of before, if free."""
+        node = str(found.approached.target.node)
+        wanted = service.choices.as_name or found.approached.target.node.name
+        others = self._real_names(service) - {node}
         clash = others.intersection(alias_forms(wanted))
+        # The first of a service is told why it has another name; the others are numbered.
+        numbered = wanted in self._given and self._given[wanted][0] is service
         name = await self._epmd.register(
-            wanted, port=port, suffix="local" if clash and not numbered else "", usable=usable
+            self._had_before(service, node) or wanted,
+            port=port,
+            suffix="local" if clash and not numbered else "",
+            usable=lambda name: not others.intersection(alias_forms(name)),
         )
         if name != wanted and not numbered:
             why = f"{min(clash)} is another target" if clash else _why_another(wanted)
             service.warn(f"{why}; the alias is {alias_forms(name)[0]}")
-        self._given[name] = (service, str(node))
+        self._given[name] = (service, node)
         return name
+
+    def _had_before(self, service: Service, node: str) -> str | None:
+        taken = {one.target.name for one in self._standing}
+        given = [name for name, was in self._given.items() if was == (service, node)]
+        return next((name for name in given if name not in taken), None)
 
     def _of(self, service: Service) -> list[AliasedTarget]:
         return [one.target for one in self._standing if one.target.service is service]

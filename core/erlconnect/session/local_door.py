@@ -16,9 +16,9 @@ from erlconnect.proxy.link import HANDSHAKE_SECONDS
 from erlconnect.proxy.refusals import local_node_silent
 from erlconnect.session import tls_failures as failures
 from erlconnect.session.tls_contexts import server_context
+from erlconnect.streams.sockets import readable_within
 from erlconnect.tls.handshake import tls_handshake
 from erlconnect.tls.pump import TlsPump
-from erlconnect.tls.sockets import readable_within
 
 if TYPE_CHECKING:
     import ssl

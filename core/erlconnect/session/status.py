@@ -9,10 +9,9 @@ from typing import TYPE_CHECKING, Any
 from erlconnect.session.events import SCHEMA, alias_fields
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
     from erlconnect.hookspecs import LinkEvent
-    from erlconnect.proxy.link import Link
     from erlconnect.session.events import AliasEntry
 
 
@@ -22,15 +21,6 @@ class LinkStatus:
 
     since: float
     counted: LinkEvent
-
-
-def links_up(links: Iterable[Link]) -> list[LinkStatus]:
-    """Give the status of those whose handshake has ended."""
-    return [
-        LinkStatus(since=link.since, counted=link.so_far())
-        for link in links
-        if link.so_far is not None
-    ]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

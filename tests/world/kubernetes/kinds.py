@@ -62,6 +62,7 @@ KINDS: Final = (
     Kind(name="StatefulSet", plural="statefulsets", group="apps", short_names=("sts",)),
     Kind(name="DaemonSet", plural="daemonsets", group="apps", short_names=("ds",)),
     Kind(name="Job", plural="jobs", group="batch"),
+    Kind(name="Rollout", plural="rollouts", group="argoproj.io", version="v1alpha1"),
     Kind(name="EndpointSlice", plural="endpointslices", group="discovery.k8s.io"),
     Kind(name="Role", plural="roles", group=_RBAC),
     Kind(name="RoleBinding", plural="rolebindings", group=_RBAC),
@@ -95,17 +96,17 @@ def discovery(path: str) -> dict[str, Any] | None:
     if parts == ["api"]:
         return {"kind": "APIVersions", "versions": ["v1"]}
     if parts == ["apis"]:
-        groups = sorted({kind.group for kind in KINDS if kind.group})
+        groups = sorted({(kind.group, kind.version) for kind in KINDS if kind.group})
         return {
             "kind": "APIGroupList",
             "apiVersion": "v1",
-            "groups": [_group(group) for group in groups],
+            "groups": [_group(*group) for group in groups],
         }
     return _resources(parts)
 
 
-def _group(group: str) -> dict[str, Any]:
-    version = {"groupVersion": f"{group}/v1", "version": "v1"}
+def _group(group: str, name: str) -> dict[str, Any]:
+    version = {"groupVersion": f"{group}/{name}", "version": name}
     return {"name": group, "versions": [version], "preferredVersion": version}
 
 

@@ -1,9 +1,10 @@
-"""Plain sockets around TLS: waiting for bytes without taking them, and buffered pairs."""
+"""Plain sockets around a pump: waiting for bytes without taking them, and buffered pairs."""
 
 from __future__ import annotations
 
 import asyncio
 import socket
+from contextlib import suppress
 from typing import Final
 
 _BUFFER_BYTES: Final = 1024 * 1024
@@ -31,3 +32,11 @@ def buffered_pair() -> tuple[socket.socket, socket.socket]:
         for option in (socket.SO_SNDBUF, socket.SO_RCVBUF):
             sock.setsockopt(socket.SOL_SOCKET, option, _BUFFER_BYTES)
     return pair
+
+
+def drain(sock: socket.socket) -> None:
+    """Take no more from the other end of a pair, so that our close is an end to it and no reset."""
+    with suppress(OSError):
+        sock.shutdown(socket.SHUT_RD)
+        while sock.recv(_BUFFER_BYTES):
+            pass
