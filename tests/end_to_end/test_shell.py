@@ -39,9 +39,16 @@ def remote() -> Iterator[ErlangNode]:
 
 @pytest.fixture(scope="module")
 def elixir_remote() -> Iterator[ErlangNode]:
+    with node_with_elixir() as node:
+        yield node
+
+
+@contextmanager
+def node_with_elixir(name: str = REMOTE_NAME) -> Iterator[ErlangNode]:
+    """A remote node that runs Elixir and has IEx, as a release does."""
     require("iex", shutil.which("iex") is not None)
     paths = [word for path in ELIXIR for word in ("-pa", str(path))]
-    with remote_node(flags=paths) as node:
+    with remote_node(name, flags=paths) as node:
         node.evaluate("{ok, _} = application:ensure_all_started(iex), ok.")
         yield node
 

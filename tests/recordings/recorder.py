@@ -13,19 +13,24 @@ from typing import TYPE_CHECKING, Final
 from end_to_end.terminal import AtTerminal
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from end_to_end.machine import Machine
 
 _COLUMNS: Final = 200
 _SECONDS: Final = 60.0
 
 
 class Recording:
-    """One recorded session; ``environment`` is what each of its commands finds.
+    """One recorded session on the machine ``here``; its commands find ``environment``.
 
     ``replaced`` are texts of this machine and what stands for them on the page.
     """
 
-    def __init__(self, environment: Mapping[str, str], replaced: Mapping[str, str]) -> None:
+    def __init__(
+        self, here: Machine, environment: Mapping[str, str], replaced: Mapping[str, str]
+    ) -> None:
+        self.here = here
         self._environment = dict(environment)
         self._replaced = {**replaced, f"-{getpass.getuser()}-": "-me-"}
         self._blocks: list[str] = []
@@ -54,14 +59,23 @@ class Recording:
             terminal.type("\x03")
             terminal.wait(_SECONDS)
 
-    def talk(self, line: str, *exchanges: tuple[str, str], last: str) -> None:
-        """Run a line that asks for input: wait for each prompt, type each answer, then ``last``."""
+    def talk(
+        self, line: str, *exchanges: tuple[str, str], last: str, leaving: Sequence[tuple[str, str]]
+    ) -> None:
+        """Run a line that asks for input: wait for each prompt, type each answer, then ``last``.
+
+        What is typed to leave it, ``leaving``, is not recorded any more.
+        """
         with self._at_terminal(line) as terminal:
             for prompt, answer in exchanges:
                 terminal.wait_for(prompt, _SECONDS)
                 terminal.type(f"{answer}\r")
             terminal.wait_for(last, _SECONDS)
             self._add(line, terminal.shown)
+            for prompt, keys in leaving:
+                terminal.wait_for(prompt, _SECONDS)
+                terminal.type(keys)
+            terminal.wait(_SECONDS)
 
     def _at_terminal(self, line: str) -> AtTerminal:
         return AtTerminal(

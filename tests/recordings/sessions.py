@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import os
+import shlex
 import tempfile
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from consul_connect.mesh import sidecar
 from end_to_end.directory import real_directory
-from end_to_end.evidence import COMMAND
-from end_to_end.machine import VARIABLE, machine
+from end_to_end.evidence import COMMAND, WRONG_COOKIE
+from end_to_end.machine import VARIABLE, alias_of, machine
 from end_to_end.test_consul import register, shop_node
 from end_to_end.test_railway import railway_network
+from end_to_end.test_shell import node_with_elixir
 from recordings.recorder import Recording
 from world.connected import REMOTE_COOKIE, remote_node
 from world.consul import ConsulAgent
@@ -26,7 +28,8 @@ if TYPE_CHECKING:
 
 # The last of the lines that people copy, when all of them are on the screen.
 _READY: Final = "'erlang node []'"
-_COOKIE: Final = f"--cookie-from env:{VARIABLE}"
+_SOURCE: Final = f"env:{VARIABLE}"
+_COOKIE: Final = f"--cookie-from {_SOURCE}"
 
 
 @contextmanager
@@ -43,7 +46,7 @@ def _recording(replaced: Mapping[str, str] | None = None, **variables: str) -> I
             f"on port {here.epmd_port}": "on port 4369",
             str(here.home): "~",
         }
-        yield Recording(environment, {**ours, **(replaced or {})})
+        yield Recording(here, environment, {**ours, **(replaced or {})})
 
 
 def _fixed() -> str:
@@ -121,6 +124,58 @@ def _kubernetes() -> str:
             return shown.text
 
 
+def _doctor() -> str:
+    with _shop() as (place, recording):
+        recording.run(f"erlconnect doctor {place} --cookie-from env:SHOP_COOKIE")
+        return recording.text
+
+
+def _ping() -> str:
+    with _shop() as (place, recording):
+        recording.run(f"erlconnect ping {place} {_COOKIE}")
+        return recording.text
+
+
+def _targets() -> str:
+    with railway_network() as network, _recording() as recording:
+        server = f"-o server=127.0.0.1:{network.knot.port}"
+        recording.run(f"erlconnect targets -b railway shop -o dist-port=4444 {server}")
+        return recording.text
+
+
+def _shell() -> str:
+    with _shop() as (place, recording):
+        recording.talk(
+            f"erlconnect shell {place} {_COOKIE} --iex",
+            ("(shop@127.0.0.1)1>", "node()"),
+            ("(shop@127.0.0.1)2>", "Node.list(:hidden)"),
+            last="(shop@127.0.0.1)3>",
+            leaving=[("3>", "\x03"), ("(a)bort", "a\r")],
+        )
+        return recording.text
+
+
+def _status() -> str:
+    with _shop() as (place, recording), ExitStack() as stack:
+        here = recording.here
+        session = stack.enter_context(here.session(*shlex.split(place), "--cookie-from", _SOURCE))
+        local = stack.enter_context(here.node())
+        alias = alias_of(session.ready())
+        assert local.evaluate(f"erpc:call({alias}, erlang, node, []).") == alias
+        recording.run("erlconnect status")
+        return recording.text
+
+
+@contextmanager
+def _shop() -> Iterator[tuple[str, Recording]]:
+    """A node with Elixir, the words that lead to it, and a variable that holds a wrong cookie."""
+    with (
+        node_with_elixir("shop@127.0.0.1") as node,
+        _recording(SHOP_COOKIE=WRONG_COOKIE) as recording,
+    ):
+        yield f"-b fixed shop@127.0.0.1 -o dist-port={node.dist_port}", recording
+
+
 SESSIONS: Final[Mapping[str, Callable[[], str]]] = {
     "fixed": _fixed,
     "dns": _dns,
@@ -128,4 +183,9 @@ SESSIONS: Final[Mapping[str, Callable[[], str]]] = {
     "consul": _consul,
     "consul-connect": _consul_connect,
     "kubernetes": _kubernetes,
+    "doctor": _doctor,
+    "ping": _ping,
+    "targets": _targets,
+    "shell": _shell,
+    "status": _status,
 }
