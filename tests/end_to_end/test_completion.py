@@ -61,6 +61,8 @@ def prompt(shell: str, home: Path) -> Iterator[AtTerminal]:
         if shell == "zsh":
             # It loads the function at the first Tab and calls it at the next.
             terminal.type("erlconnect \t\x15")
+            terminal.type("echo it has lo''aded\r")
+            terminal.wait_for("it has loaded")
         yield terminal
 
 

@@ -119,7 +119,7 @@ def test_mnesia_replicates_a_table_between_the_two() -> None:
         copies, _, row = both.local.evaluate(SHARED_TABLE)[1:-1].partition("],[")
         assert copies == f"[{ALIAS},{LOCAL}"
         assert row.endswith(f",{ALIAS}}}}}]")
-        written = "mnesia:transaction(fun() -> mnesia:write({orders, 2, node()}) end)."
+        written = "mnesia:sync_transaction(fun() -> mnesia:write({orders, 2, node()}) end)."
         assert both.local.evaluate(written) == "{atomic,ok}"
         assert (
             both.remote.evaluate("mnesia:dirty_read(orders, 2).") == f"[{{orders,2,{both.caller}}}]"

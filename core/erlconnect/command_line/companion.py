@@ -146,9 +146,9 @@ async def _started(child: Child) -> AsyncIterator[Process]:
 
 async def _end(process: Process) -> None:
     process.terminate()
-    try:
-        async with asyncio.timeout(_END_SECONDS):
-            await process.wait()
-    except TimeoutError:
+    # No ``asyncio.timeout``: this runs in a task that is being cancelled, and Python before
+    # 3.11.4 takes the timeout for a part of that.
+    _, waiting = await asyncio.wait([asyncio.ensure_future(process.wait())], timeout=_END_SECONDS)
+    if waiting:
         process.kill()
-        await process.wait()
+        await asyncio.wait(waiting)

@@ -107,12 +107,14 @@ class OwnConnection:
 
     async def close(self) -> None:
         """Leave, and wait for a second at most until the node has seen it."""
-        with contextlib.suppress(OSError, TimeoutError):
-            async with asyncio.timeout(_GOODBYE_SECONDS):
-                self._socket.shutdown(socket.SHUT_WR)
-                while await asyncio.get_running_loop().sock_recv(self._socket, 4096):
-                    pass
-        self._socket.close()
+        try:
+            with contextlib.suppress(OSError, TimeoutError):
+                async with asyncio.timeout(_GOODBYE_SECONDS):
+                    self._socket.shutdown(socket.SHUT_WR)
+                    while await asyncio.get_running_loop().sock_recv(self._socket, 4096):
+                        pass
+        finally:
+            self._socket.close()
 
     async def _ask(
         self, process: str, bodies: Sequence[bytes], answer: Callable[[Term], Answer | None]

@@ -9,6 +9,7 @@ import asyncio
 import socket
 import struct
 import threading
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from aiohttp import web
@@ -124,4 +125,5 @@ def reset(transport: asyncio.BaseTransport | None) -> None:
         lingering = struct.pack("ii", 1, 0)
         connection = transport.get_extra_info("socket")
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, lingering)
-    transport.abort()
+    with suppress(AttributeError):  # Python 3.11.2 lets go of one that was closed, and says so
+        transport.abort()
