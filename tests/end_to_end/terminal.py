@@ -16,7 +16,7 @@ from end_to_end.evidence import COMMAND
 
 if TYPE_CHECKING:
     import signal
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from pathlib import Path
     from types import TracebackType
 
@@ -106,6 +106,12 @@ class AtTerminal:
         while self.screen.count(text) < number:
             shown = self._read(until - time.monotonic())
             assert shown, f"{text!r} is not on the screen:\n{self.screen}"
+
+    def wait_until(self, seen: Callable[[str], bool], timeout: float = _ENOUGH_SECONDS) -> None:
+        """Wait until ``seen`` says yes to what a person sees."""
+        until = time.monotonic() + timeout
+        while not seen(self.shown):
+            assert self._read(until - time.monotonic()), f"it is not on the screen:\n{self.shown}"
 
     def hang_up(self) -> None:
         """Close the terminal, as closing its window does; nothing can be read any more."""
