@@ -16,4 +16,4 @@ def test_every_recording_has_its_place_on_one_page() -> None:
     assert sorted(name for name, _ in places) == sorted(SESSIONS)
     for name, text in places:
         (block,) = blocks(text, "console")
-        assert block.startswith("$ erlconnect "), name
+        assert re.match(r"\$ (\w+=\S+ )?(erlconnect|erl) ", block), name

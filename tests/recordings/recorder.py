@@ -14,6 +14,7 @@ from end_to_end.terminal import AtTerminal
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
+    from pathlib import Path
 
     from end_to_end.machine import Machine
 
@@ -33,12 +34,17 @@ class Recording:
         self.here = here
         self._environment = dict(environment)
         self._replaced = {**replaced, f"-{getpass.getuser()}-": "-me-"}
+        self._folder: Path | None = None
         self._blocks: list[str] = []
 
     @property
     def text(self) -> str:
         """All that was recorded, as it stands on the page."""
         return "\n\n".join(self._blocks)
+
+    def go_to(self, folder: Path) -> None:
+        """Run what follows in this folder."""
+        self._folder = folder
 
     def run(self, line: str) -> None:
         """Run a line of the shell to its end."""
@@ -79,7 +85,12 @@ class Recording:
 
     def _at_terminal(self, line: str) -> AtTerminal:
         return AtTerminal(
-            "-c", f"exec {line}", environment=self._environment, program="/bin/sh", columns=_COLUMNS
+            "-c",
+            f"exec env {line}",
+            environment=self._environment,
+            program="/bin/sh",
+            folder=self._folder,
+            columns=_COLUMNS,
         )
 
     def _add(self, line: str, shown: str) -> None:
