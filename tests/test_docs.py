@@ -201,6 +201,16 @@ def test_every_setting_is_described_in_its_own_words() -> None:
         assert table or wanted in section(text, heading)
 
 
+_BACKENDS = [offer for kind, offer in built_in_offers() if kind is Kind.BACKEND]
+
+
+@pytest.mark.parametrize("offer", _BACKENDS, ids=lambda offer: offer.name)
+def test_the_page_of_a_backend_has_all_its_settings_in_a_table(offer: Offer) -> None:
+    described = {code for row in rows(page(f"backends/{offer.name}.md")) for code in codes(row[0])}
+    assert set(setting_fields(offer.settings)) <= described
+    assert f"# Backend `{offer.name}`\n" in page(f"backends/{offer.name}.md")
+
+
 def test_every_setting_of_the_session_is_described() -> None:
     described = rows(section(page("reference/settings.md"), "The session's own"))
     keys = [tuple(row[:2]) for row in described if len(row) == 4]
