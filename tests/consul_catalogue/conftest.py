@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 from consul_catalogue.catalogues import SERVICES
 from world.consul import ConsulAgent
+from world.waiting import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,8 +28,7 @@ def no_variables(monkeypatch: pytest.MonkeyPatch) -> None:
 def agent() -> Iterator[ConsulAgent]:
     """An agent without ACLs that has ``SERVICES``."""
     with ConsulAgent() as agent:
-        for service in SERVICES:
-            agent.register(service)
+        _register_services(agent)
         yield agent
 
 
@@ -36,6 +36,13 @@ def agent() -> Iterator[ConsulAgent]:
 def guarded() -> Iterator[ConsulAgent]:
     """An agent that denies what no policy allows, with the same services."""
     with ConsulAgent(acl=True) as agent:
-        for service in SERVICES:
-            agent.register(service)
+        _register_services(agent)
         yield agent
+
+
+def _register_services(agent: ConsulAgent) -> None:
+    for service in SERVICES:
+        agent.register(service)
+    # A sidecar's check of its service is critical until the agent has looked for the first time.
+    passing = "/health/connect/meshed?passing=1"
+    wait_until(lambda: agent.request("GET", passing), "the sidecar of meshed passes")
