@@ -118,6 +118,47 @@ def test_frames_around_a_rewritten_one_are_not_copied() -> None:
     assert [type(segment) for segment in segments] == [memoryview, bytes, memoryview]
 
 
+def test_one_small_message_without_a_name_passes_at_once() -> None:
+    rewriter = Rewriter(TABLE)
+    assert rewriter.passes(bytearray(PLAIN + b"stale"), len(PLAIN))
+    assert rewriter.frames == 1
+
+
+@pytest.mark.parametrize(
+    "stream",
+    [
+        PLAIN[:-1],
+        PLAIN + TICK,
+        TICK,
+        b"\0\0\0\1\x83",
+        streams.whole(NEW_ENTRY, CONTROL),
+        streams.whole(OLD_ENTRY, terms.binary(NAME)),
+        streams.whole(OLD_ENTRY, terms.binary(bytes(2000))),
+        streams.pass_through(b"a\1"),
+    ],
+    ids=["part", "two", "tick", "short", "header", "binary", "long", "pass through"],
+)
+def test_anything_else_is_looked_at(stream: bytes) -> None:
+    # Behind the stream stands what an earlier message left in the buffer.
+    rewriter = Rewriter(TABLE)
+    assert not rewriter.passes(bytearray(stream + b"\x44" * 9), len(stream))
+    assert rewriter.frames == 0
+
+
+def test_nothing_passes_inside_a_fragment() -> None:
+    rewriter = Rewriter(TABLE)
+    first, second = streams.fragments(9, OLD_ENTRY, CONTROL, terms.binary(bytes(4000)), [500])
+    relayed(rewriter, first)
+    taken, _ = rewriter.process(bytearray(second), 0, 100)
+    assert taken == 100
+    assert not rewriter.passes(bytearray(PLAIN), len(PLAIN))
+
+
+def test_a_table_whose_names_share_no_byte_lets_nothing_pass() -> None:
+    odd = RewriteTable({"a": "b", "b": "a"})
+    assert not Rewriter(odd).passes(bytearray(PLAIN), len(PLAIN))
+
+
 def test_a_tick_goes_at_once_and_waits_for_nothing() -> None:
     for tail in range(7):
         rewriter = Rewriter(TABLE)

@@ -43,6 +43,18 @@ def test_every_split_of_the_stream_gives_the_same_output(
 
 @repeatable
 @given(worlds.conversations())
+def test_what_passes_at_once_is_what_would_be_sent_anyway(conversation: Conversation) -> None:
+    quick, thorough = Rewriter(conversation.table), Rewriter(conversation.table)
+
+    for frame in conversation.frames:
+        sent = relayed(thorough, frame)
+        passes = quick.passes(bytearray(frame), len(frame))
+        assert (frame if passes else relayed(quick, frame)) == sent
+    assert (quick.frames, quick.rewritten) == (thorough.frames, thorough.rewritten)
+
+
+@repeatable
+@given(worlds.conversations())
 def test_atoms_are_renamed_and_nothing_else(conversation: Conversation) -> None:
     sent = Receiver().receive(conversation.stream)
     got = Receiver().receive(relayed(Rewriter(conversation.table), conversation.stream))

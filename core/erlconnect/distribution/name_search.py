@@ -30,6 +30,8 @@ class NameSearch:
     def __init__(self, patterns: Iterable[bytes]) -> None:
         every = list(patterns)
         self._looks: Final = [(bytes([byte]), _by_byte(every, byte)) for byte in _common(every)]
+        self.rare_byte: Final = self._looks[0][0] if self._looks else b""
+        """Stands in every pattern; nothing where no byte does."""
         self.anchors: Final = [(pattern, _anchor(pattern)) for pattern in every]
         """Each pattern, and where in it the places are that ``places`` gives."""
         self._engine: Final = _beginning_at(every, _anchor)

@@ -39,6 +39,7 @@ class RewriteTable:
         )
         """Whether the Size of a fun that leaves before its end is known has to be lowered."""
         self._search: Final = NameSearch(self.replacements)
+        self.rare_byte: Final = self._search.rare_byte
 
     @cached_property
     def token_run(self) -> re.Pattern[bytes]:

@@ -29,6 +29,9 @@ if TYPE_CHECKING:
     from erlconnect.distribution.rewrite_table import RewriteTable
 
 DEFAULT_MAX_FRAME: Final = 256 * 1024 * 1024
+_HEAD_SIZE: Final = LENGTH_SIZE + 2
+# No call and no answer that is longer is in such a hurry.
+_SMALL: Final = 1024
 _length_and_kind = struct.Struct(">IH").unpack_from
 _length = struct.Struct(">I").unpack_from
 _sequence_and_number = struct.Struct(">QQ").unpack_from
@@ -41,6 +44,7 @@ class Rewriter:
 
     def __init__(self, table: RewriteTable, *, max_frame: int = DEFAULT_MAX_FRAME) -> None:
         self._table = table
+        self._rare = table.rare_byte
         self._max_frame = max_frame
         self._messages = MessagesUnderWay(table)
         self._pass = 0
@@ -55,6 +59,21 @@ class Rewriter:
     def lost(self) -> int:
         """Messages with a tag that the walk does not know; forwarded as they came from there on."""
         return self._messages.lost
+
+    def passes(self, buffer: bytearray, end: int) -> bool:
+        """Take one small message without a name, which is to be sent as it is.
+
+        False where anything else may be in ``buffer[:end]``, which is for ``process`` then. A call
+        and its answer are such messages, and between two of them the processor's caches have
+        forgotten the code: the less of it runs, the sooner they arrive.
+        """
+        if not _HEAD_SIZE <= end < _SMALL or self._pass:
+            return False
+        length, kind = _length_and_kind(buffer)
+        if kind != WHOLE or LENGTH_SIZE + length != end or buffer.find(self._rare, 0, end) >= 0:
+            return False
+        self.frames += 1
+        return True
 
     def process(self, buffer: bytearray, start: int, end: int) -> tuple[int, list[Segment]]:
         """Take what is in ``buffer[start:end]``; give where the rest begins, and what to send.
@@ -74,7 +93,7 @@ class Rewriter:
     def _frames_of(self, buffer: bytearray, position: int, end: int) -> int:
         run = position
         frames = 0
-        last_head = end - 6
+        last_head = end - _HEAD_SIZE
         while position <= last_head:
             length, kind = _length_and_kind(buffer, position)
             after = position + LENGTH_SIZE + length

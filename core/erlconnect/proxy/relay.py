@@ -15,12 +15,16 @@ if TYPE_CHECKING:
     import socket
     from collections.abc import Callable
 
-    from erlconnect.distribution.rewriter import Rewriter
+    from erlconnect.distribution.rewriter import Rewriter, Segment
 
 # An idle link holds the small buffer, a busy one the usual; a larger frame needs a larger one.
 _SMALL: Final = 16 * 1024
 _USUAL: Final = 512 * 1024
 _GROWTH: Final = 4
+
+
+class _SinkEndedError(Exception):
+    """The side that is written to takes nothing more."""
 
 
 class Pump(threading.Thread):
@@ -51,6 +55,8 @@ class Pump(threading.Thread):
         """Pump until the end."""
         try:
             reason = self._pump()
+        except _SinkEndedError as error:
+            reason = str(error)
         except RemoteProtocolError as error:
             reason = f"protocol error of the {self._from} node: {error}"
         except OSError as error:
@@ -60,25 +66,33 @@ class Pump(threading.Thread):
         self._on_end(reason)
 
     def _pump(self) -> str:
+        passes, process = self.rewriter.passes, self.rewriter.process
         buffer = bytearray(_SMALL)
+        view = memoryview(buffer)
         start = end = 0
-        while received := self._source.recv_into(memoryview(buffer)[end:] if end else buffer):
+        while received := self._source.recv_into(view[end:] if end else buffer):
             self.bytes_read += received
+            if not end and passes(buffer, received):
+                self._send(view[:received])
+                continue
             end += received
-            start, segments = self.rewriter.process(buffer, start, end)
+            start, segments = process(buffer, start, end)
             if segments:
-                data = segments[0] if len(segments) == 1 else b"".join(segments)
-                try:
-                    self._sink.sendall(data)
-                except OSError as error:
-                    return _broken("local" if self._from == "remote" else "remote", error)
-                del data
+                self._send(segments[0] if len(segments) == 1 else b"".join(segments))
             if start == end < len(buffer) <= _USUAL:
                 start = end = 0
             else:
                 del segments
                 buffer, start, end = _make_room(buffer, start, end)
+                view = memoryview(buffer)
         return f"the {self._from} node closed the connection"
+
+    def _send(self, data: Segment) -> None:
+        try:
+            self._sink.sendall(data)
+        except OSError as error:
+            peer = "local" if self._from == "remote" else "remote"
+            raise _SinkEndedError(_broken(peer, error)) from error
 
 
 def _broken(peer: str, error: OSError) -> str:
