@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 # A silent node is given up after at most 10 s.
 TICKS = ("-kernel", "net_ticktime", "8")
-SLEEP_SECONDS = 62
+SLEEP_SECONDS = 121
 
 
 def cpu_seconds(session: ErlconnectSession) -> float:
