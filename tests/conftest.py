@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import signal
 import string
 from typing import TYPE_CHECKING, Any
 
@@ -27,6 +28,8 @@ def nothing_left_behind() -> Iterator[None]:
 
     Erlang nodes that crash leave no dump either.
     """
+    # A run in the background is started deaf to Ctrl-C, and so would be all that it starts.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     leftovers.mark()
     os.environ["ERL_CRASH_DUMP_BYTES"] = "0"
     yield
