@@ -50,9 +50,12 @@ class Directory:
     dist_port: int
     dead_port: int
 
-    def session(self, here: Machine, service: str, *words: str) -> ErlconnectSession:
+    def session(self, here: Machine, service: str, *words: str, **more: str) -> ErlconnectSession:
+        """Run a session that looks here; ``more`` are variables of its environment."""
         server = f"server=127.0.0.1:{self.dns_port}"
-        return here.session("-b", "dns", service, "-o", server, *FROM_VARIABLE, *words)
+        return here.session(
+            "-b", "dns", service, "-o", server, *FROM_VARIABLE, *words, environment=more
+        )
 
 
 @contextmanager

@@ -54,6 +54,23 @@ def test_from_a_record_to_a_call(
         assert_secret(session.process)
 
 
+def test_nothing_that_other_ways_need_is_imported_on_the_way(directory: Directory) -> None:
+    """With --json nothing is drawn, and one backend's libraries are not for another."""
+    with (
+        machine(epmd=False) as here,
+        directory.session(here, "shop.shop.test", PYTHONPROFILEIMPORTTIME="1") as session,
+    ):
+        session.ready()
+        lines = session.process.stderr.splitlines()
+    imported = {line.split("|")[-1].strip() for line in lines if line.startswith("import time:")}
+    assert {"typer", "dns.message"} <= imported
+    heavy = {"kubernetes", "consul", "aiohttp", "keyring", "rich", "requests", "yaml"}
+    assert imported & heavy == set()
+    packages = {name.split(".")[1] for name in imported if name.startswith("erlconnect_backends.")}
+    assert "dns_records" in packages
+    assert packages.isdisjoint({"consul_catalogue", "kubernetes_cluster", "railway_network"})
+
+
 def test_the_first_target_is_dead(directory: Directory) -> None:
     """It costs three seconds and a note, not the session."""
     with (

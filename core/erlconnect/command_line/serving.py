@@ -11,7 +11,6 @@ from contextlib import ExitStack, nullcontext
 from typing import TYPE_CHECKING, Final
 
 from erlconnect.command_line.choosing import choose
-from erlconnect.command_line.live_reporting import links_drawn
 from erlconnect.command_line.reporting import HumanReporter, JsonReporter
 from erlconnect.errors import ExitCode
 from erlconnect.redaction import RedactingFilter
@@ -55,7 +54,9 @@ def serve(
         if isinstance(reporter, HumanReporter):
             afterwards.callback(reporter.stop_progress)
             if not quiet and not verbose:
-                drawn = links_drawn(session, reporter)
+                from erlconnect.command_line import live_reporting  # noqa: PLC0415 - has rich
+
+                drawn = live_reporting.links_drawn(session, reporter)
         return asyncio.run(_until_a_signal(session, reporter, drawn))
 
 
