@@ -39,7 +39,8 @@ class Namespace:
         self.name = f"{_NAME_START}{number}"
         _made.add(self.name)
         self.host_address, self.address = (f"198.18.0.{4 * number + end}" for end in (1, 2))
-        self.host_address6, self.address6 = (f"fd12:34:{number:x}::{end}" for end in (1, 2))
+        # As text that an address has: number 0 would be left out of it.
+        self.host_address6, self.address6 = (f"fd12:34:{number + 1:x}::{end}" for end in (1, 2))
         try:
             self._build(hosts or {})
         except BaseException:
