@@ -54,10 +54,14 @@ def serve(
         if isinstance(reporter, HumanReporter):
             afterwards.callback(reporter.stop_progress)
             if not quiet and not verbose:
-                from erlconnect.command_line import live_reporting  # noqa: PLC0415 - has rich
-
-                drawn = live_reporting.links_drawn(session, reporter)
+                drawn = _links_drawn(session, reporter)
         return asyncio.run(_until_a_signal(session, reporter, drawn))
+
+
+def _links_drawn(session: Session, reporter: HumanReporter) -> AbstractContextManager[None]:
+    from erlconnect.command_line.live_reporting import links_drawn  # noqa: PLC0415 - has rich
+
+    return links_drawn(session, reporter)
 
 
 async def _until_a_signal(

@@ -21,7 +21,9 @@ FIRST_FRAGMENT: Final = 0x8345
 FRAGMENTS: Final = (FIRST_FRAGMENT, 0x8346)
 
 LENGTH_SIZE: Final = 4
-FRAGMENT_HEAD_SIZE: Final = LENGTH_SIZE + 2 + 8 + 8
+HEAD_SIZE: Final = LENGTH_SIZE + 2
+"""Length and kind."""
+FRAGMENT_HEAD_SIZE: Final = HEAD_SIZE + 8 + 8
 """Length, kind, sequence and number of a fragment."""
 
 

@@ -8,9 +8,8 @@ from __future__ import annotations
 import struct
 from typing import Final
 
-from erlconnect.distribution.frame_kinds import LENGTH_SIZE, WHOLE
+from erlconnect.distribution.frame_kinds import HEAD_SIZE, LENGTH_SIZE, WHOLE
 
-_HEAD: Final = 6  # length and kind
 _length_and_kind = struct.Struct(">IH").unpack_from
 
 # In fewer bytes it is not worth looking for frames of equal size.
@@ -31,7 +30,7 @@ def whole_messages(buffer: bytearray, start: int, end: int) -> tuple[int, int]:
     """
     position = before = start
     frames = 0
-    last_head = end - _HEAD
+    last_head = end - HEAD_SIZE
     far = end - _MUCH
     previous = -1
     while position <= last_head:
@@ -59,10 +58,10 @@ def frames_alike(buffer: bytearray, start: int, end: int, size: int) -> int:
     need not be all there; long ones are told in part.
     """
     ahead = start + _AHEAD * size
-    if ahead + size > end or buffer[ahead : ahead + _HEAD] != buffer[start : start + _HEAD]:
+    if ahead + size > end or buffer[ahead : ahead + HEAD_SIZE] != buffer[start : start + HEAD_SIZE]:
         return 1
     count = min((end - start) // size, _AT_ONCE)
-    for at in range(start, start + _HEAD):
+    for at in range(start, start + HEAD_SIZE):
         column = buffer[at : start + count * size : size]
         count -= len(column.lstrip(column[:1]))
     return count

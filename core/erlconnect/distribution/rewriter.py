@@ -17,6 +17,7 @@ from erlconnect.distribution.frame_kinds import (
     FIRST_FRAGMENT,
     FRAGMENT_HEAD_SIZE,
     FRAGMENTS,
+    HEAD_SIZE,
     LENGTH_SIZE,
     PASS_THROUGH,
     WHOLE,
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
     from erlconnect.distribution.rewrite_table import RewriteTable
 
 DEFAULT_MAX_FRAME: Final = 256 * 1024 * 1024
-_HEAD_SIZE: Final = LENGTH_SIZE + 2
 # No call and no answer that is longer is in such a hurry.
 _SMALL: Final = 1024
 _length_and_kind = struct.Struct(">IH").unpack_from
@@ -67,7 +67,7 @@ class Rewriter:
         and its answer are such messages, and between two of them the processor's caches have
         forgotten the code: the less of it runs, the sooner they arrive.
         """
-        if not _HEAD_SIZE <= end < _SMALL or self._pass:
+        if not HEAD_SIZE <= end < _SMALL or self._pass:
             return False
         length, kind = _length_and_kind(buffer)
         if kind != WHOLE or LENGTH_SIZE + length != end or buffer.find(self._rare, 0, end) >= 0:
@@ -93,7 +93,7 @@ class Rewriter:
     def _frames_of(self, buffer: bytearray, position: int, end: int) -> int:
         run = position
         frames = 0
-        last_head = end - _HEAD_SIZE
+        last_head = end - HEAD_SIZE
         while position <= last_head:
             length, kind = _length_and_kind(buffer, position)
             after = position + LENGTH_SIZE + length
@@ -164,7 +164,7 @@ class Rewriter:
             raise RemoteProtocolError("fragment: it ends inside its head")
         if terms > end:
             return position
-        sequence, number = _sequence_and_number(buffer, position + 6)
+        sequence, number = _sequence_and_number(buffer, position + HEAD_SIZE)
         first = kind == FIRST_FRAGMENT
         if not first and self._messages.find(sequence).pass_over(after - terms):
             self._pass = max(0, after - end)
