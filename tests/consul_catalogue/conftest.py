@@ -44,5 +44,4 @@ def _register_services(agent: ConsulAgent) -> None:
     for service in SERVICES:
         agent.register(service)
     # A sidecar's check of its service is critical until the agent has looked for the first time.
-    passing = "/health/connect/meshed?passing=1"
-    wait_until(lambda: agent.request("GET", passing), "the sidecar of meshed passes")
+    wait_until(lambda: agent.proxied("meshed"), "the sidecar of meshed passes")

@@ -86,13 +86,8 @@ def register(
             "Connect": {"SidecarService": sidecar},
         }
     )
-    wait_until(lambda: service_id in _proxied(agent, service), f"Consul knows {service_id}'s door")
+    wait_until(lambda: service_id in agent.proxied(service), f"Consul knows {service_id}'s door")
     return service_id
-
-
-def _proxied(agent: ConsulAgent, service: str) -> list[str]:
-    entries = agent.request("GET", f"/health/connect/{service}?passing=1")
-    return [entry["Service"]["Proxy"]["DestinationServiceID"] for entry in entries]
 
 
 @contextmanager

@@ -78,3 +78,9 @@ def assert_calls_work(world: Connected) -> None:
     assert world.remote.evaluate(from_there) == "true"
     assert world.remote.evaluate("{nodes(), nodes(hidden)}.").startswith("{[],[")
     assert world.call(_SAME) == "[same]"
+
+
+def assert_reconnects(world: Connected) -> None:
+    """The link ends and comes again, three times."""
+    again = "disconnect_node(Alias), net_adm:ping(Alias)."
+    assert [world.call(again) for _ in range(3)] == ["pong"] * 3

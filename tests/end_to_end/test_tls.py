@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
 from end_to_end.machine import FROM_VARIABLE, fixed, machine
-from end_to_end.mirrored import assert_calls_work, mirrored
-from world.certificates import TlsFiles, tls_files
+from end_to_end.mirrored import assert_calls_work, assert_reconnects, mirrored
+from world.certificates import WANTS_CERTIFICATE, TlsFiles, tls_files
 from world.connected import REMOTE_NAME, connected, remote_node
 from world.held import Held, held
 from world.pods import pods
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 ERLCONNECT = Path(sys.executable).with_name("erlconnect")
 HOST = REMOTE_NAME.partition("@")[2]
 WORKERS = min(32, (os.cpu_count() or 1) + 4)
-WANTS_CERTIFICATE = "{fail_if_no_peer_cert,true}"
 
 
 def words(**settings: Path | str) -> list[str]:
@@ -61,8 +60,7 @@ def test_a_node_that_speaks_tls_is_called_like_any_other(release: str, version: 
                 "Sent = rand:bytes(64 bsl 20), erpc:call(Alias, erlang, hd, [[Sent]]) =:= Sent."
             )
             assert world.call(echoed) == "true"
-            again = "disconnect_node(Alias), net_adm:ping(Alias)."
-            assert [world.call(again) for _ in range(3)] == ["pong"] * 3
+            assert_reconnects(world)
 
 
 @pytest.mark.parametrize("release", ["23", "25", "27", "29"])

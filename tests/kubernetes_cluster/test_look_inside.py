@@ -15,7 +15,7 @@ def test_findings_belong_to_their_process() -> None:
             b"\n" + mark + b" variables\nA=1\0B=x=y\n\0",
             b"\n" + mark + b" file /app/releases/COOKIE\nmonster\n",
             b"\n" + mark + b" process none",
-            b"\n" + mark + b" file /root/.erlang.cookie\nother",
+            b"\n" + mark + b" file /var/lib/app/.erlang.cookie\nother",
         ]
     )
     one, rest = look.read(output)
@@ -23,7 +23,7 @@ def test_findings_belong_to_their_process() -> None:
     assert one.flags == ["beam.smp", "-setcookie", "a\nb", "", "-x"]
     assert one.variables == {"A": "1", "B": "x=y\n"}
     assert one.files == {"/app/releases/COOKIE": b"monster\n"}
-    assert rest.files == {"/root/.erlang.cookie": b"other"}
+    assert rest.files == {"/var/lib/app/.erlang.cookie": b"other"}
 
 
 def test_each_look_has_a_mark_of_its_own() -> None:

@@ -19,6 +19,8 @@ from world.missing import require
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+WANTS_CERTIFICATE = "{fail_if_no_peer_cert,true}"
+"""The option of a node's server that lets in nobody without a certificate."""
 _KEY = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes")
 
 

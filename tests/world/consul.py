@@ -138,6 +138,11 @@ class ConsulAgent:
         found: dict[str, dict[str, Any]] = self.request("GET", "/agent/services")
         return found
 
+    def proxied(self, service: str) -> list[str]:
+        """Ids of the instances of ``service`` that have a sidecar which passes its checks."""
+        entries = self.request("GET", f"/health/connect/{service}?passing=1")
+        return [entry["Service"]["Proxy"]["DestinationServiceID"] for entry in entries]
+
     def kv_put(self, key: str, value: str | bytes) -> None:
         """Store ``value`` under ``key``."""
         self.request("PUT", f"/kv/{key}", value.encode() if isinstance(value, str) else value)

@@ -20,7 +20,9 @@ if TYPE_CHECKING:
     from types import TracebackType
 
 _NAME_START: Final = "erlconnect-"
-_NUMBERS: Final = range(64)  # as many as 198.18.0.0/24, reserved for tests, has /30 networks
+# As many as 198.18.0.0/24, reserved for tests, has /30 networks; not 0, which the text of an IPv6
+# address would leave out.
+_NUMBERS: Final = range(1, 64)
 _HOSTS: Final = Path("/etc/netns")
 _MOUNTS: Final = Path("/run/netns")
 _made: set[str] = set()
@@ -39,8 +41,7 @@ class Namespace:
         self.name = f"{_NAME_START}{number}"
         _made.add(self.name)
         self.host_address, self.address = (f"198.18.0.{4 * number + end}" for end in (1, 2))
-        # As text that an address has: number 0 would be left out of it.
-        self.host_address6, self.address6 = (f"fd12:34:{number + 1:x}::{end}" for end in (1, 2))
+        self.host_address6, self.address6 = (f"fd12:34:{number:x}::{end}" for end in (1, 2))
         try:
             self._build(hosts or {})
         except BaseException:
