@@ -60,7 +60,7 @@ def test_where_nobody_can_be_asked_it_trusts_nothing(run: Run) -> None:
 @pytest.mark.parametrize(("answer", "code"), [("n\r", 130), ("\r", 130), ("\x03", 130)])
 def test_everything_but_yes_is_no(here: Home, run: Run, answer: str, code: int) -> None:
     with AtTerminal("trust", environment=here.environment, folder=here.work) as terminal:
-        terminal.wait_for("Trust it with that, until it changes? [y/N]")
+        terminal.wait_for_question("Trust it with that, until it changes? [y/N]")
         assert 'command = "id' in terminal.screen
         terminal.type(answer)
         assert terminal.wait() == code

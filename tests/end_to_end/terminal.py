@@ -9,15 +9,16 @@ import select
 import subprocess
 import termios
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 import pyte
 from end_to_end.evidence import COMMAND
+from world.waiting import wait_until
 
 if TYPE_CHECKING:
     import signal
     from collections.abc import Callable, Mapping
-    from pathlib import Path
     from types import TracebackType
 
 _ENOUGH_SECONDS = 30.0
@@ -106,6 +107,15 @@ class AtTerminal:
         while self.screen.count(text) < number:
             shown = self._read(until - time.monotonic())
             assert shown, f"{text!r} is not on the screen:\n{self.screen}"
+
+    def wait_for_question(self, text: str) -> None:
+        """Wait until ``text`` is on the screen and the command sleeps until it is answered.
+
+        A Ctrl-C just before that read is one that Python hears only after it.
+        """
+        self.wait_for(text)
+        status = Path(f"/proc/{self.pid}/status")
+        wait_until(lambda: "State:\tS" in status.read_text(), f"{text!r} waits for an answer")
 
     def wait_until(self, seen: Callable[[str], bool], timeout: float = _ENOUGH_SECONDS) -> None:
         """Wait until ``seen`` says yes to what a person sees."""

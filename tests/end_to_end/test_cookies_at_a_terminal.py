@@ -40,7 +40,7 @@ def test_ctrl_c_instead_of_a_cookie() -> None:
             *fixed(remote), "--cookie-from", "prompt", environment=here.environment()
         ) as terminal,
     ):
-        terminal.wait_for(f"Cookie of {APP}: ")
+        terminal.wait_for_question(f"Cookie of {APP}: ")
         terminal.type("secr\x03")
         assert terminal.wait() == 130
         assert here.left_over_files() == []

@@ -254,7 +254,7 @@ def test_production_is_asked_for_by_name(here: Machine, nodes: Nodes) -> None:
 @pytest.mark.parametrize("answer", ["n\r", "\r", "\x03"])
 def test_without_a_yes_nothing_is_opened(here: Machine, answer: str) -> None:
     with AtTerminal("production/shop", environment=here.environment()) as terminal:
-        terminal.wait_for("[y/N]")
+        terminal.wait_for_question("[y/N]")
         terminal.type(answer)
         assert terminal.wait() == 130
         assert "erl_call" not in terminal.screen
