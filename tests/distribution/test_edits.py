@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 from distribution import terms
 
-from erlconnect.distribution.edits import Edit, apply_edits, name_edit, term_edits
+from erlconnect.distribution.edits import apply_edits, name_edits, term_edits
 from erlconnect.distribution.term_walk import Findings
 
 OLD, NEW = terms.pattern("app@127.0.0.1"), terms.pattern("a@b")
@@ -15,13 +15,13 @@ def sizes(data: bytes, funs: list[tuple[int, int]], *, may_shrink: bool) -> dict
     findings = Findings(names=[data.index(OLD)], funs=funs)
     edits = term_edits(data, len(data), findings, {OLD: NEW}, may_shrink=may_shrink)
     assert edits == sorted(edits)
-    sizes = [edit for edit in edits if edit.text != NEW]
-    assert all(edit.end - edit.start == 4 for edit in sizes)
-    return {edit.start - 1: int.from_bytes(edit.text, "big") for edit in sizes}
+    sizes = [edit for edit in edits if edit[2] != NEW]
+    assert all(end - start == 4 for start, end, _ in sizes)
+    return {start - 1: int.from_bytes(text, "big") for start, _, text in sizes}
 
 
 def test_edits_are_made_in_place() -> None:
-    edits = [Edit(2, 3, b"TWO"), Edit(5, 5, b"+"), Edit(8, 9, b"")]
+    edits = [(2, 3, b"TWO"), (5, 5, b"+"), (8, 9, b"")]
 
     assert apply_edits(b"0123456789", 1, 10, edits) == b"1TWO34+5679"
     assert apply_edits(b"0123456789", 3, 5, []) == b"34"
@@ -30,8 +30,8 @@ def test_edits_are_made_in_place() -> None:
 def test_a_name_is_edited_with_its_length() -> None:
     data = bytearray(b"..w" + OLD + b"..")
 
-    assert name_edit(data, 3, {OLD: NEW}) == Edit(3, 3 + len(OLD), NEW)
-    assert name_edit(data, 3, {NEW: OLD}) is None
+    assert name_edits(data, [3], {OLD: NEW}) == [(3, 3 + len(OLD), NEW)]
+    assert name_edits(data, [3], {NEW: OLD}) == []
 
 
 def test_the_size_of_a_fun_that_ends_in_the_stretch_is_exact() -> None:

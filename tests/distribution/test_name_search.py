@@ -51,7 +51,7 @@ def test_names_without_a_common_byte_are_found_all_the_same() -> None:
     search = NameSearch([b"\1a", b"\1b"])
 
     assert search.first_place(b"..\1b", 0, 4) == 3
-    assert list(search.places(b"\1a\1b\1c", 0, 6)) == [1, 3]
+    assert [match.start() for match in search.engine.finditer(b"\1a\1b\1c")] == [1, 3]
 
 
 def test_places_of_names_inside_each_other_are_all_given() -> None:
@@ -59,8 +59,8 @@ def test_places_of_names_inside_each_other_are_all_given() -> None:
     longer = terms.pattern("-app@host-of-the-first-zone.example.org-000000")
     search = NameSearch([short, longer])
 
-    (place,) = search.places(longer, 0, len(longer))
-    assert {place - anchor for pattern, anchor in search.anchors if pattern == longer} == {0}
+    (match,) = search.engine.finditer(longer)
+    assert {match.start() - anchor for pattern, anchor in search.anchors if pattern == longer} == {0}
 
 
 def test_without_names_there_is_nothing_to_find() -> None:

@@ -30,6 +30,8 @@ def read_atom_references(frame: bytes | bytearray, start: int, end: int) -> tupl
     flags = int.from_bytes(frame[flags_at:position], "little")
     long_atoms = flags >> 4 * number & 1
     new = flags & _NEW_ENTRIES & (1 << 4 * number) - 1
+    if not new and position + number <= end:
+        return position + number, []
     new_entries: list[int] = []
     read = 0
     while new:

@@ -4,29 +4,31 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from itertools import accumulate
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from erlconnect.distribution.atom_references import read_atom_references
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from erlconnect.distribution.term_walk import Findings
 
 
-class Edit(NamedTuple):
-    """``data[start:end]`` becomes ``text``."""
-
-    start: int
-    end: int
-    text: bytes
+Edit = tuple[int, int, bytes]
+"""``(start, end, text)``: ``data[start:end]`` becomes ``text``."""
 
 
-def name_edit(data: bytes | bytearray, position: int, table: Mapping[bytes, bytes]) -> Edit | None:
-    """Give the edit of the atom whose length byte is at ``position``, if ``table`` has it."""
-    end = position + 1 + data[position]
-    text = table.get(bytes(data[position:end]))
-    return None if text is None else Edit(position, end, text)
+def name_edits(
+    data: bytes | bytearray, positions: Iterable[int], table: Mapping[bytes, bytes]
+) -> list[Edit]:
+    """Give the edits of the atoms whose length bytes are there, of those that ``table`` has."""
+    edits = []
+    for start in positions:
+        end = start + 1 + data[start]
+        text = table.get(bytes(data[start:end]))
+        if text is not None:
+            edits.append((start, end, text))
+    return edits
 
 
 def header_edits(
@@ -34,7 +36,7 @@ def header_edits(
 ) -> tuple[int, list[Edit]]:
     """Give where the distribution header at ``start`` ends, and the edits of its new entries."""
     terms, entries = read_atom_references(data, start, end)
-    return terms, [edit for at in entries if (edit := name_edit(data, at, table))]
+    return terms, name_edits(data, entries, table) if entries else []
 
 
 def term_edits(
@@ -52,7 +54,7 @@ def term_edits(
     ones do not look at it: where names may become shorter it becomes the number of its bytes in
     this stretch, a lower bound; where they only grow the sender's number already is one.
     """
-    names = [edit for at in findings.names if (edit := name_edit(data, at, table))]
+    names = name_edits(data, findings.names, table)
     if not findings.funs:
         return names
     return sorted(names + _size_edits(names, end, findings.funs, may_shrink=may_shrink))
@@ -61,8 +63,8 @@ def term_edits(
 def _size_edits(
     names: list[Edit], end: int, funs: list[tuple[int, int]], *, may_shrink: bool
 ) -> list[Edit]:
-    starts = [edit.start for edit in names]
-    grown = [0, *accumulate(len(edit.text) - (edit.end - edit.start) for edit in names)]
+    starts = [start for start, _, _ in names]
+    grown = [0, *accumulate(len(text) - (end - start) for start, end, text in names)]
     sizes = []
     for start, fun_end in funs:
         growth = grown[bisect_left(starts, fun_end)] - grown[bisect_left(starts, start)]
@@ -74,15 +76,15 @@ def _size_edits(
             continue
         if size != fun_end - start - 1:
             # A Size that lies may end inside a name; it must not become negative.
-            sizes.append(Edit(start + 1, start + 5, max(0, size).to_bytes(4)))
+            sizes.append((start + 1, start + 5, max(0, size).to_bytes(4)))
     return sizes
 
 
 def apply_edits(data: bytes | bytearray, start: int, end: int, edits: list[Edit]) -> bytes:
     """Give ``data[start:end]`` with the edits made; they are in order and do not overlap."""
     pieces = []
-    for edit in edits:
-        pieces += [data[start : edit.start], edit.text]
-        start = edit.end
+    for edit_start, edit_end, text in edits:
+        pieces += (data[start:edit_start], text)
+        start = edit_end
     pieces.append(data[start:end])
     return b"".join(pieces)

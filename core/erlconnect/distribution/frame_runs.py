@@ -28,27 +28,26 @@ def whole_messages(buffer: bytearray, start: int, end: int) -> tuple[int, int]:
 
     The one at ``start`` is known to be one.
     """
-    position = before = start
-    frames = 0
+    # Names of its own, because a name of the module costs a look at each frame.
+    length_and_kind, whole, length_size = _length_and_kind, WHOLE, LENGTH_SIZE
+    position, frames = start, 0
     last_head = end - HEAD_SIZE
     far = end - _MUCH
     previous = -1
     while position <= last_head:
-        length, kind = _length_and_kind(buffer, position)
-        if kind != WHOLE:
+        length, kind = length_and_kind(buffer, position)
+        if kind != whole:
             break
         if length == previous and position < far:
-            size = LENGTH_SIZE + length
+            size = length_size + length
             count = frames_alike(buffer, position, end, size)
             frames += count
-            before = position + (count - 1) * size
             position += count * size
             continue
         previous = length
-        before = position
-        position += LENGTH_SIZE + length
+        position += length_size + length
         frames += 1
-    return (before, frames - 1) if position > end else (position, frames)
+    return (position - length_size - length, frames - 1) if position > end else (position, frames)
 
 
 def frames_alike(buffer: bytearray, start: int, end: int, size: int) -> int:
@@ -58,7 +57,7 @@ def frames_alike(buffer: bytearray, start: int, end: int, size: int) -> int:
     need not be all there; long ones are told in part.
     """
     ahead = start + _AHEAD * size
-    if ahead + size > end or buffer[ahead : ahead + HEAD_SIZE] != buffer[start : start + HEAD_SIZE]:
+    if ahead + size > end or _length_and_kind(buffer, ahead) != (size - LENGTH_SIZE, WHOLE):
         return 1
     count = min((end - start) // size, _AT_ONCE)
     for at in range(start, start + HEAD_SIZE):

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable
 
 # Bytes to search by, those first that are rare between the tags and small numbers of terms.
 _RARE: Final = b"@._-~4957830621zqxvypgfcduonierst"
@@ -20,8 +20,22 @@ _MOST_BYTES: Final = 3
 
 # A look at one place costs as much as the engine's search through so many bytes. Where the places
 # turn out to be more frequent than that, another byte is tried, and then the engine goes on alone.
-_LOOK: Final = 700
+_LOOK: Final = 400
 _TRIES: Final = 4
+
+
+class _Look(NamedTuple):
+    """The search by one byte: what stands before it in the patterns, and how to tell them there."""
+
+    byte: bytes
+    before: frozenset[int]
+    match: Callable[[bytes | bytearray, int, int], re.Match[bytes] | None]
+
+    @classmethod
+    def by(cls, byte: int, patterns: list[bytes]) -> _Look:
+        before = frozenset(pattern[pattern.rindex(byte) - 1] for pattern in patterns)
+        there = _beginning_at(patterns, lambda pattern: pattern.rindex(byte))
+        return cls(bytes([byte]), before, there.match)
 
 
 class NameSearch:
@@ -29,23 +43,25 @@ class NameSearch:
 
     def __init__(self, patterns: Iterable[bytes]) -> None:
         every = list(patterns)
-        self._looks: Final = [(bytes([byte]), _by_byte(every, byte)) for byte in _common(every)]
-        self.rare_byte: Final = self._looks[0][0] if self._looks else b""
+        self._looks: Final = [_Look.by(byte, every) for byte in _common(every)]
+        self.rare_byte: Final = self._looks[0].byte if self._looks else b""
         """Stands in every pattern; nothing where no byte does."""
         self.anchors: Final = [(pattern, _anchor(pattern)) for pattern in every]
-        """Each pattern, and where in it the places are that ``places`` gives."""
-        self._engine: Final = _beginning_at(every, _anchor)
+        """Each pattern, and where in it the places are that ``engine`` finds."""
+        self.engine: Final = _beginning_at(every, _anchor)
+        """Finds all patterns, those that overlap too where each search begins behind a place."""
 
     def first_place(self, data: bytes | bytearray, start: int, end: int) -> int:
         """Give a place inside the first pattern of a stretch, or the stretch's end.
 
         What is before ``start`` may be part of the pattern.
         """
-        for number, (byte, pattern) in enumerate(self._looks):
+        for number, (byte, before, match) in enumerate(self._looks):
             at = data.find(byte, start, end)
             looked = -_TRIES * _LOOK
             while at >= 0 and looked < at - start:
-                if pattern.match(data, at, end):
+                # In front of the first byte of all stands no name, whatever is compared there.
+                if data[at - 1] in before and match(data, at, end):
                     return at
                 looked += _LOOK
                 at = data.find(byte, at + 1, end)
@@ -53,15 +69,8 @@ class NameSearch:
                 if number:
                     self._looks.insert(0, self._looks.pop(number))
                 return end
-        match = self._engine.search(data, start, end)
+        match = self.engine.search(data, start, end)
         return match.start() if match else end
-
-    def places(self, data: bytes | bytearray, start: int, end: int) -> Iterator[int]:
-        """Give the places of all patterns in a stretch, of those that overlap too."""
-        while match := self._engine.search(data, start, end):
-            yield match.start()
-            start = match.start() + 1
-
 
 def _anchor(pattern: bytes) -> int:
     return pattern.rfind(b"@") % len(pattern)
@@ -71,11 +80,8 @@ def _common(patterns: list[bytes]) -> list[int]:
     """Give the bytes to look for: those that all patterns hold, the rarest first."""
     if not patterns:
         return []
-    return [byte for byte in _RARE if all(byte in pattern for pattern in patterns)][:_MOST_BYTES]
-
-
-def _by_byte(patterns: list[bytes], byte: int) -> re.Pattern[bytes]:
-    return _beginning_at(patterns, lambda pattern: pattern.rindex(byte))
+    texts = [pattern[1:] for pattern in patterns]
+    return [byte for byte in _RARE if all(byte in text for text in texts)][:_MOST_BYTES]
 
 
 def _beginning_at(patterns: list[bytes], anchor: Callable[[bytes], int]) -> re.Pattern[bytes]:

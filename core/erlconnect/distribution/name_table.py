@@ -6,12 +6,15 @@ a link's table swaps: a name that takes another's place gives its own place away
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from erlconnect.distribution.handshake_messages import encode_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+
+LONGEST_PATTERN: Final = 256
+"""Bytes of the longest ``atom_pattern``."""
 
 
 def permutation(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:

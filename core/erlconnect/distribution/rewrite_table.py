@@ -7,14 +7,11 @@ from typing import TYPE_CHECKING, Final
 
 from erlconnect.distribution.name_search import NameSearch
 from erlconnect.distribution.name_table import atom_pattern
-from erlconnect.distribution.term_tokens import cut_at_end, fun_head, token_run
+from erlconnect.distribution.term_tokens import FUN_HEAD_SIZE, cut_at_end, fun_head, token_run
 
 if TYPE_CHECKING:
     import re
     from collections.abc import Mapping
-
-# The longest suffix that may go on as a name's pattern or as a fun's head.
-_LONGEST_CUT: Final = 256
 
 # In fewer bytes the engine alone is quicker than a look before it.
 _MUCH: Final = 4096
@@ -38,6 +35,8 @@ class RewriteTable:
             len(new) < len(old) for old, new in self.replacements.items()
         )
         """Whether the Size of a fun that leaves before its end is known has to be lowered."""
+        # The longest suffix that may go on as a name's pattern or as a fun's head.
+        self._longest_cut: Final = max(FUN_HEAD_SIZE, *map(len, self.replacements), 0)
         self._search: Final = NameSearch(self.replacements)
         self.rare_byte: Final = self._search.rare_byte
 
@@ -66,10 +65,13 @@ class RewriteTable:
 
         At the very start the tag may belong to the bytes before, so it counts as one.
         """
-        if end - start > _MUCH and self._search.first_place(data, start, end) == end:
+        search, at = self._search, start
+        if end - start > _MUCH and search.first_place(data, start, end) == end:
             return False
-        for place in self._search.places(data, start, end):
-            for pattern, anchor in self._search.anchors:
+        while match := search.engine.search(data, at, end):
+            place = match.start()
+            at = place + 1
+            for pattern, anchor in search.anchors:
                 begin = place - anchor
                 if begin < start or not data.startswith(pattern, begin, end):
                     continue
@@ -83,7 +85,7 @@ class RewriteTable:
 
     def cut_length(self, data: bytes | bytearray, start: int, end: int) -> int:
         """Give how many bytes at the end may go on as a name, or as a fun whose Size matters."""
-        match = self._cut.search(data, max(start, end - _LONGEST_CUT), end)
+        match = self._cut.search(data, max(start, end - self._longest_cut), end)
         return end - match.start() if match else 0
 
 

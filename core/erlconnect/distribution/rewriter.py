@@ -24,14 +24,19 @@ from erlconnect.distribution.frame_kinds import (
     check_frame,
 )
 from erlconnect.distribution.frame_runs import whole_messages
+from erlconnect.distribution.name_table import LONGEST_PATTERN
 from erlconnect.distribution.term_walk import Findings, TermWalk
 
 if TYPE_CHECKING:
+    from erlconnect.distribution.fragments import FragmentedMessage
     from erlconnect.distribution.rewrite_table import RewriteTable
 
 DEFAULT_MAX_FRAME: Final = 256 * 1024 * 1024
 # No call and no answer that is longer is in such a hurry.
 _SMALL: Final = 1024
+_STAGES: Final = {
+    (first, last): Stage(first=first, last=last) for first in (True, False) for last in (True, False)
+}
 _length_and_kind = struct.Struct(">IH").unpack_from
 _length = struct.Struct(">I").unpack_from
 _sequence_and_number = struct.Struct(">QQ").unpack_from
@@ -128,11 +133,11 @@ class Rewriter:
         while nearest < end:
             after = position + LENGTH_SIZE + _length(buffer, position)[0]
             if nearest < after:
-                self._rewrite_whole(buffer, position, after)
+                self._rewrite_whole(buffer, position, after, nearest)
                 nearest = self._table.first_place(buffer, after, end)
             position = after
 
-    def _rewrite_whole(self, buffer: bytearray, position: int, end: int) -> None:
+    def _rewrite_whole(self, buffer: bytearray, position: int, end: int, nearest: int) -> None:
         body = position + LENGTH_SIZE
         edits: list[Edit] = []
         if body == end:
@@ -141,7 +146,7 @@ class Rewriter:
         if buffer[body] != PASS_THROUGH:
             terms, edits = header_edits(buffer, body + 2, end, self._table.replacements)
         self.rewritten += len(edits)
-        if self._table.occurs_as_atom(buffer, terms, end):
+        if self._table.occurs_as_atom(buffer, max(terms, nearest - LONGEST_PATTERN), end):
             edits += self._term_edits(buffer, terms, end)
         if edits:
             self._replace(buffer, position, end, apply_edits(buffer, body, end, edits))
@@ -166,28 +171,27 @@ class Rewriter:
             return position
         sequence, number = _sequence_and_number(buffer, position + HEAD_SIZE)
         first = kind == FIRST_FRAGMENT
-        if not first and self._messages.find(sequence).pass_over(after - terms):
+        if first and after > end:
+            return position
+        message = self._messages.begin(sequence) if first else self._messages.find(sequence)
+        if not first and message.pass_over(after - terms):
             self._pass = max(0, after - end)
         elif after > end:
             return position
         else:
-            stage = Stage(first=first, last=number == 1)
-            self._rewrite_fragment(buffer, position, after, sequence, stage)
+            self._rewrite_fragment(buffer, position, after, message, _STAGES[first, number == 1])
         self.frames += 1
         if number == 1:
             self._messages.end(sequence)
         return min(after, end)
 
     def _rewrite_fragment(
-        self, buffer: bytearray, position: int, end: int, sequence: int, stage: Stage
+        self, buffer: bytearray, position: int, end: int, message: FragmentedMessage, stage: Stage
     ) -> None:
         terms = position + FRAGMENT_HEAD_SIZE
         edits: list[Edit] = []
         if stage.first:
             terms, edits = header_edits(buffer, terms, end, self._table.replacements)
-            message = self._messages.begin(sequence)
-        else:
-            message = self._messages.find(sequence)
         carry = message.carry
         data = carry + buffer[terms:end] if carry else buffer
         first, last = (0, len(data)) if carry else (terms, end)

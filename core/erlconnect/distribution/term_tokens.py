@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 VERSION: Final = 131  # before each term of a frame without a distribution header
 NEW_FUN_EXT: Final = 112
 NEW_FUN_SIZE_END: Final = 5
+FUN_HEAD_SIZE: Final = 30
 
 FIXED_SIZES: Final = {
     VERSION: 1,
@@ -32,7 +33,7 @@ FIXED_SIZES: Final = {
     113: 1,  # EXPORT_EXT: module, function and arity follow as terms
     117: 5,  # FUN_EXT, before OTP R9: terms follow
     67: 6,  # RECORD_EXT, a native record of OTP 29: names, fields and values follow as terms
-    NEW_FUN_EXT: 30,  # module, old index, old uniq, pid and free variables follow as terms
+    NEW_FUN_EXT: FUN_HEAD_SIZE,  # module, old index, old uniq, pid and free variables follow as terms
 }
 
 # Tag: (bytes of the length field, what else belongs to the head, bytes a unit of length counts).
@@ -101,14 +102,15 @@ def _short_binaries(heads: list[bytes]) -> bytes:
 
 
 def token_run(patterns: Iterable[bytes]) -> re.Pattern[bytes]:
-    """Compile a pattern that matches as many tokens as it can, none of them a name's atom.
+    """Compile a pattern that matches as many tokens as it can, and a name's atom behind them.
 
-    It stops before tokens that are rare or long, before funs, and before every atom whose
-    ``atom_pattern`` is in ``patterns``; walking those is Python's part. Possessive, so that it
-    never goes back.
+    It stops before tokens that are rare or long, and before funs; walking those is Python's part.
+    It stops behind every atom whose ``atom_pattern`` is in ``patterns``, which is its group then.
+    Possessive, so that it never goes back.
     """
     heads = list(patterns)
-    no_name = b"(?!%b)" % b"|".join(map(re.escape, heads)) if heads else b""
+    names = b"|".join(map(re.escape, heads)) if heads else b"(?!)"
+    no_name = b"(?!%b)" % names
     short = _counted(range(_ENUMERATED + 1))
     tokens = [
         rb"R." * _CACHE_REFS_AT_ONCE,
@@ -132,7 +134,8 @@ def token_run(patterns: Iterable[bytes]) -> re.Pattern[bytes]:
     ]
     # The atomic group does nothing but save CPython before 3.11.5, which is wrong without it:
     # https://github.com/python/cpython/issues/106052
-    return re.compile(b"(?>" + b"|".join(tokens) + b")*+", re.DOTALL)
+    run = b"(?>" + b"|".join(tokens) + b")*+"
+    return re.compile(run + b"(?:[ws](%b))?" % names, re.DOTALL)
 
 
 def fun_head() -> re.Pattern[bytes]:

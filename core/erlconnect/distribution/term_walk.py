@@ -93,9 +93,13 @@ class TermWalk:
     ) -> None:
         position += self.skip
         while position < end and not self.lost:
-            if not self._after_atom:
-                match = self._run.match(data, position, min(end, position + _WINDOW))
-                position = match.end() if match else position
+            if not self._after_atom and (
+                match := self._run.match(data, position, min(end, position + _WINDOW))
+            ):
+                position = match.end()
+                if match.lastindex:
+                    found.names.append(match.start(1) + shift)
+                    continue
                 if position >= end:
                     break
             after = self._step(data, position, end, found, shift)
