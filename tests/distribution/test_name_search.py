@@ -60,7 +60,9 @@ def test_places_of_names_inside_each_other_are_all_given() -> None:
     search = NameSearch([short, longer])
 
     (match,) = search.engine.finditer(longer)
-    assert {match.start() - anchor for pattern, anchor in search.anchors if pattern == longer} == {0}
+    assert {match.start() - anchor for pattern, anchor in search.anchors if pattern == longer} == {
+        0
+    }
 
 
 def test_without_names_there_is_nothing_to_find() -> None:

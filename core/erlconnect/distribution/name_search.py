@@ -72,6 +72,7 @@ class NameSearch:
         match = self.engine.search(data, start, end)
         return match.start() if match else end
 
+
 def _anchor(pattern: bytes) -> int:
     return pattern.rfind(b"@") % len(pattern)
 

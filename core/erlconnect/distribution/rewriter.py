@@ -35,7 +35,9 @@ DEFAULT_MAX_FRAME: Final = 256 * 1024 * 1024
 # No call and no answer that is longer is in such a hurry.
 _SMALL: Final = 1024
 _STAGES: Final = {
-    (first, last): Stage(first=first, last=last) for first in (True, False) for last in (True, False)
+    (first, last): Stage(first=first, last=last)
+    for first in (True, False)
+    for last in (True, False)
 }
 _length_and_kind = struct.Struct(">IH").unpack_from
 _length = struct.Struct(">I").unpack_from
