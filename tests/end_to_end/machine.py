@@ -15,6 +15,7 @@ from world.connected import LOCAL_COOKIE, LOCAL_NAME, REMOTE_COOKIE, home_with_c
 from world.epmd import RealEpmd
 from world.erlang import ErlangNode
 from world.ports import free_port
+from world.usual import USUAL
 from world.session import ErlconnectSession
 
 if TYPE_CHECKING:
@@ -61,6 +62,7 @@ class Machine:
             name,
             epmd_port=self.epmd_port,
             cookie=cookie,
+            release=USUAL.local,
             flags=flags,
             short="." not in name and ":" not in name,
         )

@@ -1,6 +1,6 @@
 %% Terms that are hard to carry, made of two node names. Each function may run on either node.
 -module(material).
--export([atoms/1, atoms/2, inline/2, identifiers/1, functions/1, nested/1, counting/1, bytes/1, bitstrings/1,
+-export([atoms/1, atoms/2, inline/2, identifiers/1, functions/1, nested/1, counting/1, finding/1, bytes/1, bitstrings/1,
          map/2, mixed/2, large/2]).
 
 %% More than a message can have in its atom cache: all behind them stand inline.
@@ -33,6 +33,10 @@ nested(Names) ->
 %% A fun that counts those of its names that are its own node's, and gives the first.
 counting(Names) ->
     fun() -> {length([Name || [Name | _] <- Names, Name =:= node()]), hd(Names)} end.
+
+%% A fun that counts the keys of its map, and gives the value of its own node's name.
+finding(Map) ->
+    fun() -> {map_size(Map), maps:get(node(), Map)} end.
 
 %% What looks like names and is none: term_to_binary of each, texts, and lengths before texts.
 bytes(Names) ->

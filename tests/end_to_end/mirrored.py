@@ -33,9 +33,15 @@ _SAME = """
 """
 
 
-def load(module: str, *nodes: ErlangNode, folder: Path = _FOLDER) -> None:
-    """Compile a module of ``folder`` in the oldest node and load it in all: they share its funs."""
-    code = compiled(module, min(nodes, key=release_of), folder)
+def load(
+    module: str, *nodes: ErlangNode, folder: Path = _FOLDER, beside: ErlangNode | None = None
+) -> None:
+    """Compile a module of ``folder`` in the oldest node and load it in all: they share its funs.
+
+    ``beside`` is a node that has it already, from the oldest then.
+    """
+    oldest = min((*nodes, *([beside] if beside else [])), key=release_of)
+    code = compiled(module, oldest, folder)
     for node in nodes:
         loaded = f'code:load_binary({module}, "{module}.erl", base64:decode({code})).'
         assert node.evaluate(loaded) == f"{{module,{module}}}"
@@ -48,10 +54,10 @@ def compiled(module: str, node: ErlangNode, folder: Path = _FOLDER) -> str:
     return node.evaluate(_COMPILED % (module, f'"{text}"'))
 
 
-def load_mirror(*nodes: ErlangNode) -> None:
+def load_mirror(*nodes: ErlangNode, beside: ErlangNode | None = None) -> None:
     """Load ``mirror`` and what it needs, and start ``mirror``."""
     for module in ("portable", "mirror", "material"):
-        load(module, *nodes)
+        load(module, *nodes, beside=beside)
     for node in nodes:
         assert node.evaluate("mirror:start().") == "ok"
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from end_to_end.mirrored import assert_calls_work, load, load_mirror, mirrored
 from world.connected import REMOTE_COOKIE
+from world.usual import USUAL
 from world.waiting import wait_until
 
 RECONNECTS = 11
@@ -46,8 +47,12 @@ def test_a_name_that_is_still_connected_is_taken_over() -> None:
         mirrored("--caller-name", "the-only") as world,
         world.joined_by("next@127.0.0.1") as second,
     ):
-        load_mirror(second.local)
+        load_mirror(second.local, beside=world.remote)
         assert world.call("true = monitor_node(Alias, true), net_adm:ping(Alias).") == "pong"
+        if USUAL.remote == "23":
+            # Without a session too, OTP 23 waits for the first link to end by itself.
+            assert second.call("net_adm:ping(Alias).") == "pang"
+            return
         assert second.call("net_adm:ping(Alias).") == "pong"
         assert world.call("receive {nodedown, Alias} -> down after 5000 -> up end.") == "down"
         assert world.session.wait_event("link-down")["local_node"] == world.local.name

@@ -38,7 +38,7 @@ SINK = """
     end)).
 """
 FLOOD = """
-    Data = rand:bytes({size}),
+    Data = crypto:strong_rand_bytes({size}),
     [{{sink, {node}}} ! {{data, Data}} || _ <- lists:seq(1, {count})],
     {{sink, {node}}} ! {{tell, self()}},
     Sent = #{{crypto:hash(md5, Data) => {count}}},

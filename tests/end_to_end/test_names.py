@@ -29,7 +29,7 @@ def test_long_short_and_ipv6_nodes_reach_it_at_the_same_time(name: str, alias: s
         world.joined_by("six@::1", flags=("-proto_dist", "inet6_tcp")) as ipv6,
     ):
         for other in (short, ipv6):
-            load_mirror(other.local)
+            load_mirror(other.local, beside=world.remote)
         for one, host in ((world, "127.0.0.1"), (short, "localhost"), (ipv6, "::1")):
             assert one.alias == f"'{alias}@{host}'"
             assert_calls_work(one)
@@ -45,7 +45,7 @@ def test_a_short_named_node_is_called_after_its_machine() -> None:
         mirrored(remote_name="app@remote-pod-7") as world,
         world.joined_by("mix", short=True) as short,
     ):
-        load_mirror(short.local)
+        load_mirror(short.local, beside=world.remote)
         short.local.name = short.local.evaluate("atom_to_list(node()).").strip('"')
         assert short.alias == "'app@localhost'"
         assert_calls_work(short)

@@ -18,6 +18,7 @@ from world.connected import (
 from world.epmd import RealEpmd
 from world.erlang import ErlangNode
 from world.ports import free_port
+from world.usual import USUAL
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 SWAPPED = """
     Real = '{real}',
     Both = #{{Alias => alias, Real => real, node() => local, {caller} => caller}},
-    There = fun() -> {{map_size(Both), maps:get(node(), Both)}} end,
+    There = material:finding(Both),
     {{erpc:call(Alias, erlang, atom_to_list, [Real]),
       erpc:call(Alias, erlang, list_to_atom, [atom_to_list(Alias)]) =:= Real,
       erpc:call(Alias, mirror, identity, [Real]) =:= Real,
@@ -123,10 +124,12 @@ def test_two_machines_with_nodes_of_one_name_reach_a_node_at_the_same_time() -> 
         session = stack.enter_context(session_to(one.remote, home=one.home, epmd_port=epmd_port))
         ready = session.ready()
         local = stack.enter_context(
-            ErlangNode.start(LOCAL_NAME, epmd_port=epmd_port, cookie=LOCAL_COOKIE)
+            ErlangNode.start(
+                LOCAL_NAME, epmd_port=epmd_port, cookie=LOCAL_COOKIE, release=USUAL.local
+            )
         )
         other = replace(one, session=session, local=local, ready=ready, local_epmd_port=epmd_port)
-        load_mirror(local)
+        load_mirror(local, beside=one.remote)
         for world in (one, other, one):
             assert_calls_work(world)
         assert one.caller != other.caller

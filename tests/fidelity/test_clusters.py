@@ -5,12 +5,13 @@ from __future__ import annotations
 import pytest
 from end_to_end.machine import alias_of, fixed, machine
 from end_to_end.test_cluster_safety import JOIN, SEEN, WORK, cluster, hidden_at, is_whole
+from fidelity.pairs import PAIRS
 from world.connected import LOCAL_COOKIE, LOCAL_NAME
 from world.erlang import ErlangNode
 from world.waiting import wait_until
 
 # OTP 25 brought prevent_overlapping_partitions. Each visitor starts visible, as people start it.
-VISITS = [("23", "25"), ("25", "27"), ("27", "29")]
+VISITS = [(local, remote) for local, remote in PAIRS if remote != "23"]
 
 
 @pytest.mark.parametrize(("local", "remote"), VISITS)

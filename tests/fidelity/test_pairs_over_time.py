@@ -5,17 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from end_to_end.evidence import WRONG_COOKIE, assert_explained, assert_secret
-from end_to_end.machine import Machine
 from end_to_end.mirrored import assert_calls_work, load_mirror
-from end_to_end.terminal import AtTerminal
-from world import releases
 from world.connected import LOCAL_COOKIE, session_to
 from world.erlang import ErlangNode, erl_call
 from world.waiting import wait_until
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from fidelity.pairs import Pair
     from world.session import ErlconnectSession
 
@@ -112,22 +107,6 @@ def test_a_node_without_a_name_gets_one_from_the_remote_node(pair: Pair) -> None
         assert given.endswith("@127.0.0.1")
         assert given != "undefined@127.0.0.1"
         world.local.name = given
-        load_mirror(world.local)
+        load_mirror(world.local, beside=world.remote)
         assert world.caller == f"'{given}'"
         assert world.call("mirror:same(Alias, [Alias, node(), self()]).") == "same"
-
-
-def test_erl_opens_a_shell_there(pair: Pair, tmp_path: Path) -> None:
-    """Not from OTP 23: in a tree of so few programs it opens none, with or without a session."""
-    if pair.local == "23":
-        return
-    world = pair.world
-    tree = releases.available().get(pair.local)
-    here = Machine(home=world.home, runtime=tmp_path, epmd_port=world.local_epmd_port)
-    line = f"erl -name shell@127.0.0.1 -setcookie {LOCAL_COOKIE} -remsh app@127.0.0.1"
-    words = ["-c", f"exec {'chroot ' + str(tree) if tree else ''} {line} -start_epmd false"]
-    environment = {**here.environment(), "HOME": "/tmp"}
-    with AtTerminal(*words, environment=environment, program="sh") as terminal:
-        terminal.wait_for(f"({world.remote.name})1> ")
-        terminal.type('lists:join($-, ["its", "pid", os:getpid()]).\r')
-        terminal.wait_for(f'["its",45,"pid",45,"{world.remote.pid}"]')

@@ -17,6 +17,7 @@ from world.epmd import RealEpmd
 from world.erlang import ErlangNode
 from world.ports import free_port
 from world.session import ErlconnectSession
+from world.usual import USUAL
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -67,14 +68,14 @@ class Connected:
 
     @contextmanager
     def joined_by(
-        self, name: str, *, release: str = "25", flags: Sequence[str] = (), short: bool = False
+        self, name: str, *, release: str | None = None, flags: Sequence[str] = (), short: bool = False
     ) -> Iterator[Connected]:
         """Run another local node at the same session; it is ``local`` of what this gives."""
         with ErlangNode.start(
             name,
             epmd_port=self.local_epmd_port,
             cookie=LOCAL_COOKIE,
-            release=release,
+            release=release or USUAL.local,
             flags=flags,
             short=short,
         ) as node:
@@ -90,7 +91,7 @@ def _form(local_name: str) -> str:
 
 @contextmanager
 def remote_node(
-    name: str = REMOTE_NAME, *, release: str = "25", flags: Sequence[str] = (), short: bool = False
+    name: str = REMOTE_NAME, *, release: str | None = None, flags: Sequence[str] = (), short: bool = False
 ) -> Iterator[ErlangNode]:
     """Run a remote node with an epmd of its own."""
     with (
@@ -99,7 +100,7 @@ def remote_node(
             name,
             epmd_port=epmd.port,
             cookie=REMOTE_COOKIE,
-            release=release,
+            release=release or USUAL.remote,
             flags=flags,
             short=short,
         ) as node,
@@ -147,10 +148,10 @@ def home_with_cookie(folder: Path, cookie: str = LOCAL_COOKIE) -> Path:
 def connected(
     *options: str,
     remote_name: str = REMOTE_NAME,
-    remote_release: str = "25",
+    remote_release: str | None = None,
     remote_flags: Sequence[str] = (),
     local_name: str = LOCAL_NAME,
-    local_release: str = "25",
+    local_release: str | None = None,
     local_flags: Sequence[str] = (),
     local_short: bool = False,
     local_cookie: str = LOCAL_COOKIE,
@@ -182,7 +183,7 @@ def connected(
                 local_name,
                 epmd_port=epmd_port,
                 cookie=local_cookie,
-                release=local_release,
+                release=local_release or USUAL.local,
                 flags=local_flags,
                 short=local_short,
             )

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 
 _SUITES: Final = {"23": "bullseye", "27": "trixie", "29": "sid"}
 # sh and its friends, because erl is a shell script and such a tree has only what is named here.
-_PACKAGES: Final = "dash,coreutils,sed,erlang-base,erlang-ssl,elixir"
+# OTP 23 has its shell only where it knows the terminal.
+_PACKAGES: Final = "dash,coreutils,sed,ncurses-base,erlang-base,erlang-ssl,elixir"
 
 
 def available() -> dict[str, Path]:

@@ -42,6 +42,8 @@ def build(name: str, suite: str, packages: str, complete: Callable[[Path], None]
         _bootstrap(suite, packages, unfinished)
         complete(unfinished)
         shutil.copy("/etc/hosts", unfinished / "etc" / "hosts")
+        # Without it an older libc asks DNS for localhost, and believes it.
+        (unfinished / "etc" / "nsswitch.conf").write_text("hosts: files dns\n")
         (unfinished / "tmp").mkdir(exist_ok=True)
         unfinished.rename(_FOLDER / name)
 
