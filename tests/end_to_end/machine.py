@@ -15,8 +15,8 @@ from world.connected import LOCAL_COOKIE, LOCAL_NAME, REMOTE_COOKIE, home_with_c
 from world.epmd import RealEpmd
 from world.erlang import ErlangNode
 from world.ports import free_port
-from world.usual import USUAL
 from world.session import ErlconnectSession
+from world.usual import USUAL
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

@@ -104,7 +104,7 @@ def test_no_node_listens_there(tmp_path: Path) -> None:
         assert "only what listens on loopback" in error["remedy"]
 
 
-def test_two_opposed_floods_cost_no_memory(tmp_path: Path) -> None:
+def test_two_opposed_floods_of_a_gigabyte_cost_no_memory(tmp_path: Path) -> None:
     with (
         world(tmp_path) as there,
         there.session() as session,
@@ -119,7 +119,9 @@ def test_two_opposed_floods_cost_no_memory(tmp_path: Path) -> None:
         ways = ((local, alias_of(session.ready())), (remote, caller))
         with ThreadPoolExecutor() as floods:
             up, down = (
-                floods.submit(sender.evaluate, FLOOD.format(node=to, size=MEGABYTE, count=256), 100)
+                floods.submit(
+                    sender.evaluate, FLOOD.format(node=to, size=MEGABYTE, count=1024), 100
+                )
                 for sender, to in ways
             )
             most = highest_rss(session.pid, up, down)

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from end_to_end.elixir import start_iex
 from end_to_end.evidence import COMMAND, WRONG_COOKIE, assert_no_secret, family, words_of
 from end_to_end.machine import fixed, is_gone, machine
 from end_to_end.terminal import AtTerminal
@@ -47,9 +48,8 @@ def elixir_remote() -> Iterator[ErlangNode]:
 def node_with_elixir(name: str = REMOTE_NAME) -> Iterator[ErlangNode]:
     """A remote node that runs Elixir and has IEx, as a release does."""
     require("iex", shutil.which("iex") is not None)
-    paths = [word for path in ELIXIR for word in ("-pa", str(path))]
-    with remote_node(name, flags=paths) as node:
-        node.evaluate("{ok, _} = application:ensure_all_started(iex), ok.")
+    with remote_node(name) as node:
+        start_iex(node)
         yield node
 
 
@@ -120,6 +120,22 @@ def test_elixir_that_does_not_run_is_none() -> None:
         terminal.wait_for(PROMPT)
         quit_erl(terminal)
         assert terminal.wait() == 0
+
+
+def test_erl_opens_where_the_remote_elixir_is_another() -> None:
+    """OTP 27 comes with Elixir 1.18, whose IEx has no use for that of 1.14."""
+    require("iex", shutil.which("iex") is not None)
+    with remote_node(release="27") as remote, machine(epmd=False) as here:
+        start_iex(remote)
+        with shell(here, remote) as terminal:
+            terminal.wait_for(PROMPT)
+            said = " ".join(terminal.screen.split())
+            assert "so this is erl; --iex tries it all the same. With Elixir 1.18 here" in said
+            quit_erl(terminal)
+            assert terminal.wait() == 0
+        with shell(here, remote, "--iex") as terminal:
+            terminal.wait_for("it may end at once")
+            terminal.wait_for("Shell process terminated!")
 
 
 def test_erl_can_be_asked_for(elixir_remote: ErlangNode) -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from end_to_end.elixir import start_iex
 from end_to_end.evidence import COMMAND
 from end_to_end.machine import fixed, machine
 from end_to_end.terminal import AtTerminal
@@ -104,7 +105,7 @@ def test_the_text_names_node_and_alias_and_where_epmd_is(told: Told) -> None:
 @pytest.mark.parametrize("line", ["iex --name", "iex --sname"])
 def test_iex_opens_a_shell_in_the_remote_node(told: Told, line: str) -> None:
     require("iex", shutil.which("iex") is not None)
-    assert told.remote.evaluate("{ok, _} = application:ensure_all_started(iex), ok.") == "ok"
+    start_iex(told.remote)
     with shell(told, line) as iex:
         iex.wait_for(f"iex({REMOTE_NAME})1> ")
         iex.type('Enum.join(["its", "pid", System.pid()], "-")\r')

@@ -6,6 +6,7 @@ import shutil
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from end_to_end.elixir import start_iex
 from end_to_end.machine import Machine
 from end_to_end.terminal import AtTerminal
 from world import releases
@@ -18,11 +19,6 @@ if TYPE_CHECKING:
 
     from fidelity.pairs import Pair
 
-WITH_IEX = """
-    ok = code:add_pathsa(filelib:wildcard("/usr/lib/elixir/lib/*/ebin")),
-    {ok, _} = application:ensure_all_started(iex),
-    ok.
-"""
 # What the Elixirs of these releases (1.14, 1.18, 1.20) make of each other, without a session too.
 DISAGREEING = {
     ("25", "27"): "Shell process terminated!",
@@ -57,7 +53,7 @@ def test_erl_opens_a_shell_there(pair: Pair, tmp_path: Path) -> None:
 def test_iex_opens_a_shell_there(pair: Pair, tmp_path: Path) -> None:
     require("iex", shutil.which("iex") is not None)
     world = pair.world
-    assert world.remote.evaluate(WITH_IEX) == "ok"
+    start_iex(world.remote)
     line = f"iex --name shell@127.0.0.1 --cookie {LOCAL_COOKIE} --remsh app@127.0.0.1"
     with opened(pair, tmp_path, line) as iex:
         refused = DISAGREEING.get((pair.local, pair.remote), "")

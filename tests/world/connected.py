@@ -68,7 +68,12 @@ class Connected:
 
     @contextmanager
     def joined_by(
-        self, name: str, *, release: str | None = None, flags: Sequence[str] = (), short: bool = False
+        self,
+        name: str,
+        *,
+        release: str | None = None,
+        flags: Sequence[str] = (),
+        short: bool = False,
     ) -> Iterator[Connected]:
         """Run another local node at the same session; it is ``local`` of what this gives."""
         with ErlangNode.start(
@@ -91,7 +96,11 @@ def _form(local_name: str) -> str:
 
 @contextmanager
 def remote_node(
-    name: str = REMOTE_NAME, *, release: str | None = None, flags: Sequence[str] = (), short: bool = False
+    name: str = REMOTE_NAME,
+    *,
+    release: str | None = None,
+    flags: Sequence[str] = (),
+    short: bool = False,
 ) -> Iterator[ErlangNode]:
     """Run a remote node with an epmd of its own."""
     with (

@@ -15,6 +15,7 @@ from erlconnect.command_line.private_home import cookie_file_in, private_home
 from erlconnect.command_line.shell_choice import choose_shell
 from erlconnect.cookie_file import default_cookie_file
 from erlconnect.session.cookies import PASSTHROUGH
+from erlconnect.session.events import Warned
 from erlconnect.session.slots import session_slot
 
 if TYPE_CHECKING:
@@ -41,7 +42,13 @@ def open_shell(
             variables["ERL_FLAGS"] += f" {_LOOPBACK_ONLY}"
             if not shared:
                 variables["HOME"] = str(home)
-            words = await choose_shell(variables, lambda: standing.reporter.refusal, iex=iex)
+            reporter = standing.reporter
+            words = await choose_shell(
+                variables,
+                lambda: reporter.refusal,
+                lambda message: reporter.report(Warned(message=message)),
+                iex=iex,
+            )
             return Child(words=words, environment=variables)
 
         flags = replace(flags, local_cookie_file=cookie_file_in(home))

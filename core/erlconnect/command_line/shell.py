@@ -30,7 +30,7 @@ Iex = Annotated[
     bool | None,
     typer.Option(
         "--iex/--erl",
-        help="The shell to open. Default: iex where it is installed and the remote node has it.",
+        help="The shell to open. Default: iex where it is here and the remote node has the same.",
         show_default=False,
         rich_help_panel=options.HERE,
     ),

@@ -1,7 +1,8 @@
 """Which shell to open: iex or erl, by what is installed here and what runs there.
 
 A short-lived local node asks the remote one through the alias. So a link that is refused is known
-before a shell is opened: iex and erl hide the reason, and erl goes on in the local node.
+before a shell is opened: iex and erl hide the reason, and erl goes on in the local node. iex of
+another minor version of Elixir ends at once, or at the first line typed.
 """
 
 from __future__ import annotations
@@ -11,6 +12,8 @@ import shutil
 from typing import TYPE_CHECKING, Final
 
 from erlconnect.errors import ConfigurationError, TimedOutError, UnreachableError
+from erlconnect.session.examination.programs import local_elixir
+from erlconnect.session.examination.releases import minor_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -25,12 +28,14 @@ _PROBE_SECONDS: Final = 20.0
 _PROBE: Final = """
 Alias = list_to_atom(os:getenv("ERLCONNECT_ALIAS")),
 Ask = fun(M, F, A) -> rpc:call(Alias, M, F, A, 5000) end,
-HasElixir = fun() ->
-    lists:keymember(elixir, 1, Ask(application, which_applications, [])) andalso
-        Ask(code, which, ['Elixir.IEx']) =/= non_existing
+Shell = fun() ->
+    Elixir = lists:keyfind(elixir, 1, Ask(application, which_applications, [])),
+    case Elixir =:= false orelse Ask(code, which, ['Elixir.IEx']) =:= non_existing of
+        true -> "erl";
+        false -> "iex " ++ element(3, Elixir)
+    end
 end,
-io:format("~p", [net_kernel:connect_node(Alias) andalso
-    case HasElixir() of true -> iex; false -> erl end]),
+io:put_chars(case net_kernel:connect_node(Alias) of true -> Shell(); _ -> "false" end),
 halt().
 """
 
@@ -38,27 +43,47 @@ halt().
 async def choose_shell(
     variables: Mapping[str, str],
     refusal: Callable[[], ErlconnectError | None],
+    warn: Callable[[str], None],
     *,
     iex: bool | None,
 ) -> list[str]:
     """Give the words of the shell; ``iex`` says whether it has to be that one, or erl.
 
-    ``refusal`` tells why the session let no link come up. Raises that error, or another
-    ``ErlconnectError`` where no shell can be opened.
+    ``refusal`` tells why the session let no link come up; ``warn`` is told where two Elixirs do
+    not fit. Raises ``refusal``'s error, or another ``ErlconnectError`` where no shell can be
+    opened.
     """
     path = variables.get("PATH")
     for program in ("erl", *(["iex"] if iex else [])):
         if shutil.which(program, path=path) is None:
             raise _not_installed(program)
-    found = await _probe(variables)
+    found, _, there = (await _probe(variables)).partition(" ")
     if found not in ("iex", "erl"):
         raise refusal() or UnreachableError(
-            f"the local Erlang could not reach the remote node: {found or 'it printed nothing'}",
+            "the local Erlang could not reach the remote node: "
+            f"{f'{found} {there}'.strip() or 'it printed nothing'}",
             remedy="Run again with `-v` to see what the session saw.",
         )
+    has_both = found == "iex" and shutil.which("iex", path=path) is not None
+    fits = not (has_both and iex is not False) or await _fits(variables, there, warn, iex=iex)
     if iex is None:
-        iex = found == "iex" and shutil.which("iex", path=path) is not None
+        iex = has_both and fits
     return _words(variables["ERLCONNECT_ALIAS"], iex=iex)
+
+
+async def _fits(
+    variables: Mapping[str, str], there: str, warn: Callable[[str], None], *, iex: bool | None
+) -> bool:
+    """Say whether iex of this machine can be a shell in a node with that Elixir."""
+    here = await local_elixir(variables)
+    if here is None or not here.version or minor_of(here.version) == minor_of(there):
+        return True
+    choice = "it may end at once" if iex else "so this is erl; --iex tries it all the same"
+    warn(
+        f"iex of Elixir {here.version} here and of {there} there do not fit: {choice}. "
+        f"With Elixir {minor_of(there)} here it works"
+    )
+    return False
 
 
 def _words(alias: str, *, iex: bool) -> list[str]:

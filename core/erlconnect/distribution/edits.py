@@ -82,7 +82,7 @@ def _size_edits(
 
 def apply_edits(data: bytes | bytearray, start: int, end: int, edits: list[Edit]) -> bytes:
     """Give ``data[start:end]`` with the edits made; they are in order and do not overlap."""
-    pieces = []
+    pieces: list[bytes | bytearray] = []
     for edit_start, edit_end, text in edits:
         pieces += (data[start:edit_start], text)
         start = edit_end

@@ -29,7 +29,7 @@ class _Look(NamedTuple):
 
     byte: bytes
     before: frozenset[int]
-    match: Callable[[bytes | bytearray, int, int], re.Match[bytes] | None]
+    is_there: Callable[[bytes | bytearray, int, int], re.Match[bytes] | None]
 
     @classmethod
     def by(cls, byte: int, patterns: list[bytes]) -> _Look:
@@ -56,12 +56,12 @@ class NameSearch:
 
         What is before ``start`` may be part of the pattern.
         """
-        for number, (byte, before, match) in enumerate(self._looks):
+        for number, (byte, before, is_there) in enumerate(self._looks):
             at = data.find(byte, start, end)
             looked = -_TRIES * _LOOK
             while at >= 0 and looked < at - start:
                 # In front of the first byte of all stands no name, whatever is compared there.
-                if data[at - 1] in before and match(data, at, end):
+                if data[at - 1] in before and is_there(data, at, end):
                     return at
                 looked += _LOOK
                 at = data.find(byte, at + 1, end)

@@ -33,7 +33,7 @@ FIXED_SIZES: Final = {
     113: 1,  # EXPORT_EXT: module, function and arity follow as terms
     117: 5,  # FUN_EXT, before OTP R9: terms follow
     67: 6,  # RECORD_EXT, a native record of OTP 29: names, fields and values follow as terms
-    NEW_FUN_EXT: FUN_HEAD_SIZE,  # module, old index, old uniq, pid and free variables follow as terms
+    NEW_FUN_EXT: FUN_HEAD_SIZE,  # module, old index, old uniq, pid, free variables follow as terms
 }
 
 # Tag: (bytes of the length field, what else belongs to the head, bytes a unit of length counts).

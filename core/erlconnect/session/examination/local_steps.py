@@ -89,9 +89,9 @@ async def _elixir(environment: Mapping[str, str], remote: RemoteNode | None) -> 
         )
     if there and minor_of(here.version) != minor_of(there):
         return stage.note(
-            f"Elixir {here.version} here and {there} there: Livebook attaches to a node of its "
-            "own minor version only",
-            remedy=f"Run Livebook with Elixir {minor_of(there)}; `iex --remsh` works as it is.",
+            f"Elixir {here.version} here and {there} there: iex and Livebook work with a node of "
+            "their own minor version only",
+            remedy=f"Run them with Elixir {minor_of(there)}, or take `erl -remsh`.",
         )
     return stage.ok(f"Elixir {here.version} ({here.path})")
 
