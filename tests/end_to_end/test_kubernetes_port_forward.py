@@ -178,7 +178,8 @@ def test_websockets_are_refused_and_kubectl_leads_there(tmp_path: Path, status: 
         there.api.faults.answer(status, "portforward.* v4.channel.k8s.io$")
         with there.session(path=path) as session, there.here.node() as local:
             assert call(session, local, "net_adm:ping(Alias).") == "pong"
-            said = session.process.wait_for_line("through kubectl port-forward", stream="stderr")
+            said = session.wait_event("warning")["message"]
+            assert f"shop/{there.pod.name} goes through kubectl port-forward: " in said
             assert str(status) in said
             echoed = "Sent = rand:bytes(8 bsl 20), erpc:call(Alias, erlang, hd, [[Sent]]) =:= Sent."
             assert call(session, local, echoed) == "true"

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Final
 from erlconnect.command_line.child_signals import ChildSignals
 from erlconnect.command_line.choosing import choose
 from erlconnect.command_line.companion_reporting import CompanionReporter
+from erlconnect.command_line.logged_warnings import warnings_reported
 from erlconnect.command_line.serving import log_to_stderr
 from erlconnect.command_line.terminal_state import terminal_restored
 from erlconnect.errors import ConfigurationError
@@ -101,10 +102,11 @@ async def _accompany(
     assert task  # noqa: S101 - we run in one
     signals = ChildSignals(while_opening=task.cancel)
     try:
-        async with asyncio.TaskGroup() as group:
-            running = group.create_task(session.run())
-            code = await _run(await prepare(), signals, reporter)
-            running.cancel()
+        with warnings_reported(reporter):
+            async with asyncio.TaskGroup() as group:
+                running = group.create_task(session.run())
+                code = await _run(await prepare(), signals, reporter)
+                running.cancel()
     except BaseExceptionGroup as errors:
         raise first_error(errors) from None
     except asyncio.CancelledError:

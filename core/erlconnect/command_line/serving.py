@@ -11,6 +11,7 @@ from contextlib import ExitStack, nullcontext
 from typing import TYPE_CHECKING, Final
 
 from erlconnect.command_line.choosing import choose
+from erlconnect.command_line.logged_warnings import warnings_reported
 from erlconnect.command_line.reporting import HumanReporter, JsonReporter
 from erlconnect.errors import ExitCode
 from erlconnect.redaction import RedactingFilter
@@ -81,7 +82,7 @@ async def _until_a_signal(
     for number in _SIGNALS:
         signal.signal(number, stop)
     try:
-        with drawn:
+        with drawn, warnings_reported(reporter):
             await running
     except asyncio.CancelledError:
         if not received:
