@@ -10,7 +10,7 @@ from __future__ import annotations
 import struct
 from typing import TYPE_CHECKING, Final
 
-from erlconnect.distribution.edits import Edit, apply_edits, header_edits, term_edits
+from erlconnect.distribution.edits import Edit, apply_edits, header_edits
 from erlconnect.distribution.errors import RemoteProtocolError
 from erlconnect.distribution.fragments import MessagesUnderWay, Stage
 from erlconnect.distribution.frame_kinds import (
@@ -19,13 +19,11 @@ from erlconnect.distribution.frame_kinds import (
     FRAGMENTS,
     HEAD_SIZE,
     LENGTH_SIZE,
-    PASS_THROUGH,
     WHOLE,
     check_frame,
 )
 from erlconnect.distribution.frame_runs import whole_messages
-from erlconnect.distribution.name_table import LONGEST_PATTERN
-from erlconnect.distribution.term_walk import Findings, TermWalk
+from erlconnect.distribution.whole_frames import WholeFrames
 
 if TYPE_CHECKING:
     from erlconnect.distribution.fragments import FragmentedMessage
@@ -53,19 +51,28 @@ class Rewriter:
         self._table = table
         self._rare = table.rare_byte
         self._max_frame = max_frame
+        self._whole = WholeFrames(table)
         self._messages = MessagesUnderWay(table)
         self._pass = 0
         self._clean_from = 0
         self._segments: list[Segment] = []
+        self._rewritten = 0
         self.frames = 0
-        self.rewritten = 0
-        self.walked = 0
+
+    @property
+    def rewritten(self) -> int:
+        """Names that became others."""
+        return self._rewritten + self._whole.rewritten
+
+    @property
+    def walked(self) -> int:
         """Whole frames whose terms had to be walked."""
+        return self._whole.walked
 
     @property
     def lost(self) -> int:
         """Messages with a tag that the walk does not know; forwarded as they came from there on."""
-        return self._messages.lost
+        return self._messages.lost + self._whole.lost
 
     def passes(self, buffer: bytearray, end: int) -> bool:
         """Take one small message without a name, which is to be sent as it is.
@@ -135,34 +142,11 @@ class Rewriter:
         while nearest < end:
             after = position + LENGTH_SIZE + _length(buffer, position)[0]
             if nearest < after:
-                self._rewrite_whole(buffer, position, after, nearest)
+                text = self._whole.rewrite(buffer, position, after, nearest)
+                if text is not None:
+                    self._replace(buffer, position, after, text)
                 nearest = self._table.first_place(buffer, after, end)
             position = after
-
-    def _rewrite_whole(self, buffer: bytearray, position: int, end: int, nearest: int) -> None:
-        body = position + LENGTH_SIZE
-        edits: list[Edit] = []
-        if body == end:
-            return
-        terms = body + 1
-        if buffer[body] != PASS_THROUGH:
-            terms, edits = header_edits(buffer, body + 2, end, self._table.replacements)
-        self.rewritten += len(edits)
-        if self._table.occurs_as_atom(buffer, max(terms, nearest - LONGEST_PATTERN), end):
-            edits += self._term_edits(buffer, terms, end)
-        if edits:
-            self._replace(buffer, position, end, apply_edits(buffer, body, end, edits))
-
-    def _term_edits(self, buffer: bytearray, start: int, end: int) -> list[Edit]:
-        self.walked += 1
-        walk = TermWalk(self._table.token_run, self._table.replacements)
-        findings = Findings()
-        walk.advance(buffer, start, end, findings)
-        self._messages.lost += walk.lost
-        if not (walk.between_terms or walk.lost):
-            raise RemoteProtocolError("term: it ends beyond its frame")
-        self.rewritten += len(findings.names)
-        return term_edits(buffer, end, findings, self._table.replacements, may_shrink=True)
 
     def _fragment(self, buffer: bytearray, kind: int, position: int, after: int, end: int) -> int:
         """Handle one fragment, or the part of it that is there; give where the rest begins."""
@@ -198,7 +182,7 @@ class Rewriter:
         data = carry + buffer[terms:end] if carry else buffer
         first, last = (0, len(data)) if carry else (terms, end)
         text, count = self._messages.rewrite(message, data, first, last, stage)
-        self.rewritten += len(edits) + count
+        self._rewritten += len(edits) + count
         if text is None and (carry or edits):
             text = bytes(data[first:last])
         if text is not None:
