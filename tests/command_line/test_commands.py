@@ -69,6 +69,18 @@ def test_json_says_an_error_as_one_object(tmp_path: Path) -> None:
     assert event["remedy"]
 
 
+@pytest.mark.parametrize("words", ["-b fixed x --bogus", "ping", "targets x --verbose=3"])
+def test_json_says_what_is_wrong_with_the_words_too(words: str, tmp_path: Path) -> None:
+    done = erlconnect(*words.split(), "--json", home=tmp_path)
+
+    event = json.loads(done.stdout)
+    assert done.returncode == event["code"] == 2
+    assert (event["event"], event["cause"]) == ("error", "usage")
+    assert "option" in event["message"].lower() or "argument" in event["message"].lower()
+    assert event["remedy"].startswith("See `erlconnect ")
+    assert done.stderr == ""
+
+
 def test_visible_is_refused_where_nobody_can_be_asked(tmp_path: Path) -> None:
     for more in ([], ["--no-input"]):
         shown = erlconnect("-b", "fixed", "a@127.0.0.1", "--visible", *more, home=tmp_path)

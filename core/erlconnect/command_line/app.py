@@ -24,6 +24,7 @@ from erlconnect.command_line import (
 from erlconnect.command_line.completion import leave_at_once
 from erlconnect.command_line.failing import report_and_exit_code
 from erlconnect.command_line.streams import open_missing_streams
+from erlconnect.errors import UsageError
 
 _EXAMPLES: Final = """
 Connect local Erlang and Elixir tools to a remote node, as if it ran on this machine.
@@ -49,6 +50,18 @@ class ConnectByDefault(TyperGroup):
         if args and args[0] not in own and args[0] not in self.commands:
             args = ["connect", *args]
         return super().parse_args(ctx, args)
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command; with ``--json`` what typer finds wrong is an event as every error is."""
+        try:
+            return super().invoke(ctx)
+        except Exception as error:
+            # The class of typer's own errors has no public name in all its versions.
+            if not hasattr(error, "format_message") or "--json" not in _own_words(sys.argv):
+                raise
+            raise UsageError(
+                error.format_message(), remedy=f"See `{ctx.info_name} {ctx.invoked_subcommand} -h`."
+            ) from None
 
     def shell_complete(self, ctx: Any, incomplete: str) -> list[Any]:
         """Offer for the first word what may stand behind ``connect``, too."""
