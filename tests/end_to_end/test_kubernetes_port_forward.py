@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 import pytest
 from end_to_end.evidence import rss
 from end_to_end.machine import FROM_VARIABLE, Machine, alias_of, machine
+from end_to_end.scripted_local import dialled
+from end_to_end.scripted_remote import hear
 from end_to_end.test_memory import FLOOD, SINK, highest_rss
 from kubernetes_port_forward.kubectl_on_path import kubectl_on_path, without_kubectl
 from world.connected import LOCAL_NAME, REMOTE_COOKIE
@@ -19,6 +21,8 @@ from world.kubernetes.api import KubernetesApi
 from world.kubernetes.deployments import ErlangDeployment, Template
 from world.ports import free_port
 from world.waiting import wait_until
+
+from erlconnect.distribution.handshake_messages import Status, StatusKind
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -91,6 +95,14 @@ def test_every_answer_of_the_api_takes_three_seconds(tmp_path: Path) -> None:
     with world(tmp_path) as there:
         there.api.faults.delay(3)
         with there.session() as session, there.here.node() as local:
+            ready = session.ready()
+            for name in ("first@127.0.0.1", "second@127.0.0.1"):
+                begin = time.monotonic()
+                with dialled(ready, name) as link:
+                    assert Status.parse(hear(link)).kind is StatusKind.OK
+                assert time.monotonic() - begin < 1
+                # By then another tunnel stands.
+                time.sleep(5)
             assert call(session, local, "net_adm:ping(Alias).") == "pong"
 
 

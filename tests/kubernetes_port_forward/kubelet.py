@@ -9,12 +9,14 @@ import asyncio
 import socket
 import threading
 from contextlib import asynccontextmanager, contextmanager
+from functools import partial
 from typing import TYPE_CHECKING
 
 from websockets.sync.server import serve
 from websockets.typing import Subprotocol
 
 from erlconnect_backends.kubernetes_cluster.forward_channels import SUBPROTOCOL
+from erlconnect_backends.kubernetes_cluster.forward_codecs import ChannelCodec
 from erlconnect_backends.kubernetes_cluster.forward_pump import ForwardPump
 from erlconnect_backends.kubernetes_cluster.layers import Clear
 from erlconnect_backends.kubernetes_cluster.websocket import Opened, Piece, WebSocket
@@ -110,7 +112,7 @@ async def pump_to(port: int, *, life: SignsOfLife | None = None) -> ForwardPump:
         assert data
         early += websocket.receive(memoryview(data))
     opened = Opened(wire=wire, websocket=websocket, early=tuple(early))
-    return ForwardPump(opened, PORT, name="test", changed=lambda: None, life=life)
+    return ForwardPump(opened, partial(ChannelCodec, port=PORT, life=life), name="test")
 
 
 @asynccontextmanager

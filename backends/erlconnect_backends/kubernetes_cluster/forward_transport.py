@@ -15,6 +15,7 @@ from erlconnect_backends.kubernetes_cluster import forward_failures as failures
 from erlconnect_backends.kubernetes_cluster.client import cluster_access
 from erlconnect_backends.kubernetes_cluster.forward_place import PodPlace, place_of
 from erlconnect_backends.kubernetes_cluster.kubectl_forward import kubectl_forward, program
+from erlconnect_backends.kubernetes_cluster.spare_tunnels import SpareTunnels
 from erlconnect_backends.kubernetes_cluster.websocket_forward import WebSocketForward
 from erlconnect_backends.sockets import has_ended
 
@@ -29,6 +30,7 @@ _log = logging.getLogger(__name__)
 
 # A node gives a connection on which nothing is said 7 s.
 _READY_SECONDS: Final = 4.0
+_SPARES_SECONDS: Final = 1.0
 
 
 class PortForwardTransport:
@@ -46,7 +48,11 @@ class PortForwardTransport:
         """
         place = await _place(self._settings, target)
         async with AsyncExitStack() as stack:
-            dialer = PortForwardDialer(place, str(self._settings.kubeconfig or ""), stack)
+            way = WebSocketForward(place)
+            # An epmd that has to be asked is followed by a stream to the node at once.
+            spares = SpareTunnels(way, 1 if target.dist_port else 2)
+            await stack.enter_async_context(spares.kept())
+            dialer = PortForwardDialer(way, spares, str(self._settings.kubeconfig or ""), stack)
             stack.callback(dialer.forget)
             await dialer.warm_up(target.dist_port or target.epmd_port)
             yield dialer
@@ -73,20 +79,29 @@ class Way(Protocol):
 class PortForwardDialer:
     """Dials ports of one pod, by kubectl from when on websockets are refused."""
 
-    def __init__(self, place: PodPlace, kubeconfig: str, stack: AsyncExitStack) -> None:
-        self._place = place
+    def __init__(
+        self, way: WebSocketForward, spares: SpareTunnels, kubeconfig: str, stack: AsyncExitStack
+    ) -> None:
+        self._place = way.place
+        self._tunnels = way
+        self._spares = spares
         self._kubeconfig = kubeconfig
         self._stack = stack
-        self._ways: list[Way] = [WebSocketForward(place)]
+        self._ways: list[Way] = [way]
         self._ready: tuple[int, socket.socket] | None = None
         self._falling_back = asyncio.Lock()
 
     async def warm_up(self, port: int) -> None:
-        """Dial ``port`` for whoever dials it next; a closed port is theirs to hear of."""
+        """Dial ``port`` for whoever dials it next; a closed port is theirs to hear of.
+
+        Tunnels for those after that are opened meanwhile, and not waited for much longer.
+        """
         try:
             stream = await self._dial(port)
         except failures.ClosedPortError:
             return
+        finally:
+            await self._spares.ready(_SPARES_SECONDS)
         self._ready = port, stream
         asyncio.get_running_loop().call_later(_READY_SECONDS, self._forget_one, stream)
 
@@ -101,7 +116,7 @@ class PortForwardDialer:
             if not has_ended(stream):
                 return stream
             stream.close()
-        return await self._dial(port)
+        return await self._dial_through_a_tunnel(port) or await self._dial(port)
 
     async def why_ended(self, stream: socket.socket) -> str:
         """Say what the way that gave ``stream`` knows of its end."""
@@ -119,6 +134,16 @@ class PortForwardDialer:
         if self._ready and self._ready[1] is stream:
             self._ready = None
             stream.close()
+
+    async def _dial_through_a_tunnel(self, port: int) -> socket.socket | None:
+        if len(self._ways) > 1 or not (tunnel := self._spares.take()):
+            return None
+        try:
+            return await self._tunnels.dial_through(tunnel, self._place.port_in_pod(port))
+        except ErlconnectError as error:
+            # Whether it is the tunnel or the port, a question of its own finds out and tells.
+            _log.debug("not through the tunnel that stood: %s", error.message)
+            return None
 
     async def _dial(self, port: int) -> socket.socket:
         inside = self._place.port_in_pod(port)

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     import socket
     from collections.abc import Iterable, Iterator
 
+    from websockets.datastructures import Headers
+
     from erlconnect_backends.kubernetes_cluster.layers import Layer
 
 # Kubelets send 32 KB; what is larger than this costs memory that nobody promised.
@@ -81,7 +83,7 @@ class WebSocket:
         self.over = False
         self.answered = False
         self.refusal: Refusal | None = None
-        self._protocol = ClientProtocol(
+        self._protocol = _Protocol(
             parse_uri(url),
             subprotocols=[Subprotocol(each) for each in subprotocols],
             max_size=_MAX_MESSAGE_BYTES,
@@ -167,6 +169,17 @@ class WebSocket:
             return
         if failure:
             raise WebSocketFailedError(str(failure)) from failure
+
+
+class _Protocol(ClientProtocol):
+    """Takes a subprotocol with a slash in its name, as Kubernetes has it; RFC 6455 has none."""
+
+    def process_subprotocol(self, headers: Headers) -> Subprotocol | None:
+        """Take what was offered; leave all else to the library."""
+        chosen = headers.get_all("Sec-WebSocket-Protocol")
+        if len(chosen) == 1 and chosen[0] in (self.available_subprotocols or ()):
+            return Subprotocol(chosen[0])
+        return super().process_subprotocol(headers)
 
 
 def _piece(frame: Frame) -> Piece:
