@@ -53,5 +53,5 @@ def test_there_is_no_way_to_write_a_cookie_where_ps_shows_it(flag: str) -> None:
         here.session("-b", "fixed", APP, flag, LOCAL_COOKIE) as session,
     ):
         assert session.wait() == 2
-        assert flag in session.process.stderr
+        assert flag in session.wait_event("error")["message"]
         assert LOCAL_COOKIE not in session.process.output

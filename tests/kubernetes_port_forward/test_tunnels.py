@@ -1,4 +1,4 @@
-"""Tunnels that stand before anybody dials: the first dial has a stream of its own, later ones these."""
+"""Tunnels that stand before anybody dials; the first dial has a stream of its own."""
 
 from __future__ import annotations
 

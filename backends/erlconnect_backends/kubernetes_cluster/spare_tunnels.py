@@ -57,8 +57,6 @@ class _Place:
             _log.debug("no tunnel is kept to the pod: %s", error.message)
         finally:
             self.tried.set()
-            if self._tunnel:
-                self._tunnel.stream.close()
 
     async def _one_life(self) -> bool:
         """Open one and wait until it is not there any more; say whether it was taken."""
@@ -78,11 +76,10 @@ class _Place:
         finally:
             for end in ends:
                 end.cancel()
-        if self._taken.is_set():
-            return True
-        self._tunnel = None
-        tunnel.stream.close()
-        return False
+            if not self._taken.is_set():
+                self._tunnel = None
+                tunnel.stream.close()
+        return self._taken.is_set()
 
 
 class SpareTunnels:

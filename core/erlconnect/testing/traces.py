@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+from collections import Counter
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from time import monotonic
@@ -12,10 +13,12 @@ from typing import TYPE_CHECKING, Any, Final
 from erlconnect.testing.demands import DEADLINE_SECONDS, demand, ungrouped, within
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+    from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping
 
 # A library's thread, or the other end of a connection, may need a moment to notice.
 GRACE_SECONDS: Final = 5.0
+
+_SETTLING_SECONDS: Final = 0.1
 
 # Turns of the event loop before the cancellation; seconds for what is slower.
 _TURNS: Final = (0, 1, 2, 3, 5, 8)
@@ -24,12 +27,20 @@ _LATER_SECONDS: Final = 0.02
 
 @asynccontextmanager
 async def nothing_left(what: str) -> AsyncIterator[None]:
-    """Demand that everything which appears inside is gone soon after."""
-    before = set(_traces())
+    """Demand that soon after there is no more of anything than before.
+
+    What is kept ready may be another one of its kind by then.
+    """
+    before = await _settled()
     yield
     deadline = monotonic() + GRACE_SECONDS
-    while left := {trace: words for trace, words in _traces().items() if trace not in before}:
-        demand(monotonic() < deadline, f"{what} left behind: {', '.join(left.values())}")
+    while more := _kinds(_traces()) - _kinds(before):
+        left = [
+            words
+            for trace, words in _traces().items()
+            if trace not in before and _kind(words) in more
+        ]
+        demand(monotonic() < deadline, f"{what} left behind: {', '.join(left)}")
         await asyncio.sleep(0.01)
 
 
@@ -49,6 +60,24 @@ async def _cancelled(call: Coroutine[Any, Any, object], turns: int | None) -> No
             for _ in range(turns or 0):
                 await asyncio.sleep(0)
             task.cancel()
+
+
+async def _settled() -> dict[object, str]:
+    """Give the traces when what is kept ready has been made ready."""
+    before: dict[object, str] = {}
+    deadline = monotonic() + GRACE_SECONDS
+    while (traces := _traces()) != before and monotonic() < deadline:
+        before = traces
+        await asyncio.sleep(_SETTLING_SECONDS)
+    return traces
+
+
+def _kinds(traces: Mapping[object, str]) -> Counter[str]:
+    return Counter(map(_kind, traces.values()))
+
+
+def _kind(words: str) -> str:
+    return words.split()[1]
 
 
 def _traces() -> dict[object, str]:

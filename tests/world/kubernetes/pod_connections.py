@@ -53,23 +53,27 @@ class PodConnection:
         finally:
             writer.close()
 
+    async def _connected(self) -> asyncio.StreamWriter | None:
+        # Whoever is cancelled while waiting must not cancel it for the others.
+        return await asyncio.shield(self._writer)
+
     async def feed(self, data: bytes) -> None:
         """Send on to the pod; what cannot be sent is lost."""
-        if writer := await self._writer:
+        if writer := await self._connected():
             with contextlib.suppress(ConnectionError):
                 writer.write(data)
                 await writer.drain()
 
     async def end_input(self) -> None:
         """Let the pod read an end; what it still sends is read on."""
-        writer = await self._writer
+        writer = await self._connected()
         if writer and not writer.is_closing():
             with contextlib.suppress(OSError):
                 writer.write_eof()
 
     async def close(self) -> None:
         """End both directions, which ends ``run``."""
-        if writer := await self._writer:
+        if writer := await self._connected():
             writer.close()
 
 

@@ -6,6 +6,7 @@ inside a websocket, and all of kubectl plain SPDY where websockets are refused.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from world.kubernetes import answers, port_forward, spdy_exec, spdy_port_forward, websocket_exec
@@ -16,7 +17,7 @@ from world.kubernetes.statuses import bad_request
 from world.kubernetes.websockets import Websocket, offered_protocols
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from aiohttp import web
     from world.kubernetes.calls import Call
@@ -31,22 +32,29 @@ async def stream(cluster: Cluster, request: web.BaseRequest, call: Call) -> web.
     pod = cluster.pods.find(call.namespace, call.name)
     if pod is None:
         raise bad_request(f"pod {call.name} does not have a host assigned")
-    serve = _forward if call.subresource == "portforward" else _execute
-    return await serve(cluster.faults, request, item, pod)
+    if call.subresource == "portforward":
+        runs = partial(cluster.pods.find, call.namespace, call.name)
+        return await _forward(cluster.faults, request, item, runs)
+    return await _execute(cluster.faults, request, item, pod)
 
 
 async def _forward(
-    faults: Faults, request: web.BaseRequest, item: Mapping[str, Any], pod: RunningPod
+    faults: Faults,
+    request: web.BaseRequest,
+    item: Mapping[str, Any],
+    runs: Callable[[], RunningPod | None],
 ) -> web.StreamResponse:
     pod_id = item["metadata"]["uid"].replace("-", "")
+    pod = runs()
+    assert pod
     if asks_for_spdy(request):
         pipe = await RawPipe.accept(request, faults, spdy_port_forward.PROTOCOL)
-        await spdy_port_forward.SpdyPortForward(pipe, pod, pod_id).run()
+        await spdy_port_forward.SpdyPortForward(pipe, runs, pod_id).run()
         return pipe.response
     if offered_protocols(request) == [spdy_port_forward.WEBSOCKET_PROTOCOL]:
         protocols = [spdy_port_forward.WEBSOCKET_PROTOCOL]
         websocket = await Websocket.accept(request, protocols, faults)
-        await spdy_port_forward.SpdyPortForward(websocket, pod, pod_id).run()
+        await spdy_port_forward.SpdyPortForward(websocket, runs, pod_id).run()
         await websocket.close()
         return websocket.response
     ports = asked_ports(list(request.query.items()))
