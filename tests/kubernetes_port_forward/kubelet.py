@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING
 from websockets.sync.server import serve
 from websockets.typing import Subprotocol
 
+from erlconnect_backends.kubernetes_cluster.channel_codec import ChannelCodec
 from erlconnect_backends.kubernetes_cluster.forward_channels import SUBPROTOCOL
-from erlconnect_backends.kubernetes_cluster.forward_codecs import ChannelCodec
 from erlconnect_backends.kubernetes_cluster.forward_pump import ForwardPump
 from erlconnect_backends.kubernetes_cluster.layers import Clear
 from erlconnect_backends.kubernetes_cluster.websocket import Opened, Piece, WebSocket

@@ -18,7 +18,7 @@ from erlconnect_backends.kubernetes_cluster.websocket import WebSocketFailedErro
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from erlconnect_backends.kubernetes_cluster.forward_codecs import ForwardCodec
+    from erlconnect_backends.kubernetes_cluster.forward_codec import ForwardCodec
     from erlconnect_backends.kubernetes_cluster.websocket import Opened
 
 # No word of these protocols says that a port took the connection. A kubelet that is refused says so

@@ -13,16 +13,13 @@ from typing import TYPE_CHECKING, Final
 
 from erlconnect_backends.kubernetes_cluster import forward_failures as failures
 from erlconnect_backends.kubernetes_cluster.bodies import message_in
+from erlconnect_backends.kubernetes_cluster.channel_codec import ChannelCodec
 from erlconnect_backends.kubernetes_cluster.forward_channels import SUBPROTOCOL
-from erlconnect_backends.kubernetes_cluster.forward_codecs import (
-    PORT_BYTES,
-    ChannelCodec,
-    TunnelCodec,
-)
 from erlconnect_backends.kubernetes_cluster.forward_pump import ForwardPump
 from erlconnect_backends.kubernetes_cluster.judging import Answered, judged
 from erlconnect_backends.kubernetes_cluster.spdy_streams import SUBPROTOCOL as TUNNEL
 from erlconnect_backends.kubernetes_cluster.trying import AgainError, tried
+from erlconnect_backends.kubernetes_cluster.tunnel_codec import PORT_BYTES, TunnelCodec
 from erlconnect_backends.kubernetes_cluster.websocket import WebSocketFailedError
 from erlconnect_backends.kubernetes_cluster.websocket_opening import (
     UpgradeRefusedError,
