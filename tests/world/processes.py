@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from pathlib import Path
     from types import TracebackType
 
-_KEPT_LINES = 20_000
+_KEPT_LINES = 200_000
 _LONGEST_LINE = 1 << 20
 _STOP_SECONDS = 10.0
 
