@@ -97,17 +97,30 @@ async def guarded_child(
     arguments: Sequence[str], environment: Mapping[str, str], *, ready: bytes
 ) -> AsyncIterator[GuardedChild]:
     """Run a program until the context is left."""
-    transport, child = await asyncio.get_running_loop().subprocess_exec(
+    starting = asyncio.ensure_future(_start(arguments, environment, ready))
+    try:
+        transport, child = await asyncio.shield(starting)
+    except asyncio.CancelledError:
+        # Before 3.11.4 Python never comes back from a start that is cancelled in the middle.
+        transport, child = await starting
+        await child.end(transport)
+        raise
+    try:
+        yield child
+    finally:
+        await child.end(transport)
+
+
+async def _start(
+    arguments: Sequence[str], environment: Mapping[str, str], ready: bytes
+) -> tuple[asyncio.SubprocessTransport, GuardedChild]:
+    return await asyncio.get_running_loop().subprocess_exec(
         lambda: GuardedChild(ready),
         *("/bin/sh", "-c", _GUARD, "erlconnect-guard", *arguments),
         env=environment,
         # Ctrl-C is for the session, which ends its links before it ends this.
         start_new_session=True,
     )
-    try:
-        yield child
-    finally:
-        await child.end(transport)
 
 
 async def _wait(event: asyncio.Event, seconds: float) -> None:
