@@ -15,6 +15,8 @@ from world.waiting import wait_until
 from erlconnect.api import UnreachableError
 
 if TYPE_CHECKING:
+    import socket
+
     from kubernetes_port_forward.here import Here
 
 PORT_FORWARD = "/portforward"
@@ -66,8 +68,8 @@ async def test_64_megabytes_come_back_as_they_went(here: Here) -> None:
 async def test_both_ends_reach_the_other_side(here: Here) -> None:
     ended = threading.Event()
 
-    def last_words(connection: object) -> None:
-        echo(connection)  # type: ignore[arg-type]
+    def last_words(connection: socket.socket) -> None:
+        echo(connection)
         ended.set()
 
     with listening(last_words) as port, listening(lambda one: one.sendall(b"bye")) as other:

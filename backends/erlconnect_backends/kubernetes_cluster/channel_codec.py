@@ -26,30 +26,15 @@ class ChannelCodec(ForwardCodec):
         port: int,
         life: SignsOfLife | None = None,
     ) -> None:
-        super().__init__(opened, changed, life)
         self._channels = ForwardChannels(port)
+        super().__init__(opened, self._channels, changed, life)
         # Its first byte stays 0, which is the channel of data.
         self._message = memoryview(bytearray(1 + StreamPump.piece_bytes))
-
-    @property
-    def opened(self) -> bool:
-        """Whether the port's channel of data is there."""
-        return self._channels.opened
 
     @property
     def answered(self) -> bool:
         """Whether a ping was answered since."""
         return self.websocket.answered
-
-    @property
-    def error(self) -> str:
-        """What came on the channel of errors."""
-        return self._channels.error
-
-    @property
-    def ended(self) -> bool:
-        """Say no: an end is the websocket's own."""
-        return False
 
     def encode(self, data: memoryview) -> None:
         """Make a message of it."""

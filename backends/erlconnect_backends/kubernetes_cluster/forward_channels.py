@@ -27,6 +27,8 @@ class ForwardChannels:
 
     def __init__(self, port: int) -> None:
         self.opened = False
+        # An end is the websocket's own.
+        self.ended = False
         self._announced: Final = port.to_bytes(_PORT_BYTES, "little")
         # What of its own announcement each channel still has to say.
         self._awaited = [self._announced, self._announced]

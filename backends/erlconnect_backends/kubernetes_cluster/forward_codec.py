@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import ssl
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from erlconnect_backends.kubernetes_cluster.forward_channels import ForwardProtocolError
 from erlconnect_backends.kubernetes_cluster.signs_of_life import SignsOfLife
@@ -21,14 +21,31 @@ if TYPE_CHECKING:
     from erlconnect_backends.kubernetes_cluster.websocket import Opened, Piece, WebSocket
 
 
+class ForwardedPort(Protocol):
+    """What has arrived for one port."""
+
+    opened: bool
+    ended: bool
+    """Whether it says no more, though the websocket is open."""
+
+    @property
+    def error(self) -> str:
+        """What the kubelet said, on one line; empty where it said nothing."""
+
+
 class ForwardCodec(ABC):
     """What both ways have in common, as a ``StreamCodec``."""
 
     half_closes = False
 
     def __init__(
-        self, opened: Opened, changed: Callable[[], None], life: SignsOfLife | None = None
+        self,
+        opened: Opened,
+        port: ForwardedPort,
+        changed: Callable[[], None],
+        life: SignsOfLife | None = None,
     ) -> None:
+        self._port = port
         self.over = False
         self.failure: Exception | None = None
         self.spoken = False
@@ -38,9 +55,9 @@ class ForwardCodec(ABC):
         self._life = life or SignsOfLife()
 
     @property
-    @abstractmethod
     def opened(self) -> bool:
         """Whether the other side has begun to forward."""
+        return self._port.opened
 
     @property
     @abstractmethod
@@ -48,14 +65,9 @@ class ForwardCodec(ABC):
         """Whether it has answered something that was sent later."""
 
     @property
-    @abstractmethod
     def error(self) -> str:
         """What the kubelet said of the port."""
-
-    @property
-    @abstractmethod
-    def ended(self) -> bool:
-        """Whether the port says no more, though the websocket is open."""
+        return self._port.error
 
     @abstractmethod
     def encode(self, data: memoryview) -> None:
@@ -99,7 +111,7 @@ class ForwardCodec(ABC):
                 contents += self._contents(piece)
         except (ssl.SSLError, WebSocketFailedError, ForwardProtocolError) as error:
             self.failure = error
-        self.over = bool(self.websocket.over or self.ended or self.error or self.failure)
+        self.over = bool(self.websocket.over or self._port.ended or self.error or self.failure)
         self.spoken = self.spoken or bool(contents)
         if before != (self.opened, self.answered, self.spoken):
             self._changed()

@@ -21,39 +21,24 @@ class TunnelCodec(ForwardCodec):
     """A websocket that was opened for any port: the caller's first two bytes say which one."""
 
     def __init__(self, opened: Opened, changed: Callable[[], None]) -> None:
-        super().__init__(opened, changed)
         self._streams = SpdyStreams()
-        self._port = bytearray()
+        super().__init__(opened, self._streams, changed)
+        self._named = bytearray()
         self._message = memoryview(bytearray(DATA_HEAD_SIZE + StreamPump.piece_bytes))
-
-    @property
-    def opened(self) -> bool:
-        """Whether the kubelet has the port's stream of data."""
-        return self._streams.opened
 
     @property
     def answered(self) -> bool:
         """Whether the kubelet has answered a ping behind it."""
         return self._streams.answered
 
-    @property
-    def error(self) -> str:
-        """What came on the stream of errors."""
-        return self._streams.error
-
-    @property
-    def ended(self) -> bool:
-        """Whether the stream of data has ended."""
-        return self._streams.ended
-
     def encode(self, data: memoryview) -> None:
         """Open the streams, and make a message of what follows."""
-        missing = PORT_BYTES - len(self._port)
+        missing = PORT_BYTES - len(self._named)
         if missing:
-            self._port += data[:missing]
+            self._named += data[:missing]
             data = data[missing:]
-            if len(self._port) == PORT_BYTES:
-                opening = self._streams.opening(int.from_bytes(self._port, "big"))
+            if len(self._named) == PORT_BYTES:
+                opening = self._streams.opening(int.from_bytes(self._named, "big"))
                 self.websocket.send(memoryview(opening))
         if data:
             self._message[:DATA_HEAD_SIZE] = self._streams.data_head(len(data))

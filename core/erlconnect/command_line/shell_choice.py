@@ -57,15 +57,15 @@ async def choose_shell(
     for program in ("erl", *(["iex"] if iex else [])):
         if shutil.which(program, path=path) is None:
             raise _not_installed(program)
-    found, _, there = (await _probe(variables)).partition(" ")
+    printed = await _probe(variables)
+    found, _, there = printed.partition(" ")
     if found not in ("iex", "erl"):
         raise refusal() or UnreachableError(
-            "the local Erlang could not reach the remote node: "
-            f"{f'{found} {there}'.strip() or 'it printed nothing'}",
+            f"the local Erlang could not reach the remote node: {printed or 'it printed nothing'}",
             remedy="Run again with `-v` to see what the session saw.",
         )
     has_both = found == "iex" and shutil.which("iex", path=path) is not None
-    fits = not (has_both and iex is not False) or await _fits(variables, there, warn, iex=iex)
+    fits = iex is False or not has_both or await _fits(variables, there, warn, iex=iex)
     if iex is None:
         iex = has_both and fits
     return _words(variables["ERLCONNECT_ALIAS"], iex=iex)
