@@ -69,6 +69,8 @@ async def test_what_the_pod_said_before_its_end_arrives_and_then_the_end() -> No
         async with pumping(port) as pump:
             data = await asyncio.to_thread(received, pump.stream, 9 * MEGABYTE)
             assert len(data) == 8 * MEGABYTE
+            # The end is heard a moment before the other half is closed.
+            await asyncio.to_thread(pump.join, 10)
             with pytest.raises(BrokenPipeError):
                 pump.stream.sendall(b"is anybody there?")
     assert pump.failure is None
