@@ -47,6 +47,20 @@ def test_a_byte_that_did_well_is_looked_for_first_the_next_time() -> None:
     assert APP[search.first_place(APP, 0, len(APP))] == ord(".")
 
 
+@pytest.mark.parametrize("dense", [3000, 16384, 40_000, 150_000])
+@pytest.mark.parametrize("clear", [0, 3, 20_000, 150_000])
+def test_a_name_behind_a_stretch_where_every_byte_is_frequent_is_found(
+    dense: int, clear: int
+) -> None:
+    search = NameSearch([APP, DEV])
+    before = (b"@.0a" * dense)[:dense] + bytes(clear)
+    data = before + APP + bytes(100)
+
+    assert len(before) <= search.first_place(data, 0, len(data)) < len(before) + len(APP)
+    assert search.first_place(before, 0, len(before)) == len(before)
+    assert search.first_place(data, len(before) + 3, len(data)) < len(data)
+
+
 def test_names_without_a_common_byte_are_found_all_the_same() -> None:
     search = NameSearch([b"\1a", b"\1b"])
 

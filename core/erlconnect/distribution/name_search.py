@@ -19,9 +19,10 @@ _RARE: Final = b"@._-~4957830621zqxvypgfcduonierst"
 _MOST_BYTES: Final = 3
 
 # A look at one place costs as much as the engine's search through so many bytes. Where the places
-# turn out to be more frequent than that, another byte is tried, and then the engine goes on alone.
+# turn out to be more frequent than that, another byte is tried, and then the engine for a while.
 _LOOK: Final = 400
 _TRIES: Final = 4
+_WHILE: Final = 16384
 
 
 class _Look(NamedTuple):
@@ -37,6 +38,22 @@ class _Look(NamedTuple):
         there = _beginning_at(patterns, lambda pattern: pattern.rindex(byte))
         return cls(bytes([byte]), before, there.match)
 
+    def first_place(self, data: bytes | bytearray, start: int, end: int) -> int:
+        """Do ``NameSearch.first_place``, or give ``~place`` where it was given up at ``place``."""
+        byte, before, is_there = self
+        find = data.find
+        at = find(byte, start, end)
+        looked = start - _TRIES * _LOOK
+        while at >= 0:
+            # In front of the first byte of all stands no name, whatever is compared there.
+            if data[at - 1] in before and is_there(data, at, end):
+                return at
+            looked += _LOOK
+            if looked > at:
+                return ~at
+            at = find(byte, at + 1, end)
+        return end
+
 
 class NameSearch:
     """Finds any of the patterns. It learns from the data which byte to look for first."""
@@ -46,6 +63,7 @@ class NameSearch:
         self._looks: Final = [_Look.by(byte, every) for byte in _common(every)]
         self.rare_byte: Final = self._looks[0].byte if self._looks else b""
         """Stands in every pattern; nothing where no byte does."""
+        self._longest = max(map(len, every), default=0)
         self.anchors: Final = [(pattern, _anchor(pattern)) for pattern in every]
         """Each pattern, and where in it the places are that ``engine`` finds."""
         self.engine: Final = _beginning_at(every, _anchor)
@@ -56,21 +74,36 @@ class NameSearch:
 
         What is before ``start`` may be part of the pattern.
         """
-        for number, (byte, before, is_there) in enumerate(self._looks):
-            at = data.find(byte, start, end)
-            looked = -_TRIES * _LOOK
-            while at >= 0 and looked < at - start:
-                # In front of the first byte of all stands no name, whatever is compared there.
-                if data[at - 1] in before and is_there(data, at, end):
-                    return at
-                looked += _LOOK
-                at = data.find(byte, at + 1, end)
-            if at < 0:
+        looks = self._looks
+        if looks and (place := looks[0].first_place(data, start, end)) >= 0:
+            return place
+        return self._thorough_place(data, start, end)
+
+    def _thorough_place(self, data: bytes | bytearray, start: int, end: int) -> int:
+        """Do ``first_place`` where the first byte is too frequent: by the others, or the engine."""
+        begin, stretch = start, _WHILE
+        while start < end:
+            place, start = self._quick_place(data, start, end)
+            if place >= 0:
+                return place
+            after = min(start + stretch, end)
+            if match := self.engine.search(data, max(begin, start - self._longest), after):
+                return match.start()
+            start = after if after == end else after - self._longest
+            stretch *= 2
+        return end
+
+    def _quick_place(self, data: bytes | bytearray, start: int, end: int) -> tuple[int, int]:
+        """Look by one byte after the other; give the place, or -1 and where all gave up."""
+        reached = start
+        for number, look in enumerate(self._looks):
+            place = look.first_place(data, start, end)
+            if place >= 0:
                 if number:
                     self._looks.insert(0, self._looks.pop(number))
-                return end
-        match = self.engine.search(data, start, end)
-        return match.start() if match else end
+                return place, end
+            reached = max(reached, ~place)
+        return -1, reached
 
 
 def _anchor(pattern: bytes) -> int:
