@@ -8,6 +8,7 @@ opened, none is.
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import time
 from typing import TYPE_CHECKING
@@ -95,6 +96,8 @@ class Session:
             for one in members:
                 await one.stand(aliases)
             aliases.serve()
+            # What is there by now stays: a look through all of it would hold up the links.
+            gc.freeze()
             async with asyncio.TaskGroup() as following:
                 for one in members:
                     following.create_task(one.follow(aliases))
