@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from distribution import streams, worlds
@@ -11,7 +12,7 @@ from distribution.streams import Message, Receiver, relayed
 from hypothesis import given
 from hypothesis import strategies as st
 
-from erlconnect.distribution.fragments import MessagesUnderWay
+from erlconnect.distribution.messages_under_way import MessagesUnderWay
 from erlconnect.distribution.rewrite_table import RewriteTable
 from erlconnect.distribution.rewriter import Rewriter
 
@@ -84,7 +85,8 @@ def test_whole_messages_come_back_byte_by_byte(conversation: Conversation) -> No
 @repeatable
 @given(worlds.conversations())
 def test_sizes_of_funs_are_exact_or_a_lower_bound(conversation: Conversation) -> None:
-    for message in Receiver().receive(relayed(Rewriter(conversation.table), conversation.stream)):
+    checked = replace(conversation, fun_sizes=True)
+    for message in Receiver().receive(relayed(Rewriter(checked.table), checked.stream)):
         for fun in message.funs:
             last = min(end for end in message.ends if end > fun.start)
             if fun.end <= last:
@@ -98,7 +100,7 @@ def test_a_limit_on_what_is_undecided_changes_nothing(
     conversation: Conversation, limit: int
 ) -> None:
     limited = Rewriter(conversation.table)
-    limited._messages = MessagesUnderWay(conversation.table, max_undecided=limit)
+    limited._fragments._messages = MessagesUnderWay(conversation.table, max_undecided=limit)
 
     got = Receiver().receive(relayed(limited, conversation.stream))
     free = Receiver().receive(relayed(Rewriter(conversation.table), conversation.stream))

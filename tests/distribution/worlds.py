@@ -23,6 +23,8 @@ class Conversation:
 
     names: dict[str, str]
     frames: list[bytes]
+    fun_sizes: bool
+    """Whether the receiver checks the sizes of funs."""
 
     @property
     def stream(self) -> bytes:
@@ -30,7 +32,7 @@ class Conversation:
 
     @property
     def table(self) -> RewriteTable:
-        return RewriteTable(self.names)
+        return RewriteTable(self.names, fun_sizes=self.fun_sizes)
 
     @property
     def back(self) -> RewriteTable:
@@ -124,7 +126,7 @@ class Speaker:
 
 
 def converse(random: Random, messages: int, *, fragmented: bool) -> Conversation:
-    """Messages of every kind, with ticks between them and fragments that interleave."""
+    """Messages of every kind, with ticks between them and fragments that may interleave."""
     names = table(random)
     speaker = Speaker(random, list(names))
     kinds: list[Callable[[], list[bytes]]] = [
@@ -139,9 +141,11 @@ def converse(random: Random, messages: int, *, fragmented: bool) -> Conversation
         else:
             sources.append(random.choice(kinds)())
     turns = [index for index, frames in enumerate(sources) for _ in frames]
-    random.shuffle(turns)
+    if random.random() < 0.7:
+        random.shuffle(turns)
     left = [iter(frames) for frames in sources]
-    return Conversation(names, [next(left[index]) for index in turns])
+    mixed = [next(left[index]) for index in turns]
+    return Conversation(names, mixed, fun_sizes=random.random() < 0.5)
 
 
 def conversations(*, fragmented: bool = True) -> st.SearchStrategy[Conversation]:

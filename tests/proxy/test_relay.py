@@ -6,14 +6,22 @@ import contextlib
 import queue
 import socket
 import threading
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
+from unittest.mock import patch
 
 import pytest
+from distribution import worlds
+from distribution.profile import repeatable
+from distribution.streams import relayed
+from hypothesis import given
+from hypothesis import strategies as st
 
 from erlconnect.distribution.name_table import permutation
 from erlconnect.distribution.rewrite_table import RewriteTable
 from erlconnect.distribution.rewriter import Rewriter
+from erlconnect.proxy import relay
 from erlconnect.proxy.relay import Pump
 
 if TYPE_CHECKING:
@@ -161,3 +169,46 @@ def test_a_sink_that_is_gone_is_named_as_the_one_that_went(direction: Direction)
     direction.far.close()
     direction.near.sendall(message(binary(10)))
     assert direction.reasons.get(timeout=SECONDS) == "remote node: Broken pipe"
+
+
+class Feeding:
+    """A source that gives a stream in pieces, and a sink that takes all of it."""
+
+    def __init__(self, stream: bytes, cuts: list[int]) -> None:
+        borders = sorted({0, len(stream), *(cut % (len(stream) + 1) for cut in cuts)})
+        self._pieces = [stream[a:b] for a, b in pairwise(borders)]
+        self.sent = b""
+
+    def recv_into(self, room: bytearray | memoryview) -> int:
+        if not self._pieces:
+            return 0
+        assert len(room), "no room is left to read into"
+        piece = self._pieces.pop(0)
+        if rest := piece[len(room) :]:
+            self._pieces.insert(0, rest)
+        taken = min(len(piece), len(room))
+        memoryview(room)[:taken] = piece[:taken]
+        return taken
+
+    def sendall(self, data: bytes | memoryview) -> None:
+        self.sent += data
+
+
+@repeatable
+@given(worlds.conversations(), worlds.cuts(), st.sampled_from([2048, 16384, 65536]))
+def test_buffers_that_serve_again_change_nothing(
+    conversation: worlds.Conversation, cuts: list[int], size: int
+) -> None:
+    stream = conversation.stream * 2
+    feeding = Feeding(stream, cuts)
+    pump = Pump(
+        "local",
+        source=feeding,  # type: ignore[arg-type]
+        sink=feeding,  # type: ignore[arg-type]
+        rewriter=Rewriter(conversation.table),
+        on_end=lambda _: None,
+    )
+    with patch.object(relay, "_SMALL", min(size, 4096)), patch.object(relay, "_USUAL", size):
+        pump.run()
+
+    assert feeding.sent == relayed(Rewriter(conversation.table), stream)

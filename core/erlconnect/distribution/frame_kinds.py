@@ -18,7 +18,8 @@ from erlconnect.distribution.errors import RemoteProtocolError
 PASS_THROUGH: Final = 112
 WHOLE: Final = 0x8344
 FIRST_FRAGMENT: Final = 0x8345
-FRAGMENTS: Final = (FIRST_FRAGMENT, 0x8346)
+LATER_FRAGMENT: Final = 0x8346
+FRAGMENTS: Final = (FIRST_FRAGMENT, LATER_FRAGMENT)
 
 LENGTH_SIZE: Final = 4
 HEAD_SIZE: Final = LENGTH_SIZE + 2

@@ -39,6 +39,7 @@ class RewriteTable:
         self._longest_cut: Final = max(FUN_HEAD_SIZE, *map(len, self.replacements), 0)
         self._search: Final = NameSearch(self.replacements)
         self.rare_byte: Final = self._search.rare_byte
+        self._may_be_cut: Final = frozenset(b"".join(old[:-1] for old in self.replacements))
 
     @cached_property
     def token_run(self) -> re.Pattern[bytes]:
@@ -85,6 +86,8 @@ class RewriteTable:
 
     def cut_length(self, data: bytes | bytearray, start: int, end: int) -> int:
         """Give how many bytes at the end may go on as a name, or as a fun whose Size matters."""
+        if start == end or (not self.may_shrink and data[end - 1] not in self._may_be_cut):
+            return 0
         match = self._cut.search(data, max(start, end - self._longest_cut), end)
         return end - match.start() if match else 0
 

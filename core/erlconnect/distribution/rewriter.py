@@ -10,12 +10,8 @@ from __future__ import annotations
 import struct
 from typing import TYPE_CHECKING, Final
 
-from erlconnect.distribution.edits import Edit, apply_edits, header_edits
-from erlconnect.distribution.errors import RemoteProtocolError
-from erlconnect.distribution.fragments import MessagesUnderWay, Stage
+from erlconnect.distribution.fragment_frames import FragmentFrames
 from erlconnect.distribution.frame_kinds import (
-    FIRST_FRAGMENT,
-    FRAGMENT_HEAD_SIZE,
     FRAGMENTS,
     HEAD_SIZE,
     LENGTH_SIZE,
@@ -26,20 +22,13 @@ from erlconnect.distribution.frame_runs import whole_messages
 from erlconnect.distribution.whole_frames import WholeFrames
 
 if TYPE_CHECKING:
-    from erlconnect.distribution.fragments import FragmentedMessage
     from erlconnect.distribution.rewrite_table import RewriteTable
 
 DEFAULT_MAX_FRAME: Final = 256 * 1024 * 1024
 # No call and no answer that is longer is in such a hurry.
 _SMALL: Final = 1024
-_STAGES: Final = {
-    (first, last): Stage(first=first, last=last)
-    for first in (True, False)
-    for last in (True, False)
-}
 _length_and_kind = struct.Struct(">IH").unpack_from
 _length = struct.Struct(">I").unpack_from
-_sequence_and_number = struct.Struct(">QQ").unpack_from
 
 Segment = bytes | memoryview
 
@@ -52,17 +41,20 @@ class Rewriter:
         self._rare = table.rare_byte
         self._max_frame = max_frame
         self._whole = WholeFrames(table)
-        self._messages = MessagesUnderWay(table)
-        self._pass = 0
+        self._fragments = FragmentFrames(table)
         self._clean_from = 0
         self._segments: list[Segment] = []
-        self._rewritten = 0
-        self.frames = 0
+        self._frames = 0
+
+    @property
+    def frames(self) -> int:
+        """Frames of every kind, ticks too."""
+        return self._frames + self._fragments.frames
 
     @property
     def rewritten(self) -> int:
         """Names that became others."""
-        return self._rewritten + self._whole.rewritten
+        return self._fragments.rewritten + self._whole.rewritten
 
     @property
     def walked(self) -> int:
@@ -72,7 +64,15 @@ class Rewriter:
     @property
     def lost(self) -> int:
         """Messages with a tag that the walk does not know; forwarded as they came from there on."""
-        return self._messages.lost + self._whole.lost
+        return self._fragments.lost + self._whole.lost
+
+    def keeps(self, buffer: bytearray) -> bool:
+        """Tell whether ``buffer`` must not change any more; then ``exchange`` gives another."""
+        return buffer in self._fragments.kept
+
+    def exchange(self, buffer: bytearray) -> bytearray:
+        """Give a buffer of the size of one that it keeps."""
+        return self._fragments.kept.exchange(buffer)
 
     def passes(self, buffer: bytearray, end: int) -> bool:
         """Take one small message without a name, which is to be sent as it is.
@@ -81,12 +81,12 @@ class Rewriter:
         and its answer are such messages, and between two of them the processor's caches have
         forgotten the code: the less of it runs, the sooner they arrive.
         """
-        if not HEAD_SIZE <= end < _SMALL or self._pass:
+        if not HEAD_SIZE <= end < _SMALL or self._fragments.to_pass:
             return False
         length, kind = _length_and_kind(buffer)
         if kind != WHOLE or LENGTH_SIZE + length != end or buffer.find(self._rare, 0, end) >= 0:
             return False
-        self.frames += 1
+        self._frames += 1
         return True
 
     def process(self, buffer: bytearray, start: int, end: int) -> tuple[int, list[Segment]]:
@@ -98,8 +98,9 @@ class Rewriter:
         """
         self._segments = []
         self._clean_from = start
-        passed = min(self._pass, end - start)
-        self._pass -= passed
+        fragments = self._fragments
+        passed = min(fragments.to_pass, end - start)
+        fragments.to_pass -= passed
         position = self._frames_of(buffer, start + passed, end)
         self._emit_clean(buffer, position)
         return position, self._segments
@@ -118,9 +119,7 @@ class Rewriter:
                 frames += 1
                 position = after
             elif kind in FRAGMENTS and length <= self._max_frame:
-                if run < position:
-                    self._rewrite_run(buffer, run, position)
-                position = run = self._fragment(buffer, kind, position, after, end)
+                position = run = self._fragment(buffer, run, position, after, end)
                 if after > end:
                     break
             else:
@@ -132,8 +131,9 @@ class Rewriter:
         if end - position in (4, 5) and not _length(buffer, position)[0]:
             frames += 1
             position += LENGTH_SIZE
-        self.frames += frames
-        self._rewrite_run(buffer, run, position)
+        self._frames += frames
+        if run < position:
+            self._rewrite_run(buffer, run, position)
         return position
 
     def _rewrite_run(self, buffer: bytearray, position: int, end: int) -> None:
@@ -142,56 +142,25 @@ class Rewriter:
         while nearest < end:
             after = position + LENGTH_SIZE + _length(buffer, position)[0]
             if nearest < after:
-                text = self._whole.rewrite(buffer, position, after, nearest)
-                if text is not None:
-                    self._replace(buffer, position, after, text)
+                frame = self._whole.rewrite(buffer, position, after, nearest)
+                if frame is not None:
+                    self._replace(buffer, position, after, frame)
                 nearest = self._table.first_place(buffer, after, end)
             position = after
 
-    def _fragment(self, buffer: bytearray, kind: int, position: int, after: int, end: int) -> int:
-        """Handle one fragment, or the part of it that is there; give where the rest begins."""
-        terms = position + FRAGMENT_HEAD_SIZE
-        if terms > after:
-            raise RemoteProtocolError("fragment: it ends inside its head")
-        if terms > end:
-            return position
-        sequence, number = _sequence_and_number(buffer, position + HEAD_SIZE)
-        first = kind == FIRST_FRAGMENT
-        if first and after > end:
-            return position
-        message = self._messages.begin(sequence) if first else self._messages.find(sequence)
-        if not first and message.pass_over(after - terms):
-            self._pass = max(0, after - end)
-        elif after > end:
-            return position
-        else:
-            self._rewrite_fragment(buffer, position, after, message, _STAGES[first, number == 1])
-        self.frames += 1
-        if number == 1:
-            self._messages.end(sequence)
-        return min(after, end)
+    def _fragment(self, buffer: bytearray, run: int, position: int, after: int, end: int) -> int:
+        """Take a fragment, or several, behind a run of other frames; give where the rest begins."""
+        if run < position:
+            self._rewrite_run(buffer, run, position)
+        rest, frame = self._fragments.take(buffer, position, after, end)
+        if frame is not None:
+            self._replace(buffer, position, after, frame)
+        return rest
 
-    def _rewrite_fragment(
-        self, buffer: bytearray, position: int, end: int, message: FragmentedMessage, stage: Stage
-    ) -> None:
-        terms = position + FRAGMENT_HEAD_SIZE
-        edits: list[Edit] = []
-        if stage.first:
-            terms, edits = header_edits(buffer, terms, end, self._table.replacements)
-        carry = message.carry
-        data = carry + buffer[terms:end] if carry else buffer
-        first, last = (0, len(data)) if carry else (terms, end)
-        text, count = self._messages.rewrite(message, data, first, last, stage)
-        self._rewritten += len(edits) + count
-        if text is None and (carry or edits):
-            text = bytes(data[first:last])
-        if text is not None:
-            head = apply_edits(buffer, position + LENGTH_SIZE, terms, edits)
-            self._replace(buffer, position, end, head + text)
-
-    def _replace(self, buffer: bytearray, position: int, end: int, body: bytes) -> None:
-        self._emit_clean(buffer, position)
-        self._segments.append(len(body).to_bytes(LENGTH_SIZE) + body)
+    def _replace(self, buffer: bytearray, position: int, end: int, frame: bytes) -> None:
+        if position > self._clean_from:
+            self._emit_clean(buffer, position)
+        self._segments.append(frame)
         self._clean_from = end
 
     def _emit_clean(self, buffer: bytearray, end: int) -> None:

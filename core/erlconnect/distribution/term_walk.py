@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Container
 
 # One call into the regular expression engine holds the interpreter: keep each one short.
-_WINDOW: Final = 65536
+WINDOW: Final = 65536
 
 
 @dataclass(slots=True)
@@ -94,7 +94,7 @@ class TermWalk:
         position += self.skip
         while position < end and not self.lost:
             if not self._after_atom and (
-                match := self._run.match(data, position, min(end, position + _WINDOW))
+                match := self._run.match(data, position, min(end, position + WINDOW))
             ):
                 position = match.end()
                 if match.lastindex:

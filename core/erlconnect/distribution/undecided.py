@@ -1,8 +1,8 @@
-"""Copies of the bytes of a message that were forwarded but not walked yet.
+"""Bytes that were forwarded but not walked yet, kept where they are.
 
-They stand in blocks, and a block that one message no longer needs serves the next: memory given
-back to the system and fetched anew for each message would cost more time than the search for
-names.
+They stand in the buffers that they were read into, which therefore must not change. To copy them
+would cost more time than the search for names, and so would fresh memory for each message: a
+buffer that no message needs any more serves again.
 """
 
 from __future__ import annotations
@@ -12,49 +12,91 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_BLOCK: Final = 65536
+    from erlconnect.distribution.fragment_runs import Piece
 
-# How many blocks a direction keeps for messages to come: 4 MB.
-_MOST_SPARE: Final = 64
+Data = bytes | bytearray
+
+# How many buffers a direction has ready for messages to come.
+_MOST_SPARE: Final = 16
+
+# Memory that one more piece takes, however few its bytes.
+_PIECE_SIZE: Final = 200
+
+
+class KeptBuffers:
+    """The buffers of one direction in which such bytes stand."""
+
+    def __init__(self) -> None:
+        self.size = 0
+        """How much memory they hold, in bytes."""
+        self._uses: dict[int, int] = {}
+        self._exchanged: dict[int, bytearray] = {}
+        self._spare: list[bytearray] = []
+
+    def __contains__(self, buffer: Data) -> bool:
+        """Tell whether a buffer must not change."""
+        return id(buffer) in self._uses
+
+    def hold(self, buffer: Data) -> None:
+        """Count one more use of a buffer."""
+        uses = self._uses.get(id(buffer), 0)
+        self._uses[id(buffer)] = uses + 1
+        if not uses:
+            self.size += len(buffer)
+
+    def let_go(self, buffer: Data) -> None:
+        """Count one use less."""
+        uses = self._uses.pop(id(buffer)) - 1
+        if uses:
+            self._uses[id(buffer)] = uses
+            return
+        self.size -= len(buffer)
+        free = self._exchanged.pop(id(buffer), None)
+        if free is not None and len(self._spare) < _MOST_SPARE:
+            self._spare.append(free)
+
+    def exchange(self, buffer: bytearray) -> bytearray:
+        """Give another buffer of its size for one that is held, and that serves again later."""
+        self._exchanged[id(buffer)] = buffer
+        while self._spare:
+            spare = self._spare.pop()
+            if len(spare) == len(buffer):
+                return spare
+        return bytearray(len(buffer))
 
 
 class UndecidedBytes:
-    """The bytes of one message. ``spare`` is the blocks that all messages of a direction share."""
+    """Those of one message."""
 
-    __slots__ = ("_blocks", "_length", "_spare")
+    __slots__ = ("_buffers", "_pieces")
 
-    def __init__(self, spare: list[bytearray]) -> None:
-        self._blocks: list[bytearray] = []
-        self._length = 0
-        self._spare = spare
+    def __init__(self, buffers: KeptBuffers) -> None:
+        self._buffers = buffers
+        self._pieces: list[tuple[Data, int, int]] = []
 
     def __len__(self) -> int:
-        """Give the number of blocks."""
-        return len(self._blocks)
+        """Give the number of pieces."""
+        return len(self._pieces)
 
-    def __iter__(self) -> Iterator[tuple[bytearray, int]]:
-        """Give each block and how many bytes of it count."""
-        for number, block in enumerate(self._blocks):
-            yield block, min(_BLOCK, self._length - number * _BLOCK)
+    def __iter__(self) -> Iterator[tuple[Data, int, int]]:
+        """Give each piece: its buffer, and where it begins and ends there."""
+        return iter(self._pieces)
 
-    @property
-    def size(self) -> int:
-        """How much memory is held, in bytes."""
-        return len(self._blocks) * _BLOCK
-
-    def keep(self, piece: memoryview) -> None:
-        """Add a copy of ``piece``."""
-        while piece:
-            filled = self._length % _BLOCK
-            if not filled:
-                self._blocks.append(self._spare.pop() if self._spare else bytearray(_BLOCK))
-            part = piece[: _BLOCK - filled]
-            memoryview(self._blocks[-1])[filled : filled + len(part)] = part
-            self._length += len(part)
-            piece = piece[len(part) :]
+    def keep(self, buffer: Data, pieces: list[Piece]) -> None:
+        """Add pieces of one buffer."""
+        if not pieces:
+            return
+        if not self._pieces or self._pieces[-1][0] is not buffer:
+            self._buffers.hold(buffer)
+        self._pieces += [(buffer, start, end) for start, end in pieces]
+        self._buffers.size += _PIECE_SIZE * len(pieces)
 
     def forget(self) -> None:
         """Drop everything."""
-        self._spare += self._blocks[: _MOST_SPARE - len(self._spare)]
-        self._blocks.clear()
-        self._length = 0
+        previous = None
+        for buffer, _, _ in self._pieces:
+            if buffer is not previous:
+                self._buffers.let_go(buffer)
+            previous = buffer
+        self._buffers.size -= _PIECE_SIZE * len(self._pieces)
+        self._pieces.clear()

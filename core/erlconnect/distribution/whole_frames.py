@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from erlconnect.distribution.edits import Edit, apply_edits, header_edits, term_edits
+from erlconnect.distribution.edits import Edit, edited_frame, header_edits, name_edits, term_edits
 from erlconnect.distribution.errors import RemoteProtocolError
+from erlconnect.distribution.frame_beginnings import FrameBeginnings
 from erlconnect.distribution.frame_kinds import LENGTH_SIZE, PASS_THROUGH
 from erlconnect.distribution.name_table import LONGEST_PATTERN
-from erlconnect.distribution.term_walk import Findings, TermWalk
+from erlconnect.distribution.term_walk import WINDOW, Findings, TermWalk
 
 if TYPE_CHECKING:
     from erlconnect.distribution.rewrite_table import RewriteTable
@@ -23,6 +24,7 @@ class WholeFrames:
 
     def __init__(self, table: RewriteTable) -> None:
         self._table = table
+        self._beginnings = FrameBeginnings(table)
         self.rewritten = 0
         self.walked = 0
         """Frames whose terms had to be walked."""
@@ -35,24 +37,56 @@ class WholeFrames:
         ``nearest`` is a place in the first text of a name that may stand in it.
         """
         body = position + LENGTH_SIZE
-        edits: list[Edit] = []
         if body == end:
             return None
-        terms = body + 1
-        if buffer[body] != PASS_THROUGH:
-            terms, edits = header_edits(buffer, body + 2, end, self._table.replacements)
+        if buffer[body] == PASS_THROUGH:
+            edits = self._atom_edits(buffer, body + 1, end, nearest)
+        else:
+            edits = self._edits_from_header(buffer, body + 2, end, nearest)
+        return edited_frame(buffer, body, end, edits) if edits else None
+
+    def _edits_from_header(
+        self, buffer: bytearray, header: int, end: int, nearest: int
+    ) -> list[Edit]:
+        terms = self._beginnings.skip(buffer, header, end)
+        if terms > header:
+            return self._term_edits(buffer, terms, end)
+        terms, edits = header_edits(buffer, header, end, self._table.replacements)
         self.rewritten += len(edits)
-        if self._table.occurs_as_atom(buffer, max(terms, nearest - LONGEST_PATTERN), end):
-            edits += self._term_edits(buffer, terms, end)
-        return apply_edits(buffer, body, end, edits) if edits else None
+        found = self._atom_edits(buffer, terms, end, nearest)
+        if found and not edits:
+            # The tag of an atom and the first byte of its length.
+            self._beginnings.learn(buffer, header, terms, found[0][0] - 2)
+        return edits + found
+
+    def _atom_edits(self, buffer: bytearray, terms: int, end: int, nearest: int) -> list[Edit]:
+        if not self._table.occurs_as_atom(buffer, max(terms, nearest - LONGEST_PATTERN), end):
+            return []
+        return self._term_edits(buffer, terms, end)
 
     def _term_edits(self, buffer: bytearray, start: int, end: int) -> list[Edit]:
         self.walked += 1
+        names: list[int] = []
+        at = self._walk_frequent(buffer, start, end, names)
+        if at == end:
+            self.rewritten += len(names)
+            return name_edits(buffer, names, self._table.replacements)
         walk = TermWalk(self._table.token_run, self._table.replacements)
-        findings = Findings()
-        walk.advance(buffer, start, end, findings)
+        findings = Findings(names)
+        walk.advance(buffer, at, end, findings)
         self.lost += walk.lost
         if not (walk.between_terms or walk.lost):
             raise RemoteProtocolError("term: it ends beyond its frame")
         self.rewritten += len(findings.names)
         return term_edits(buffer, end, findings, self._table.replacements, may_shrink=True)
+
+    def _walk_frequent(self, buffer: bytearray, at: int, end: int, names: list[int]) -> int:
+        """Walk as far as the tokens are frequent ones; give where that ended, between two."""
+        run = self._table.token_run.match
+        end = min(end, at + WINDOW)
+        while at < end and (match := run(buffer, at, end)):
+            at = match.end()
+            if not match.lastindex:
+                break
+            names.append(match.start(1))
+        return at

@@ -66,7 +66,7 @@ class Pump(threading.Thread):
         self._on_end(reason)
 
     def _pump(self) -> str:
-        passes, process = self.rewriter.passes, self.rewriter.process
+        passes, process, keeps = self.rewriter.passes, self.rewriter.process, self.rewriter.keeps
         buffer = bytearray(_SMALL)
         view = memoryview(buffer)
         start = end = 0
@@ -79,13 +79,30 @@ class Pump(threading.Thread):
             start, segments = process(buffer, start, end)
             if segments:
                 self._send(segments[0] if len(segments) == 1 else b"".join(segments))
-            if start == end < len(buffer) <= _USUAL:
+            if start == end < len(buffer) <= _USUAL and not keeps(buffer):
                 start = end = 0
             else:
                 del segments
-                buffer, start, end = _make_room(buffer, start, end)
+                buffer, start, end = self._make_room(buffer, start, end)
                 view = memoryview(buffer)
         return f"the {self._from} node closed the connection"
+
+    def _make_room(self, buffer: bytearray, start: int, end: int) -> tuple[bytearray, int, int]:
+        """Give a buffer with room behind ``end``: the same one where that is enough.
+
+        What the rewriter keeps must not change, so behind it there has to be room for much.
+        """
+        rest, size = end - start, _wanted_size(buffer, start, end)
+        if size != len(buffer):
+            other = bytearray(size)
+        elif not self.rewriter.keeps(buffer):
+            other = buffer
+        elif end <= size // 2:
+            return buffer, start, end
+        else:
+            other = self.rewriter.exchange(buffer)
+        memoryview(other)[:rest] = memoryview(buffer)[start:end]
+        return other, 0, rest
 
     def _send(self, data: Segment) -> None:
         try:
@@ -99,8 +116,8 @@ def _broken(peer: str, error: OSError) -> str:
     return f"{peer} node: {error.strerror or error}"
 
 
-def _make_room(buffer: bytearray, start: int, end: int) -> tuple[bytearray, int, int]:
-    """Give a buffer with room behind ``end``: the same one where that is enough.
+def _wanted_size(buffer: bytearray, start: int, end: int) -> int:
+    """Give the size that a buffer has to have from now on.
 
     It grows with what really arrives, so that a length that lies costs no memory.
     """
@@ -108,11 +125,5 @@ def _make_room(buffer: bytearray, start: int, end: int) -> tuple[bytearray, int,
     size = _USUAL if end == len(buffer) or len(buffer) > _SMALL else _SMALL
     needed = 4 + int.from_bytes(buffer[start : start + 4], "big") if rest >= 4 else rest  # noqa: PLR2004
     if needed > size:
-        size = max(size, len(buffer) if rest < len(buffer) else min(needed, rest * _GROWTH))
-    if size == len(buffer):
-        view = memoryview(buffer)
-        view[:rest] = view[start:end]
-        return buffer, 0, rest
-    other = bytearray(size)
-    other[:rest] = buffer[start:end]
-    return other, 0, rest
+        return max(size, len(buffer) if rest < len(buffer) else min(needed, rest * _GROWTH))
+    return size

@@ -1,4 +1,4 @@
-"""Messages in fragments: what is kept between two, and for how long."""
+"""Messages whose fragments are under way: what is kept between two, and for how long."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ from distribution import streams, terms
 from distribution.fragmented import CONTROL, HEADER, LONG, NAME, POD, TABLE, arrives
 from distribution.streams import Receiver, relayed
 
-from erlconnect.distribution import fragments
+from erlconnect.distribution import messages_under_way
 from erlconnect.distribution.errors import RemoteProtocolError
-from erlconnect.distribution.fragments import MessagesUnderWay, Stage
+from erlconnect.distribution.fragmented_message import Stage
+from erlconnect.distribution.messages_under_way import MessagesUnderWay
 from erlconnect.distribution.rewriter import Rewriter
 
 
@@ -73,7 +74,7 @@ def test_undecided_bytes_are_limited(limit: int) -> None:
     for _ in range(20):
         for message in under_way:
             messages.rewrite(message, data, 7, len(data), Stage(first=False, last=False))
-            assert sum(message.undecided_size for message in under_way) <= limit
+            assert messages.kept.size <= limit
     for message in under_way:
         text, count = messages.rewrite(message, NAME, 0, len(NAME), Stage(first=False, last=True))
         assert (text, count) == (terms.atom(POD.encode()), 1)
@@ -90,12 +91,12 @@ def test_small_undecided_pieces_take_no_more_memory_than_is_counted() -> None:
     held = tracemalloc.get_traced_memory()[0]
     tracemalloc.stop()
 
-    assert message.undecided_size > 100_000
-    assert held < 2 * message.undecided_size
+    assert messages.kept.size > 100_000
+    assert held < 2 * messages.kept.size
 
 
 def test_messages_under_way_are_limited(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(fragments, "MAX_INTERLEAVED", 3)
+    monkeypatch.setattr(messages_under_way, "MAX_INTERLEAVED", 3)
     firsts = [streams.fragments(n, b"\0", b"a\1", b"jj", [1])[0] for n in range(4)]
     relayed(Rewriter(TABLE), b"".join([*firsts[:3], firsts[0]]))
 

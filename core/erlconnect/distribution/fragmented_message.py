@@ -1,8 +1,8 @@
-"""Messages that come in fragments: what has to be remembered between two of them.
+"""One message that comes in fragments: what has to be remembered between two of them.
 
-Fragments of many messages interleave. Nothing is decided before it must be: while no name turns
-up, fragments are forwarded as they come and kept only to find out later, if a name does turn up,
-whether the walk stands inside a binary by then.
+Nothing is decided before it must be: while no name turns up, fragments are forwarded as they come
+and kept only to find out later, if a name does turn up, whether the walk stands inside a binary by
+then.
 """
 
 from __future__ import annotations
@@ -10,15 +10,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from erlconnect.distribution.edits import apply_edits, term_edits
-from erlconnect.distribution.errors import RemoteProtocolError
+from erlconnect.distribution.name_table import LONGEST_PATTERN
 from erlconnect.distribution.term_walk import Findings, TermWalk
-from erlconnect.distribution.undecided import UndecidedBytes
+from erlconnect.distribution.undecided import KeptBuffers, UndecidedBytes
 
 if TYPE_CHECKING:
+    from erlconnect.distribution.fragment_runs import Piece
     from erlconnect.distribution.rewrite_table import RewriteTable
-
-MAX_UNDECIDED: Final = 32 * 1024 * 1024
-MAX_INTERLEAVED: Final = 65536
+    from erlconnect.distribution.undecided import Data
 
 # A message that is one large binary shows itself this early.
 _PROBE: Final = 1024
@@ -26,8 +25,6 @@ _PROBE: Final = 1024
 # A first fragment below this size is walked whole. OTP sends none; in one from elsewhere even a
 # long control term may reach to its end.
 _SHORT: Final = 16384
-
-Data = bytes | bytearray
 
 
 class Stage(NamedTuple):
@@ -42,17 +39,12 @@ class FragmentedMessage:
 
     __slots__ = ("_table", "_undecided", "_walk", "carry")
 
-    def __init__(self, table: RewriteTable, spare: list[bytearray]) -> None:
+    def __init__(self, table: RewriteTable, buffers: KeptBuffers) -> None:
         self._table = table
         self._walk = TermWalk(table.token_run, table.replacements)
-        self._undecided = UndecidedBytes(spare)
+        self._undecided = UndecidedBytes(buffers)
         self.carry = b""
         """The cut end of the fragment before, to be sent with the next one."""
-
-    @property
-    def undecided_size(self) -> int:
-        """How much memory holds what was forwarded but not walked yet."""
-        return self._undecided.size
 
     @property
     def lost(self) -> bool:
@@ -68,6 +60,37 @@ class FragmentedMessage:
             return False
         self._walk.skip = max(0, self._walk.skip - size)
         return True
+
+    def pass_row(self, data: Data, pieces: list[Piece]) -> int:
+        """Do what ``pass_over`` does for fragments that stand in a row; give how many may go.
+
+        They may, too, where no name is in them. What stands between them holds none.
+        """
+        if self.carry:
+            return 0
+        if not self._opaque(pieces[0][1] - pieces[0][0]):
+            return self._pass_unnamed(data, pieces)
+        count = 0
+        while count < len(pieces) and self.pass_over(pieces[count][1] - pieces[count][0]):
+            count += 1
+        return count
+
+    def _pass_unnamed(self, data: Data, pieces: list[Piece]) -> int:
+        table = self._table
+        if table.may_shrink:
+            return 0
+        last = pieces[-1][1]
+        clear = table.first_place(data, pieces[0][0], last)
+        if clear < last:
+            clear -= LONGEST_PATTERN
+        count = 0
+        while count < len(pieces):
+            start, end = pieces[count]
+            if end > clear or table.cut_length(data, start, end):
+                break
+            count += 1
+        self._undecided.keep(data, pieces[:count])
+        return count
 
     def _opaque(self, size: int) -> bool:
         return not self._undecided and self._walk.opaque >= size
@@ -88,7 +111,7 @@ class FragmentedMessage:
             sent -= 0 if stage.last else self._walk.give_back(end - walked)
         elif not stage.last:
             sent -= table.cut_length(data, walked, end)
-            self._undecided.keep(memoryview(data)[walked:sent])
+            self._undecided.keep(data, [(walked, sent)])
         self.carry = bytes(data[sent:end])
         if findings.funs:
             # The head of one that begins before has left.
@@ -118,58 +141,10 @@ class FragmentedMessage:
 
     def walk_undecided(self) -> None:
         """Catch up with what was forwarded without a walk, and forget it."""
-        for block, length in self._undecided:
-            self._walk.advance(block, 0, length)
+        for data, start, end in self._undecided:
+            self._walk.advance(data, start, end)
         self._undecided.forget()
 
     def forget_undecided(self) -> None:
         """Let go of it: the message is over."""
         self._undecided.forget()
-
-
-class MessagesUnderWay:
-    """All fragmented messages of one direction, with the limits that bound their memory."""
-
-    def __init__(self, table: RewriteTable, *, max_undecided: int = MAX_UNDECIDED) -> None:
-        self._table = table
-        self._max_undecided = max_undecided
-        self._messages: dict[int, FragmentedMessage] = {}
-        self._undecided = 0
-        self._spare: list[bytearray] = []
-        self.lost = 0
-        """Messages in which a tag came that the walk does not know."""
-
-    def begin(self, sequence: int) -> FragmentedMessage:
-        """Start a message; an unfinished one of the same sequence is forgotten."""
-        self.end(sequence)
-        if len(self._messages) >= MAX_INTERLEAVED:
-            raise RemoteProtocolError(f"fragments: more than {MAX_INTERLEAVED} messages at once")
-        message = self._messages[sequence] = FragmentedMessage(self._table, self._spare)
-        return message
-
-    def find(self, sequence: int) -> FragmentedMessage:
-        """Give the message that a later fragment belongs to."""
-        try:
-            return self._messages[sequence]
-        except KeyError:
-            raise RemoteProtocolError("fragments: a later one without a first one") from None
-
-    def end(self, sequence: int) -> None:
-        """Forget a message, if there is one."""
-        message = self._messages.pop(sequence, None)
-        if message:
-            self._undecided -= message.undecided_size
-            message.forget_undecided()
-            self.lost += message.lost
-
-    def rewrite(
-        self, message: FragmentedMessage, data: Data, start: int, end: int, stage: Stage
-    ) -> tuple[bytes | None, int]:
-        """Do ``message.rewrite`` within the limit on undecided bytes."""
-        before = message.undecided_size
-        result = message.rewrite(data, start, end, stage)
-        self._undecided += message.undecided_size - before
-        if self._undecided > self._max_undecided:
-            self._undecided -= message.undecided_size
-            message.walk_undecided()
-        return result
