@@ -12,7 +12,7 @@ import signal
 from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING, Final
 
-from erlconnect.api import redact
+from erlconnect.api import redact, started_whole
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping, Sequence
@@ -97,14 +97,8 @@ async def guarded_child(
     arguments: Sequence[str], environment: Mapping[str, str], *, ready: bytes
 ) -> AsyncIterator[GuardedChild]:
     """Run a program until the context is left."""
-    starting = asyncio.ensure_future(_start(arguments, environment, ready))
-    try:
-        transport, child = await asyncio.shield(starting)
-    except asyncio.CancelledError:
-        # Before 3.11.4 Python never comes back from a start that is cancelled in the middle.
-        transport, child = await starting
-        await child.end(transport)
-        raise
+    starting = _start(arguments, environment, ready)
+    transport, child = await started_whole(starting, lambda pair: pair[1].end(pair[0]))
     try:
         yield child
     finally:

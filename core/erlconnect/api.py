@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, Protocol, runtime_che
 import pluggy
 import pydantic
 
+from erlconnect.child_starts import started_whole
 from erlconnect.cookie_file import cookie_text, default_cookie_file, read_cookie_file
 from erlconnect.distribution.names import NodeName
 from erlconnect.erlang_variables import (
@@ -92,6 +93,7 @@ __all__ = [
     "readable_within",
     "redact",
     "remember",
+    "started_whole",
     "strict_tls",
     "tls_handshake",
 ]

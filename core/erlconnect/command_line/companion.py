@@ -13,6 +13,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from erlconnect.child_starts import started_whole
 from erlconnect.command_line.child_signals import ChildSignals
 from erlconnect.command_line.choosing import choose
 from erlconnect.command_line.companion_reporting import CompanionReporter
@@ -133,7 +134,8 @@ async def _run(child: Child, signals: ChildSignals, reporter: CompanionReporter)
 async def _started(child: Child) -> AsyncIterator[Process]:
     """Start the child; whatever ends the block early ends the child."""
     try:
-        process = await asyncio.create_subprocess_exec(*child.words, env=dict(child.environment))
+        starting = asyncio.create_subprocess_exec(*child.words, env=dict(child.environment))
+        process = await started_whole(starting, _end)
     except OSError as error:
         raise ConfigurationError(
             f"{child.words[0]} could not be started: {error.strerror}",

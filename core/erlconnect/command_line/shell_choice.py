@@ -11,11 +11,13 @@ import asyncio
 import shutil
 from typing import TYPE_CHECKING, Final
 
+from erlconnect.child_starts import started_whole
 from erlconnect.errors import ConfigurationError, TimedOutError, UnreachableError
 from erlconnect.session.examination.programs import local_elixir
 from erlconnect.session.examination.releases import minor_of
 
 if TYPE_CHECKING:
+    from asyncio.subprocess import Process
     from collections.abc import Callable, Mapping
 
     from erlconnect.errors import ErlconnectError
@@ -95,13 +97,14 @@ def _words(alias: str, *, iex: bool) -> list[str]:
 async def _probe(variables: Mapping[str, str]) -> str:
     """Give what the local node printed: a shell, or what went wrong."""
     words = ["erl", "-noinput", "-name", _PROBE_NAME, "-eval", _PROBE]
-    process = await asyncio.create_subprocess_exec(
+    starting = asyncio.create_subprocess_exec(
         *words,
         env=dict(variables),
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
     )
+    process = await started_whole(starting, _killed)
     try:
         async with asyncio.timeout(_PROBE_SECONDS):
             printed, _ = await process.communicate()
@@ -111,10 +114,14 @@ async def _probe(variables: Mapping[str, str]) -> str:
             remedy="Try again; if it stays so, the remote node is overloaded.",
         ) from error
     finally:
-        if process.returncode is None:
-            process.kill()
-            await process.wait()
+        await _killed(process)
     return printed.decode(errors="replace").strip()
+
+
+async def _killed(process: Process) -> None:
+    if process.returncode is None:
+        process.kill()
+        await process.wait()
 
 
 def _not_installed(program: str) -> ConfigurationError:

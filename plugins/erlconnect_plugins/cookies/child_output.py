@@ -12,6 +12,8 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
+from erlconnect.api import started_whole
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -58,9 +60,8 @@ async def child_output(arguments: Sequence[str], *, deadline: float) -> ChildOut
     """
     loop = asyncio.get_running_loop()
     async with asyncio.timeout(deadline):
-        transport, collector = await loop.subprocess_exec(
-            _Collector, *arguments, stdin=asyncio.subprocess.DEVNULL
-        )
+        starting = loop.subprocess_exec(_Collector, *arguments, stdin=asyncio.subprocess.DEVNULL)
+        transport, collector = await started_whole(starting, lambda pair: _end(*pair))
         try:
             await collector.exited.wait()
             await _wait(collector.finished, DRAIN_SECONDS)

@@ -9,7 +9,7 @@ import socket
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
-from erlconnect.api import redact
+from erlconnect.api import redact, started_whole
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -70,13 +70,14 @@ class StdioChild:
         ours, theirs = socket.socketpair()
         try:
             with theirs:
-                transport, watcher = await loop.subprocess_exec(
+                starting = loop.subprocess_exec(
                     _Watcher,
                     *arguments,
                     stdin=theirs.fileno(),
                     stdout=theirs.fileno(),
                     process_group=0 if group else None,
                 )
+                transport, watcher = await started_whole(starting, _killed)
         except BaseException:
             ours.close()
             raise
@@ -124,8 +125,7 @@ class StdioChild:
             await _wait(self._watcher.finished, _LOOK_SECONDS)
         finally:
             self._signal(signal.SIGKILL)
-            self._transport.close()
-            await self._watcher.finished.wait()
+            await _killed((self._transport, self._watcher))
 
     def _signal(self, number: signal.Signals) -> None:
         with suppress(ProcessLookupError):
@@ -133,6 +133,12 @@ class StdioChild:
                 os.killpg(self._group, number)
             elif not self._watcher.exited.is_set():
                 self._transport.send_signal(number)
+
+
+async def _killed(running: tuple[asyncio.SubprocessTransport, _Watcher]) -> None:
+    transport, watcher = running
+    transport.close()
+    await watcher.finished.wait()
 
 
 async def _wait(event: asyncio.Event, seconds: float) -> None:

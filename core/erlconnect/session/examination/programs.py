@@ -12,7 +12,10 @@ import tempfile
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from erlconnect.child_starts import started_whole
+
 if TYPE_CHECKING:
+    from asyncio.subprocess import Process
     from collections.abc import Mapping, Sequence
 
 _SECONDS: Final = 15.0
@@ -69,7 +72,7 @@ async def _output(path: str, words: Sequence[str], environment: Mapping[str, str
     """
     own = {name: value for name, value in environment.items() if name not in _FLAGS}
     with tempfile.TemporaryFile() as written:
-        child = await asyncio.create_subprocess_exec(
+        starting = asyncio.create_subprocess_exec(
             path,
             *words,
             stdin=asyncio.subprocess.DEVNULL,
@@ -78,12 +81,17 @@ async def _output(path: str, words: Sequence[str], environment: Mapping[str, str
             env={**own, "ERL_CRASH_DUMP_BYTES": "0"},
             start_new_session=True,
         )
+        child = await started_whole(starting, _killed)
         try:
             async with asyncio.timeout(_SECONDS):
                 await child.wait()
         finally:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(child.pid, signal.SIGKILL)
-            await child.wait()
+            await _killed(child)
         written.seek(0)
         return written.read(_MOST_BYTES).decode(errors="replace")
+
+
+async def _killed(child: Process) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(child.pid, signal.SIGKILL)
+    await child.wait()
