@@ -8,12 +8,12 @@ from collections import Counter
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from time import monotonic
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from erlconnect.testing.demands import DEADLINE_SECONDS, demand, ungrouped, within
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping
+    from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Iterator
 
 # A library's thread, or the other end of a connection, may need a moment to notice.
 GRACE_SECONDS: Final = 5.0
@@ -23,6 +23,13 @@ _SETTLING_SECONDS: Final = 0.1
 # Turns of the event loop before the cancellation; seconds for what is slower.
 _TURNS: Final = (0, 1, 2, 3, 5, 8)
 _LATER_SECONDS: Final = 0.02
+
+
+class _Trace(NamedTuple):
+    """One thing that is there; two with the same identity are the same thing."""
+
+    kind: str
+    identity: object
 
 
 @asynccontextmanager
@@ -38,7 +45,7 @@ async def nothing_left(what: str) -> AsyncIterator[None]:
         left = [
             words
             for trace, words in _traces().items()
-            if trace not in before and _kind(words) in more
+            if trace not in before and trace.kind in more
         ]
         demand(monotonic() < deadline, f"{what} left behind: {', '.join(left)}")
         await asyncio.sleep(0.01)
@@ -62,9 +69,9 @@ async def _cancelled(call: Coroutine[Any, Any, object], turns: int | None) -> No
             task.cancel()
 
 
-async def _settled() -> dict[object, str]:
+async def _settled() -> dict[_Trace, str]:
     """Give the traces when what is kept ready has been made ready."""
-    before: dict[object, str] = {}
+    before: dict[_Trace, str] = {}
     deadline = monotonic() + GRACE_SECONDS
     while (traces := _traces()) != before and monotonic() < deadline:
         before = traces
@@ -72,33 +79,32 @@ async def _settled() -> dict[object, str]:
     return traces
 
 
-def _kinds(traces: Mapping[object, str]) -> Counter[str]:
-    return Counter(map(_kind, traces.values()))
+def _kinds(traces: Iterable[_Trace]) -> Counter[str]:
+    return Counter(trace.kind for trace in traces)
 
 
-def _kind(words: str) -> str:
-    return words.split()[1]
+def _traces() -> dict[_Trace, str]:
+    """Give all there are now, and how to call each."""
+    return dict([*_tasks(), *_descriptors(), *_children()])
 
 
-def _traces() -> dict[object, str]:
-    tasks: dict[object, str] = {
-        task: f"the task {task.get_coro()!r}" for task in asyncio.all_tasks()
-    }
-    return tasks | dict(_descriptors()) | dict(_children())
+def _tasks() -> Iterator[tuple[_Trace, str]]:
+    for task in asyncio.all_tasks():
+        yield _Trace("task", task), f"the task {task.get_coro()!r}"
 
 
-def _descriptors() -> Iterator[tuple[object, str]]:
+def _descriptors() -> Iterator[tuple[_Trace, str]]:
     folder = next((path for path in ("/proc/self/fd", "/dev/fd") if Path(path).is_dir()), None)
     for path in Path(folder).iterdir() if folder else ():
         # The descriptor of the listing itself is closed by now.
         with suppress(OSError):
             status = os.fstat(int(path.name))
-            trace = (path.name, status.st_dev, status.st_ino)
-            yield trace, f"the open file descriptor {path.name}"
+            identity = (path.name, status.st_dev, status.st_ino)
+            yield _Trace("descriptor", identity), f"the open file descriptor {path.name}"
 
 
-def _children() -> Iterator[tuple[object, str]]:
+def _children() -> Iterator[tuple[_Trace, str]]:
     for path in Path("/proc/self/task").glob("*/children"):
         with suppress(OSError):
             for process in path.read_text().split():
-                yield ("child", process), f"the child process {process}"
+                yield _Trace("child", process), f"the child process {process}"
