@@ -15,6 +15,7 @@ from end_to_end.evidence import COMMAND
 from end_to_end.terminal import AtTerminal
 from world.consul import ConsulAgent
 from world.missing import require
+from world.waiting import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -58,12 +59,19 @@ def prompt(shell: str, home: Path) -> Iterator[AtTerminal]:
     with AtTerminal(*words, environment=environment(home), program=shell) as terminal:
         terminal.type("echo it is re''ady\r")
         terminal.wait_for("it is ready")
+        reads_keys(terminal)
         if shell == "zsh":
             # It loads the function at the first Tab and calls it at the next.
             terminal.type("erlconnect \t\x15")
             terminal.type("echo it has lo''aded\r")
             terminal.wait_for("it has loaded")
+            reads_keys(terminal)
         yield terminal
+
+
+def reads_keys(terminal: AtTerminal) -> None:
+    """Wait for the shell's own editor: zsh does not complete what was typed before."""
+    wait_until(lambda: not terminal.echoes, "the shell reads keys")
 
 
 @pytest.fixture
@@ -88,8 +96,9 @@ def test_tab_in_a_shell(shell: str, config: Path) -> None:
             ("erlconnect profiles show staging/b", "erlconnect profiles show staging/billing"),
         ]:
             # A shell draws what is new alone; as the words of echo the whole line comes back.
-            terminal.type(f"{typed}\t\x01echo \r")
-            terminal.wait_for(whole)
+            terminal.type(f"{typed}\t\x01echo i''t: \r")
+            terminal.wait_for(f"it: {whole}")
+            reads_keys(terminal)
         assert not (config / "pwned").exists()
 
 
