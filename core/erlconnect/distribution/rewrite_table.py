@@ -38,6 +38,8 @@ class RewriteTable:
         # The longest suffix that may go on as a name's pattern or as a fun's head.
         self._longest_cut: Final = max(FUN_HEAD_SIZE, *map(len, self.replacements), 0)
         self._search: Final = NameSearch(self.replacements)
+        self.first_place: Final = self._search.first_place
+        """Gives a place inside the first name of a stretch; see ``NameSearch``."""
         self.rare_byte: Final = self._search.rare_byte
         self._may_be_cut: Final = frozenset(b"".join(old[:-1] for old in self.replacements))
 
@@ -53,13 +55,6 @@ class RewriteTable:
     @cached_property
     def _fun_head(self) -> re.Pattern[bytes]:
         return fun_head()
-
-    def first_place(self, data: bytes | bytearray, start: int, end: int) -> int:
-        """Give a place inside the first name of a stretch, or the stretch's end.
-
-        What is before ``start`` counts as part of the name.
-        """
-        return self._search.first_place(data, start, end)
 
     def occurs_as_atom(self, data: bytes | bytearray, start: int, end: int) -> bool:
         """Tell whether a name stands there behind what may be an atom's tag.

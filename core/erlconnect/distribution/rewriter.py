@@ -138,14 +138,15 @@ class Rewriter:
 
     def _rewrite_run(self, buffer: bytearray, position: int, end: int) -> None:
         """Rewrite the whole frames of a run, nearly all of which hold no name."""
-        nearest = self._table.first_place(buffer, position, end)
+        first_place = self._table.first_place
+        nearest = first_place(buffer, position, end)
         while nearest < end:
             after = position + LENGTH_SIZE + _length(buffer, position)[0]
             if nearest < after:
                 frame = self._whole.rewrite(buffer, position, after, nearest)
                 if frame is not None:
                     self._replace(buffer, position, after, frame)
-                nearest = self._table.first_place(buffer, after, end)
+                nearest = first_place(buffer, after, end)
             position = after
 
     def _fragment(self, buffer: bytearray, run: int, position: int, after: int, end: int) -> int:
