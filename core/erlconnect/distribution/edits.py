@@ -7,7 +7,6 @@ from itertools import accumulate
 from typing import TYPE_CHECKING
 
 from erlconnect.distribution.atom_references import read_atom_references
-from erlconnect.distribution.frame_kinds import LENGTH_SIZE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -88,17 +87,4 @@ def apply_edits(data: bytes | bytearray, start: int, end: int, edits: list[Edit]
         pieces += (data[start:edit_start], text)
         start = edit_end
     pieces.append(data[start:end])
-    return b"".join(pieces)
-
-
-def edited_frame(buffer: bytearray, body: int, end: int, edits: list[Edit]) -> bytes:
-    """Give the frame whose body is ``buffer[body:end]`` with the edits made, behind its length."""
-    length, start = end - body, body
-    pieces: list[bytes | bytearray] = [b""]
-    for edit_start, edit_end, text in edits:
-        pieces += (buffer[start:edit_start], text)
-        length += len(text) - edit_end + edit_start
-        start = edit_end
-    pieces[0] = length.to_bytes(LENGTH_SIZE)
-    pieces.append(buffer[start:end])
     return b"".join(pieces)

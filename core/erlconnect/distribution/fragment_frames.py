@@ -6,17 +6,17 @@ taken together where that is possible.
 
 from __future__ import annotations
 
-import struct
 from typing import TYPE_CHECKING, Final
 
 from erlconnect.distribution.edits import Edit, apply_edits, header_edits
 from erlconnect.distribution.errors import RemoteProtocolError
-from erlconnect.distribution.fragment_runs import fragments_between
+from erlconnect.distribution.fragment_runs import fragment_head, fragments_between
 from erlconnect.distribution.fragmented_message import Stage
 from erlconnect.distribution.frame_kinds import (
     FIRST_FRAGMENT,
     FRAGMENT_HEAD_SIZE,
     LENGTH_SIZE,
+    framed,
 )
 from erlconnect.distribution.messages_under_way import MessagesUnderWay
 
@@ -30,7 +30,6 @@ _STAGES: Final = {
     for first in (True, False)
     for last in (True, False)
 }
-_head = struct.Struct(">IHQQ").unpack_from
 
 
 class FragmentFrames:
@@ -67,36 +66,40 @@ class FragmentFrames:
             raise RemoteProtocolError("fragment: it ends inside its head")
         if terms > end:
             return position, None
-        _, kind, sequence, number = _head(buffer, position)
-        first, last = kind == FIRST_FRAGMENT, number == 1
-        if not first:
-            passed = self._pass(buffer, position, after, end)
-            if passed > position:
-                return passed, None
-        if after > end:
+        _, kind, sequence, number = fragment_head(buffer, position)
+        first, last, whole = kind == FIRST_FRAGMENT, number == 1, after <= end
+        if first and not whole:
             return position, None
         message = self._messages.begin(sequence) if first else self._messages.find(sequence)
+        if whole and not (first or last):
+            if passed := self._pass_row(buffer, position, end, message, sequence):
+                return passed, None
+        elif not first and message.pass_over(after - terms):
+            self.to_pass = max(0, after - end)
+            self._count(sequence, last=last)
+            return min(after, end), None
+        if not whole:
+            return position, None
         frame = self._rewrite(buffer, position, after, message, _STAGES[first, last])
-        self._count(sequence, 1, last=last)
+        self._count(sequence, last=last)
         return after, frame
 
-    def _pass(self, buffer: bytearray, position: int, after: int, end: int) -> int:
-        """Pass later fragments of one message in a row that go as they are; give where they end."""
-        _, _, sequence, number = _head(buffer, position)
-        message = self._messages.find(sequence)
-        if number > 1 and after <= end:
-            pieces = fragments_between(buffer, position, end, sequence)
-            count = self._messages.pass_row(message, buffer, pieces)
-            self._count(sequence, count, last=False)
-            return pieces[count - 1][1] if count else position
-        if not message.pass_over(after - position - FRAGMENT_HEAD_SIZE):
-            return position
-        self.to_pass = max(0, after - end)
-        self._count(sequence, 1, last=number == 1)
-        return min(after, end)
+    def _pass_row(
+        self,
+        buffer: bytearray,
+        position: int,
+        end: int,
+        message: FragmentedMessage,
+        sequence: int,
+    ) -> int:
+        """Pass fragments in a row that go as they are; give where they end, 0 where none does."""
+        pieces = fragments_between(buffer, position, end, sequence)
+        count = self._messages.pass_row(message, buffer, pieces)
+        self.frames += count
+        return pieces[count - 1][1] if count else 0
 
-    def _count(self, sequence: int, frames: int, *, last: bool) -> None:
-        self.frames += frames
+    def _count(self, sequence: int, *, last: bool) -> None:
+        self.frames += 1
         if last:
             self._messages.end(sequence)
 
@@ -117,4 +120,4 @@ class FragmentFrames:
         if text is None:
             return None
         head = apply_edits(buffer, position + LENGTH_SIZE, terms, edits)
-        return (len(head) + len(text)).to_bytes(LENGTH_SIZE) + head + text
+        return framed(head + text)

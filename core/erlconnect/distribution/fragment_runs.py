@@ -6,7 +6,8 @@ import struct
 
 from erlconnect.distribution.frame_kinds import FRAGMENT_HEAD_SIZE, LATER_FRAGMENT, LENGTH_SIZE
 
-_head = struct.Struct(">IHQQ").unpack_from
+fragment_head = struct.Struct(">IHQQ").unpack_from
+"""Length, kind, sequence and number of the fragment at an offset of a buffer."""
 
 Piece = tuple[int, int]
 """Where the terms of a fragment begin and end."""
@@ -17,7 +18,7 @@ def fragments_between(buffer: bytearray, position: int, end: int, sequence: int)
 
     They stand one behind the other from ``position`` on.
     """
-    head, head_size = _head, FRAGMENT_HEAD_SIZE
+    head, head_size = fragment_head, FRAGMENT_HEAD_SIZE
     pieces: list[Piece] = []
     last_head = end - head_size
     while position <= last_head:

@@ -56,7 +56,7 @@ class FragmentedMessage:
 
         They may where nothing was cut off before them and they are inside a binary.
         """
-        if self.carry or self._undecided or self._walk.opaque < size:
+        if self.carry or not self._opaque(size):
             return False
         self._walk.skip = max(0, self._walk.skip - size)
         return True
@@ -66,18 +66,14 @@ class FragmentedMessage:
 
         They may, too, where no name is in them. What stands between them holds none.
         """
-        if self.carry:
-            return 0
-        if not self._opaque(pieces[0][1] - pieces[0][0]):
-            return self._pass_unnamed(data, pieces)
         count = 0
         while count < len(pieces) and self.pass_over(pieces[count][1] - pieces[count][0]):
             count += 1
-        return count
+        return count or self._pass_unnamed(data, pieces)
 
     def _pass_unnamed(self, data: Data, pieces: list[Piece]) -> int:
         table = self._table
-        if table.may_shrink:
+        if self.carry or table.may_shrink:
             return 0
         last = pieces[-1][1]
         clear = table.first_place(data, pieces[0][0], last)

@@ -45,8 +45,10 @@ class FrameBeginnings:
         Of what was known of its kind only that stays which this one begins with, too.
         """
         kind = bytes(buffer[start : start + _KIND])
-        beginning = bytes(buffer[start : min(end, start + _LONGEST)])
         known = self._known.get(kind)
+        if known == b"":
+            return
+        beginning = bytes(buffer[start : min(end, start + _LONGEST)])
         shared = len(beginning) if known is None else _shared_length(known, beginning)
         border = terms
         run = self._table.token_run

@@ -28,6 +28,11 @@ FRAGMENT_HEAD_SIZE: Final = HEAD_SIZE + 8 + 8
 """Length, kind, sequence and number of a fragment."""
 
 
+def framed(body: bytes) -> bytes:
+    """Give a frame: the body behind its length."""
+    return len(body).to_bytes(LENGTH_SIZE, "big") + body
+
+
 def check_frame(length: int, kind: int, max_frame: int) -> None:
     """Raise ``RemoteProtocolError`` for a frame that is too long or of no known kind."""
     if length > max_frame:

@@ -74,36 +74,22 @@ class NameSearch:
 
         What is before ``start`` may be part of the pattern.
         """
-        looks = self._looks
-        if looks and (place := looks[0].first_place(data, start, end)) >= 0:
-            return place
-        return self._thorough_place(data, start, end)
-
-    def _thorough_place(self, data: bytes | bytearray, start: int, end: int) -> int:
-        """Do ``first_place`` where the first byte is too frequent: by the others, or the engine."""
         begin, stretch = start, _WHILE
         while start < end:
-            place, start = self._quick_place(data, start, end)
-            if place >= 0:
-                return place
-            after = min(start + stretch, end)
-            if match := self.engine.search(data, max(begin, start - self._longest), after):
+            reached = start
+            for number, look in enumerate(self._looks):
+                place = look.first_place(data, start, end)
+                if place >= 0:
+                    if number:
+                        self._looks.insert(0, self._looks.pop(number))
+                    return place
+                reached = max(reached, ~place)
+            after = min(reached + stretch, end)
+            if match := self.engine.search(data, max(begin, reached - self._longest), after):
                 return match.start()
             start = after if after == end else after - self._longest
             stretch *= 2
         return end
-
-    def _quick_place(self, data: bytes | bytearray, start: int, end: int) -> tuple[int, int]:
-        """Look by one byte after the other; give the place, or -1 and where all gave up."""
-        reached = start
-        for number, look in enumerate(self._looks):
-            place = look.first_place(data, start, end)
-            if place >= 0:
-                if number:
-                    self._looks.insert(0, self._looks.pop(number))
-                return place, end
-            reached = max(reached, ~place)
-        return -1, reached
 
 
 def _anchor(pattern: bytes) -> int:

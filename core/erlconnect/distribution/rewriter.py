@@ -159,8 +159,7 @@ class Rewriter:
         return rest
 
     def _replace(self, buffer: bytearray, position: int, end: int, frame: bytes) -> None:
-        if position > self._clean_from:
-            self._emit_clean(buffer, position)
+        self._emit_clean(buffer, position)
         self._segments.append(frame)
         self._clean_from = end
 

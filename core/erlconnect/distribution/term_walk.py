@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Container
 
 # One call into the regular expression engine holds the interpreter: keep each one short.
-WINDOW: Final = 65536
+_WINDOW: Final = 65536
 
 
 @dataclass(slots=True)
@@ -39,6 +39,28 @@ class Findings:
 
     names: list[int] = field(default_factory=list)
     funs: list[tuple[int, int]] = field(default_factory=list)
+
+
+def walk_frequent(
+    run: re.Pattern[bytes],
+    data: bytes | bytearray,
+    position: int,
+    end: int,
+    names: list[int],
+    *,
+    shift: int = 0,
+) -> int:
+    """Walk as far as the tokens are frequent ones; give where that ended, between two.
+
+    What it finds goes to ``names``, as in ``Findings``, by ``shift`` further.
+    """
+    end = min(end, position + _WINDOW)
+    while position < end and (match := run.match(data, position, end)):
+        position = match.end()
+        if not match.lastindex:
+            break
+        names.append(match.start(1) + shift)
+    return position
 
 
 class TermWalk:
@@ -93,13 +115,8 @@ class TermWalk:
     ) -> None:
         position += self.skip
         while position < end and not self.lost:
-            if not self._after_atom and (
-                match := self._run.match(data, position, min(end, position + WINDOW))
-            ):
-                position = match.end()
-                if match.lastindex:
-                    found.names.append(match.start(1) + shift)
-                    continue
+            if not self._after_atom:
+                position = walk_frequent(self._run, data, position, end, found.names, shift=shift)
                 if position >= end:
                     break
             after = self._step(data, position, end, found, shift)

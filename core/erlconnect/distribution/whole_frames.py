@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from erlconnect.distribution.edits import Edit, edited_frame, header_edits, name_edits, term_edits
+from erlconnect.distribution.edits import Edit, apply_edits, header_edits, name_edits, term_edits
 from erlconnect.distribution.errors import RemoteProtocolError
 from erlconnect.distribution.frame_beginnings import FrameBeginnings
-from erlconnect.distribution.frame_kinds import LENGTH_SIZE, PASS_THROUGH
+from erlconnect.distribution.frame_kinds import LENGTH_SIZE, PASS_THROUGH, framed
 from erlconnect.distribution.name_table import LONGEST_PATTERN
-from erlconnect.distribution.term_walk import WINDOW, Findings, TermWalk
+from erlconnect.distribution.term_walk import Findings, TermWalk, walk_frequent
 
 if TYPE_CHECKING:
     from erlconnect.distribution.rewrite_table import RewriteTable
@@ -43,7 +43,7 @@ class WholeFrames:
             edits = self._atom_edits(buffer, body + 1, end, nearest)
         else:
             edits = self._edits_from_header(buffer, body + 2, end, nearest)
-        return edited_frame(buffer, body, end, edits) if edits else None
+        return framed(apply_edits(buffer, body, end, edits)) if edits else None
 
     def _edits_from_header(
         self, buffer: bytearray, header: int, end: int, nearest: int
@@ -67,7 +67,7 @@ class WholeFrames:
     def _term_edits(self, buffer: bytearray, start: int, end: int) -> list[Edit]:
         self.walked += 1
         names: list[int] = []
-        at = self._walk_frequent(buffer, start, end, names)
+        at = walk_frequent(self._table.token_run, buffer, start, end, names)
         if at == end:
             self.rewritten += len(names)
             return name_edits(buffer, names, self._table.replacements)
@@ -79,14 +79,3 @@ class WholeFrames:
             raise RemoteProtocolError("term: it ends beyond its frame")
         self.rewritten += len(findings.names)
         return term_edits(buffer, end, findings, self._table.replacements, may_shrink=True)
-
-    def _walk_frequent(self, buffer: bytearray, at: int, end: int, names: list[int]) -> int:
-        """Walk as far as the tokens are frequent ones; give where that ended, between two."""
-        run = self._table.token_run.match
-        end = min(end, at + WINDOW)
-        while at < end and (match := run(buffer, at, end)):
-            at = match.end()
-            if not match.lastindex:
-                break
-            names.append(match.start(1))
-        return at

@@ -12,6 +12,7 @@ import socket
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from erlconnect.distribution.errors import RemoteProtocolError
+from erlconnect.distribution.frame_kinds import framed
 from erlconnect.distribution.handshake import Initiator
 from erlconnect.distribution.handshake_messages import StatusKind
 from erlconnect.distribution.own_calls import (
@@ -119,7 +120,7 @@ class OwnConnection:
     async def _ask(
         self, process: str, bodies: Sequence[bytes], answer: Callable[[Term], Answer | None]
     ) -> Answer:
-        frames = b"".join(len(body).to_bytes(4, "big") + body for body in bodies)
+        frames = b"".join(map(framed, bodies))
         try:
             async with asyncio.timeout(_ANSWER_SECONDS):
                 await asyncio.get_running_loop().sock_sendall(self._socket, frames)
