@@ -48,7 +48,9 @@ def test_the_machines_release_connects_to_the_others(epmd: RealEpmd, release: st
         ) as there,
     ):
         assert here.evaluate("net_kernel:connect_node('there@127.0.0.1').") == "true"
-        assert there.evaluate("nodes().") == "['here@127.0.0.1']"
+        wait_until(
+            lambda: there.evaluate("nodes().") == "['here@127.0.0.1']", "the other one knows it"
+        )
 
 
 def test_an_exception_of_a_node_fails_the_test(epmd: RealEpmd) -> None:

@@ -170,7 +170,7 @@ def no_more_than(before: Held, pid: int) -> bool:
     return now.descriptors <= before.descriptors and now.threads <= before.threads + WORKERS
 
 
-def test_two_hundred_reconnects_over_tls_leave_nothing_behind() -> None:
+def test_a_thousand_reconnects_over_tls_leave_nothing_behind() -> None:
     with tls_files() as files:
         flags = files.flags(files.authority.leaf("node", HOST))
         trusted = words(tls_ca=files.authority.certificate)
@@ -181,9 +181,10 @@ def test_two_hundred_reconnects_over_tls_leave_nothing_behind() -> None:
             )
             assert world.call(again % 100) == "[true]"
             before = held(world.session.pid)
-            assert world.call(again % 200, 110) == "[true]"
+            assert world.call(again % 1000, 110) == "[true]"
             wait_until(lambda: no_more_than(before, world.session.pid), "all is given back")
-            assert held(world.session.pid).memory - before.memory < 4096
+            # What is of use no more is given back in rounds, some 10 MB each; a link that stays is 40 kB.
+            assert held(world.session.pid).memory - before.memory < 16 << 10
 
 
 def test_it_goes_through_a_program_as_well() -> None:
