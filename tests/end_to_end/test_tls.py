@@ -183,7 +183,7 @@ def test_a_thousand_reconnects_over_tls_leave_nothing_behind() -> None:
             before = held(world.session.pid)
             assert world.call(again % 1000, 110) == "[true]"
             wait_until(lambda: no_more_than(before, world.session.pid), "all is given back")
-            # What is of use no more is given back in rounds, some 10 MB each; a link that stays is 40 kB.
+            # What is of use no more goes in rounds of some 10 MB; a link that stays is 40 kB.
             assert held(world.session.pid).memory - before.memory < 16 << 10
 
 
