@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from typing import TYPE_CHECKING
 
 import pytest
@@ -105,3 +106,11 @@ def test_a_term_of_several_megabytes_is_made_of_everything(world: Connected) -> 
     assert same(world, "[material:large(Names, 1500)]") == "[same]"
     from_there = "mirror:same(Alias, erpc:call(Alias, material, large, [[Alias, node()], 1500]))."
     assert world.call(from_there) == "same"
+
+
+def test_nothing_that_goes_through_this_machine_is_paced(world: Connected) -> None:
+    port = world.call('{port, Port, _} = erl_epmd:port_please("app", {127,0,0,1}), Port.')
+    ours = f"sport = :{port} or dport = :{world.remote.dist_port}"
+    shown = subprocess.run(["ss", "-Htin", ours], capture_output=True, text=True, check=True)
+    algorithms = [line.split()[0] for line in shown.stdout.splitlines()[1::2]]
+    assert algorithms == ["reno", "reno"]

@@ -23,6 +23,7 @@ from erlconnect.proxy.refusals import (
     peer_error,
 )
 from erlconnect.proxy.relay import Pump
+from erlconnect.streams.sockets import unpaced
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -150,8 +151,9 @@ class Link:
         ends: asyncio.Queue[tuple[Peer, str]] = asyncio.Queue()
         names = names_of(introduced)
         local, remote = self._local.socket, self._remote.socket
-        local.setblocking(True)
-        remote.setblocking(True)
+        for sock in (local, remote):
+            unpaced(sock)
+            sock.setblocking(True)
 
         def pump(peer: Peer, names: Mapping[str, str], receiver: int) -> Pump:
             source, sink = (local, remote) if peer == "local" else (remote, local)

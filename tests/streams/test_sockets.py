@@ -1,0 +1,63 @@
+"""Sockets between programs of one machine."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from world.namespaces import Namespace
+
+from erlconnect.streams.sockets import buffered_pair, unpaced
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+USUAL = Path("/proc/sys/net/ipv4/tcp_congestion_control").read_text().strip()
+
+
+def congestion_control(sock: socket.socket) -> str:
+    name = sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_CONGESTION, 16)
+    return name.rstrip(b"\0").decode()
+
+
+@contextlib.contextmanager
+def connected_to(address: str) -> Iterator[socket.socket]:
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    with (
+        socket.create_server((address, 0), family=family) as listening,
+        socket.create_connection(listening.getsockname()[:2]) as sock,
+        listening.accept()[0],
+    ):
+        yield sock
+
+
+@pytest.fixture
+def network() -> Iterator[Namespace]:
+    with Namespace() as network:
+        yield network
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1", "127.3.2.1", "::1"])
+def test_what_goes_to_this_machine_is_not_paced(address: str) -> None:
+    with connected_to(address) as sock:
+        assert congestion_control(sock) == USUAL
+        unpaced(sock)
+        assert congestion_control(sock) == "reno"
+
+
+def test_what_goes_elsewhere_keeps_the_systems_own(network: Namespace) -> None:
+    for address in (network.host_address, network.host_address6):
+        with connected_to(address) as sock:
+            unpaced(sock)
+            assert congestion_control(sock) == USUAL
+
+
+def test_what_is_no_tcp_or_has_ended_stays_as_it_is() -> None:
+    one, other = buffered_pair()
+    with one, other, connected_to("127.0.0.1") as ended:
+        ended.close()
+        for sock in (one, ended):
+            unpaced(sock)
