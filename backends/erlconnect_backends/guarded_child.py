@@ -12,7 +12,7 @@ import signal
 from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING, Final
 
-from erlconnect.api import redact, started_whole
+from erlconnect.api import redact, set_within, started_whole
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping, Sequence
@@ -54,19 +54,18 @@ class GuardedChild(asyncio.SubprocessProtocol):
 
     async def ready_or_over(self, seconds: float) -> None:
         """Wait until the child is ready or has exited, at most so long."""
-        await _wait(self._ready_or_over, seconds)
+        await set_within(self._ready_or_over, seconds)
 
     async def exited_within(self, seconds: float) -> bool:
         """Wait for the exit, at most so long."""
-        await _wait(self.exited, seconds)
-        return self.exited.is_set()
+        return await set_within(self.exited, seconds)
 
     async def end(self, transport: asyncio.SubprocessTransport) -> None:
         """Close the pipe, kill what does not go then, and reap it."""
         if pipe := transport.get_pipe_transport(0):
             pipe.close()
         try:
-            await _wait(self.exited, _GRACE_SECONDS)
+            await set_within(self.exited, _GRACE_SECONDS)
         finally:
             if not self.exited.is_set():
                 with suppress(ProcessLookupError):
@@ -115,9 +114,3 @@ async def _start(
         # Ctrl-C is for the session, which ends its links before it ends this.
         start_new_session=True,
     )
-
-
-async def _wait(event: asyncio.Event, seconds: float) -> None:
-    with suppress(TimeoutError):
-        async with asyncio.timeout(seconds):
-            await event.wait()

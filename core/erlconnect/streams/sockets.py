@@ -9,6 +9,8 @@ import sys
 from contextlib import suppress
 from typing import Final
 
+from erlconnect.streams.waiting import set_within
+
 _BUFFER_BYTES: Final = 1024 * 1024
 _TCP: Final = (socket.AF_INET, socket.AF_INET6)
 
@@ -19,10 +21,7 @@ async def readable_within(sock: socket.socket, seconds: float) -> bool:
     readable = asyncio.Event()
     loop.add_reader(sock, readable.set)
     try:
-        async with asyncio.timeout(seconds):
-            return await readable.wait()
-    except TimeoutError:
-        return False
+        return await set_within(readable, seconds)
     finally:
         loop.remove_reader(sock)
 

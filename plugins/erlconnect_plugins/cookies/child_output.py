@@ -12,7 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
-from erlconnect.api import started_whole
+from erlconnect.api import set_within, started_whole
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -64,7 +64,7 @@ async def child_output(arguments: Sequence[str], *, deadline: float) -> ChildOut
         transport, collector = await started_whole(starting, lambda pair: _end(*pair))
         try:
             await collector.exited.wait()
-            await _wait(collector.finished, DRAIN_SECONDS)
+            await set_within(collector.finished, DRAIN_SECONDS)
         finally:
             await _end(transport, collector)
     return ChildOutput(
@@ -79,14 +79,8 @@ async def _end(transport: asyncio.SubprocessTransport, collector: _Collector) ->
         if not collector.exited.is_set():
             with suppress(ProcessLookupError):
                 transport.terminate()
-            await _wait(collector.exited, GRACE_SECONDS)
+            await set_within(collector.exited, GRACE_SECONDS)
     finally:
         # Kills a child that is still there; the loop reaps it.
         transport.close()
         await collector.finished.wait()
-
-
-async def _wait(event: asyncio.Event, seconds: float) -> None:
-    with suppress(TimeoutError):
-        async with asyncio.timeout(seconds):
-            await event.wait()

@@ -9,7 +9,7 @@ import socket
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
-from erlconnect.api import redact, started_whole
+from erlconnect.api import redact, set_within, started_whole
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -102,8 +102,7 @@ class StdioChild:
 
     async def ended_within(self, seconds: float) -> bool:
         """Wait for its end, at most so long."""
-        await _wait(self._watcher.finished, seconds)
-        return self._watcher.finished.is_set()
+        return await set_within(self._watcher.finished, seconds)
 
     def end(self) -> None:
         """Close the stream and have the program ended."""
@@ -117,12 +116,12 @@ class StdioChild:
         """Wait until it exits, or until its stream is closed, and leave nothing of it."""
         try:
             while not (self._watcher.exited.is_set() or self._unwanted or self.stream.fileno() < 0):
-                await _wait(self._watcher.exited, _LOOK_SECONDS)
+                await set_within(self._watcher.exited, _LOOK_SECONDS)
             self._signal(signal.SIGTERM)
             if not self._watcher.exited.is_set():
-                await _wait(self._watcher.exited, _GRACE_SECONDS)
+                await set_within(self._watcher.exited, _GRACE_SECONDS)
             # What it said last; a grandchild may hold stderr open for ever.
-            await _wait(self._watcher.finished, _LOOK_SECONDS)
+            await set_within(self._watcher.finished, _LOOK_SECONDS)
         finally:
             self._signal(signal.SIGKILL)
             await _killed((self._transport, self._watcher))
@@ -139,9 +138,3 @@ async def _killed(running: tuple[asyncio.SubprocessTransport, _Watcher]) -> None
     transport, watcher = running
     transport.close()
     await watcher.finished.wait()
-
-
-async def _wait(event: asyncio.Event, seconds: float) -> None:
-    with suppress(TimeoutError):
-        async with asyncio.timeout(seconds):
-            await event.wait()

@@ -1,0 +1,1 @@
+"""The contract with plugins, which import it from ``erlconnect.api``."""
