@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from transports.sockets import listening
 from world.namespaces import Namespace
 
 from erlconnect.streams.sockets import buffered_pair, unpaced
@@ -25,11 +26,10 @@ def congestion_control(sock: socket.socket) -> str:
 
 @contextlib.contextmanager
 def connected_to(address: str) -> Iterator[socket.socket]:
-    family = socket.AF_INET6 if ":" in address else socket.AF_INET
     with (
-        socket.create_server((address, 0), family=family) as listening,
-        socket.create_connection(listening.getsockname()[:2]) as sock,
-        listening.accept()[0],
+        listening(address) as (listener, port),
+        socket.create_connection((address, port)) as sock,
+        listener.accept()[0],
     ):
         yield sock
 

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 @contextmanager
 def listening(address: str) -> Iterator[tuple[socket.socket, int]]:
-    """A listener on loopback, and its port."""
+    """A listener on an address of this machine, and its port."""
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
     with socket.socket(family) as listener:
         listener.bind((address, 0))

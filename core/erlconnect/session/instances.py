@@ -7,12 +7,12 @@ nothing; an alias with links that are up stays, because a directory's word ends 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from erlconnect.errors import ErlconnectError, NoNodeFoundError
 from erlconnect.session.newcomers import Newcomers, Place, place_of
+from erlconnect.streams.waiting import set_within
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -89,10 +89,8 @@ class Instances:
         while True:
             waiting = self._newcomers.waiting or any(one.missed for one in self._standing)
             until = min(look, loop.time() + _WAITING_SECONDS) if waiting else look
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout_at(until):
-                    await self._hurry.wait()
-            if self._hurry.is_set() or loop.time() >= look:
+            hurried = await set_within(self._hurry, until - loop.time())
+            if hurried or loop.time() >= look:
                 look = loop.time() + await self._look()
             self._hurry.clear()
             await self._compare(aliases)

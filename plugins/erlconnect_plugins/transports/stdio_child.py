@@ -118,8 +118,7 @@ class StdioChild:
             while not (self._watcher.exited.is_set() or self._unwanted or self.stream.fileno() < 0):
                 await set_within(self._watcher.exited, _LOOK_SECONDS)
             self._signal(signal.SIGTERM)
-            if not self._watcher.exited.is_set():
-                await set_within(self._watcher.exited, _GRACE_SECONDS)
+            await set_within(self._watcher.exited, _GRACE_SECONDS)
             # What it said last; a grandchild may hold stderr open for ever.
             await set_within(self._watcher.finished, _LOOK_SECONDS)
         finally:
