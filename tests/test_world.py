@@ -121,6 +121,14 @@ def test_knot_answers_srv_with_addresses_and_fails_as_told() -> None:
         assert str(ask(server, "a.cluster.local", "A").answer[0][0]) == "127.0.0.9"
 
 
+def test_a_namespace_does_not_get_the_address_of_one_before() -> None:
+    addresses = []
+    for _ in range(30):
+        with Namespace() as network:
+            addresses.append(network.address)
+    assert len(set(addresses)) == len(addresses)
+
+
 def test_a_node_in_a_namespace_is_a_remote_host() -> None:
     with (
         Namespace({"app.railway.internal": "127.0.0.1"}) as remote,

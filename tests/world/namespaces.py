@@ -26,6 +26,8 @@ _NUMBERS: Final = range(1, 64)
 _HOSTS: Final = Path("/etc/netns")
 _MOUNTS: Final = Path("/run/netns")
 _made: set[str] = set()
+# The next to try comes first. Whoever replaces a host must not get the address of the old one.
+_turns: Final = random.sample(_NUMBERS, len(_NUMBERS))
 
 
 class Namespace:
@@ -128,10 +130,12 @@ def _exists(name: str) -> bool:
 
 def _free_link() -> tuple[int, str]:
     # The kernel refuses a link name twice, so the link is the lock on its number.
-    for number in random.sample(_NUMBERS, len(_NUMBERS)):
+    for number in [*_turns]:
         link = f"erlconnect{number}"
         words = ["ip", "link", "add", link, "type", "veth", "peer", "name", f"{link}p"]
         if _works(words):
+            _turns.remove(number)
+            _turns.append(number)
             return number, link
     raise AssertionError(f"all {len(_NUMBERS)} network namespaces of the tests are taken")
 
