@@ -96,9 +96,43 @@ def test_a_real_node_understands_what_is_written(node: ErlangNode) -> None:
     assert seen == f'{{"é",[1,-1,300],<<0,255>>,{there},{there},true,true}}'
 
 
-def test_depth_has_a_limit() -> None:
+@pytest.mark.parametrize(
+    "head",
+    [
+        pytest.param(head, id=tag)
+        for tag, head in {
+            "SMALL_TUPLE_EXT": b"h\x01",
+            "LARGE_TUPLE_EXT": b"i\0\0\0\x01",
+            "LIST_EXT": b"l\0\0\0\x01",
+            "LIST_EXT in its tail": b"l\0\0\0\0",
+            "LIST_EXT in its tail behind an element": b"l\0\0\0\x01a\x01",
+            "MAP_EXT in its keys": b"t\0\0\0\x01",
+            "MAP_EXT in its values": b"t\0\0\0\x01a\x01",
+            "PID_EXT": b"g",
+            "NEW_PID_EXT": b"X",
+            "PORT_EXT": b"f",
+            "NEW_PORT_EXT": b"Y",
+            "V4_PORT_EXT": b"x",
+            "REFERENCE_EXT": b"e",
+            "NEW_REFERENCE_EXT": b"r\0\x01",
+            "NEWER_REFERENCE_EXT": b"Z\0\x01",
+            "EXPORT_EXT": b"q",
+            "NEW_FUN_EXT": b"p" + bytes(29),
+            "FUN_EXT": b"u" + bytes(4),
+        }.items()
+    ],
+)
+@pytest.mark.parametrize("inner", [b"", b"h\x01", b"X", b"Z\0\x01"])
+def test_depth_of_every_tag_has_a_limit(head: bytes, inner: bytes) -> None:
+    with pytest.raises(RemoteProtocolError, match=r"too deeply|no node name|not understood"):
+        decode((head + inner) * 100_000 + b"j")
+
+
+def test_depth_is_counted_through_tags_of_every_kind() -> None:
+    """What is built stays shallow enough to be compared, hashed and printed."""
+    nesting = [b"h\x01", b"i\0\0\0\x01", b"l\0\0\0\x01", b"t\0\0\0\x01a\x01"]
     with pytest.raises(RemoteProtocolError, match="too deeply"):
-        decode(b"h\x01" * 100_000 + b"j")
+        decode(b"".join(nesting * 17) + b"j")
 
 
 def test_a_size_beyond_the_end_allocates_nothing() -> None:

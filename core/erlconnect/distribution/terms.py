@@ -137,10 +137,11 @@ class _Reader:
         return Reference(node=node, creation=creation, words=tuple(words))
 
     def _node(self) -> str:
-        node = self.term(0)
-        if not isinstance(node, Atom):
-            raise RemoteProtocolError(f"a term: no node name before {self.at}")
-        return node
+        """Return the atom here; any other term in its place could nest without a limit."""
+        size = _ATOM_SIZES.get(self.number(">B"))
+        if size is None:
+            raise RemoteProtocolError(f"a term: no node name at {self.at - 1}")
+        return self.atom(size)
 
     def _possible(self, size: int) -> int:
         """Each element takes a byte at least: a larger size is not worth an allocation."""
@@ -167,6 +168,7 @@ class _Reader:
 _LIST: Final = 108
 _MAP: Final = 116
 _SIZES: Final = {104: ">B", 105: ">I", _LIST: ">I", _MAP: ">I"}
+_ATOM_SIZES: Final = {118: ">H", 119: ">B"}
 _SIMPLE: Final[dict[int, Callable[[_Reader], Term]]] = {
     88: _Reader.pid,
     90: _Reader.reference,
