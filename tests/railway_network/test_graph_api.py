@@ -101,6 +101,7 @@ async def test_a_refusal_by_status(api: RailwayApi, status: int) -> None:
         (429, b"", "HTTP status 429"),
         (200, b"<html>", "no JSON"),
         (200, b"\xff\xfe", "no JSON"),
+        (200, b"[" * 100_000, "no JSON"),
         (200, b"[]", "no data"),
         (200, b'{"data": null}', "no data"),
         (200, b'{"errors": [{"message": "said: person-token-77aa"}]}', r"said: \[redacted\]"),

@@ -31,6 +31,10 @@ SIDECAR: Final = "-sidecar-proxy"
 
 # Consul lengthens a wait by up to a sixteenth.
 _JITTER: Final = 1 + 1 / 16
+_UNREADABLE: Final = (
+    *(ConsulException, ValueError, LookupError, TypeError, AttributeError),
+    RecursionError,  # of JSON that is nested very deeply
+)
 
 
 class _HttpClient:
@@ -165,7 +169,7 @@ class ConsulClient:
             yield
         except StatusError as error:
             raise failures.answered(self.access, what, error, right=right) from None
-        except (ConsulException, ValueError, LookupError, TypeError, AttributeError):
+        except _UNREADABLE:
             # Their words may quote the answer, and the answer may be a cookie.
             raise failures.no_consul(self.access.address) from None
 

@@ -122,7 +122,7 @@ class MeshAgent(ConsulClient):
                 answer = await self._get(
                     "/v1/connect/intentions/check", source=source, destination=destination
                 )
-        except (TimeoutError, ErlconnectError, StatusError, ValueError):
+        except (TimeoutError, ErlconnectError, StatusError, ValueError, RecursionError):
             return False
         return isinstance(answer, dict) and answer.get("Allowed") is False
 

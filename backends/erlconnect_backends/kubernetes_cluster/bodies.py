@@ -42,7 +42,7 @@ def decoded(body: bytes) -> Mapping[str, Any]:
     """Read a JSON object; ``NotHttpError`` where it is none."""
     try:
         content = json.loads(body)
-    except ValueError:
+    except (ValueError, RecursionError):  # the latter where it is nested very deeply
         # Its words would quote the answer, which may hold a secret.
         raise NotHttpError from None
     if not isinstance(content, dict):

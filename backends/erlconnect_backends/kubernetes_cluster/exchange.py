@@ -24,6 +24,7 @@ _MAX_HEAD_BYTES: Final = 64 * 1024
 _MAX_LINE_BYTES: Final = 16 * 1024
 _PIECE_BYTES: Final = 256 * 1024
 _HEX: Final = 16
+_DIGITS: Final = frozenset(b"0123456789abcdefABCDEF")
 
 
 class NotHttpError(Exception):
@@ -136,6 +137,9 @@ def _cut_off() -> ConnectionError:
 
 
 def _number(text: bytes, base: int) -> int:
+    # Python takes signs and underscores, too.
+    if not _DIGITS.issuperset(text.strip()):
+        raise NotHttpError
     try:
         return int(text.strip(), base)
     except ValueError:

@@ -133,12 +133,14 @@ class WebSocket:
             self._judge(ended=not plain)
 
     def send(self, payload: memoryview) -> None:
-        """Send one message."""
-        self._protocol.send_binary(payload)
+        """Send one message; nothing where the websocket has ended or is about to."""
+        if self.open:
+            self._protocol.send_binary(payload)
 
     def ping(self) -> None:
-        """Ask for a sign of life."""
-        self._protocol.send_ping(b"")
+        """Ask for a sign of life, unless the websocket has ended or is about to."""
+        if self.open:
+            self._protocol.send_ping(b"")
 
     def close(self) -> None:
         """Say farewell, unless that was said before."""

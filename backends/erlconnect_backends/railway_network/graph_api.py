@@ -83,7 +83,7 @@ class GraphApi:
                 f"Railway's API did not answer the question for {query} within {SECONDS:g} s",
                 remedy="Try again.",
             ) from error
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:  # the latter where it is nested very deeply
             raise self._failed(query, "the answer is no JSON") from error
         if not isinstance(answer, dict):
             raise self._failed(query, "the answer holds no data")

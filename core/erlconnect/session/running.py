@@ -61,6 +61,6 @@ def _answer(sock: socket.socket, until: float) -> dict[str, Any] | None:
                 break
             data += piece
         answer = json.loads(data)
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return None
     return answer if isinstance(answer, dict) and answer.get("schema") == SCHEMA else None
