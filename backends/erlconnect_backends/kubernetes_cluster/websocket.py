@@ -161,7 +161,8 @@ class WebSocket:
             self.refusal = Refusal(
                 status=response.status_code,
                 body=bytes(response.body),
-                retry_after=response.headers.get("Retry-After", ""),
+                # ``get`` raises where a header stands twice.
+                retry_after=next(iter(response.headers.get_all("Retry-After")), ""),
             )
 
     def _judge(self, *, ended: bool) -> None:
