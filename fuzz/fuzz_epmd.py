@@ -1,28 +1,48 @@
-"""Any bytes as any message of epmd: a RemoteProtocolError, or what encodes to the same."""
+"""Any bytes as any message of epmd: a RemoteProtocolError, or what encodes to the same.
+
+A request is also answered as the embedded server does, and its answer read by our own client.
+"""
 
 from __future__ import annotations
 
-import sys
+from typing import TYPE_CHECKING
 
-import atheris
+from fuzz_input import InputReader
 
-with atheris.instrument_imports():
-    from erlconnect.distribution.errors import RemoteProtocolError
-    from erlconnect.epmd.replies import Alive2Response, NamesResponse, Port2Response
-    from erlconnect.epmd.requests import frame, parse_request, take_request
+from erlconnect.distribution.errors import RemoteProtocolError
+from erlconnect.epmd.directory import Directory
+from erlconnect.epmd.replies import Alive2Response, NamesResponse, Port2Response
+from erlconnect.epmd.requests import (
+    Alive2Request,
+    NamesRequest,
+    PortPlease2Request,
+    frame,
+    parse_request,
+    take_request,
+)
 
-REPLIES = [Alive2Response.parse, Port2Response.parse, NamesResponse.parse]
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from erlconnect.epmd.requests import Request
+
+EPMD_PORT = 4369
+REPLIES: list[Callable[[bytes], Alive2Response | Port2Response | NamesResponse | None]] = [
+    Alive2Response.parse,
+    Port2Response.parse,
+    NamesResponse.parse,
+]
 
 
 def requests(data: bytes) -> None:
-    """A request, bare and behind its length."""
+    """Check a request, bare and behind its length."""
     parsed = parse_request(data)
     assert parse_request(parsed.encode()) == parsed
     assert take_request(frame(parsed)) == parsed
 
 
 def replies(data: bytes) -> None:
-    """Every reply; one that is not all there is None."""
+    """Check every reply; one that is not all there is None."""
     for parse in REPLIES:
         try:
             parsed = parse(data)
@@ -31,15 +51,44 @@ def replies(data: bytes) -> None:
         assert parsed is None or parse(parsed.encode()) == parsed
 
 
+def received(data: bytes) -> None:
+    """Check a request that comes by and by: nothing is taken before it is all there."""
+    whole = take_request(data)
+    for end in range(len(data)):
+        assert take_request(data[:end]) is None
+    if whole is not None:
+        assert frame(whole)
+
+
+def conversation(data: bytes) -> None:
+    """Check the answers of one server to several requests, each over a connection of its own."""
+    reader = InputReader(data)
+    directory = Directory(EPMD_PORT, creation=1)
+    for number in range(8):
+        try:
+            request = parse_request(reader.counted(256))
+        except RemoteProtocolError:
+            continue
+        understood(request, directory.answer(request, number).reply)
+        if reader.number(4) == 0:
+            directory.forget(number)
+
+
+def understood(request: Request, reply: bytes) -> None:
+    """Check that our client understands the answer to ``request``."""
+    match request:
+        case Alive2Request():
+            assert Alive2Response.parse(reply) is not None
+        case PortPlease2Request():
+            assert Port2Response.parse(reply) is not None
+        case NamesRequest():
+            assert NamesResponse.parse(reply).epmd_port_no == EPMD_PORT
+
+
 def one_input(data: bytes) -> None:
     """Check one input."""
-    for check in (requests, replies, take_request):
+    for check in (requests, replies, received, conversation):
         try:
             check(data[:1000])
         except RemoteProtocolError:
             continue
-
-
-if __name__ == "__main__":
-    atheris.Setup(sys.argv, one_input)
-    atheris.Fuzz()

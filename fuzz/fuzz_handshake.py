@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING
 
-import atheris
+from fuzz_input import InputReader
 
-with atheris.instrument_imports():
-    from erlconnect.distribution.challenge_messages import (
-        Challenge,
-        ChallengeAck,
-        ChallengeReply,
-        Complement,
-    )
-    from erlconnect.distribution.errors import RemoteProtocolError
-    from erlconnect.distribution.handshake import Acceptor, Initiator
-    from erlconnect.distribution.handshake_messages import SendName, Status, StatusKind
+from erlconnect.distribution.challenge_messages import (
+    Challenge,
+    ChallengeAck,
+    ChallengeReply,
+    Complement,
+)
+from erlconnect.distribution.errors import RemoteProtocolError
+from erlconnect.distribution.handshake import Acceptor, Initiator
+from erlconnect.distribution.handshake_messages import SendName, Status, StatusKind
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -64,8 +62,8 @@ def accepting(bodies: list[bytes]) -> None:
 
 def one_input(data: bytes) -> None:
     """Check one input."""
-    provider = atheris.FuzzedDataProvider(data)
-    bodies = [provider.ConsumeBytes(provider.ConsumeIntInRange(0, 60)) for _ in range(4)]
+    reader = InputReader(data)
+    bodies = [reader.counted(61) for _ in range(4)]
     for body in bodies:
         for parse in PARSERS:
             try:
@@ -78,8 +76,3 @@ def one_input(data: bytes) -> None:
             side(bodies)
         except RemoteProtocolError:
             continue
-
-
-if __name__ == "__main__":
-    atheris.Setup(sys.argv, one_input)
-    atheris.Fuzz()

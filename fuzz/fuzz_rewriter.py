@@ -5,15 +5,12 @@ Half of the input is framed first, or hardly any would get past the length of th
 
 from __future__ import annotations
 
-import sys
+from fuzz_input import InputReader
 
-import atheris
-
-with atheris.instrument_imports():
-    from erlconnect.distribution.errors import RemoteProtocolError
-    from erlconnect.distribution.name_table import inverse, permutation
-    from erlconnect.distribution.rewrite_table import RewriteTable
-    from erlconnect.distribution.rewriter import Rewriter
+from erlconnect.distribution.errors import RemoteProtocolError
+from erlconnect.distribution.name_table import inverse, permutation
+from erlconnect.distribution.rewrite_table import RewriteTable
+from erlconnect.distribution.rewriter import Rewriter
 
 LONG = "-app@pod-0.app.default.svc.cluster.local-0000"
 NAMES = permutation([("app@127.0.0.1", LONG[1:]), ("d@e", LONG)])
@@ -41,28 +38,23 @@ def outcome(table: RewriteTable, stream: bytes, cuts: list[int]) -> bytes | None
     return out
 
 
-def framed(provider: atheris.FuzzedDataProvider) -> bytes:
+def framed(reader: InputReader) -> bytes:
     """Bodies with right lengths, full of what the rewriter looks for."""
-    body: bytes = KINDS[provider.ConsumeIntInRange(0, len(KINDS) - 1)]
-    for _ in range(provider.ConsumeIntInRange(0, 8)):
-        token = provider.ConsumeIntInRange(0, 2 * len(TOKENS))
-        body += TOKENS[token] if token < len(TOKENS) else provider.ConsumeBytes(4)
+    body = KINDS[reader.number(len(KINDS))]
+    for _ in range(reader.number(9)):
+        token = reader.number(2 * len(TOKENS))
+        body += TOKENS[token] if token < len(TOKENS) else reader.some(4)
     return len(body).to_bytes(4, "big") + body
 
 
 def one_input(data: bytes) -> None:
     """Check one input."""
-    provider = atheris.FuzzedDataProvider(data)
-    table = TABLES[provider.ConsumeIntInRange(0, len(TABLES) - 1)]
-    places = [provider.ConsumeIntInRange(0, 500) for _ in range(provider.ConsumeIntInRange(0, 5))]
-    frames = [framed(provider) for _ in range(provider.ConsumeIntInRange(0, 12))]
-    stream = b"".join(frames) + provider.ConsumeBytes(provider.remaining_bytes())
+    reader = InputReader(data)
+    table = TABLES[reader.number(len(TABLES))]
+    places = [reader.number(501) for _ in range(reader.number(6))]
+    frames = [framed(reader) for _ in range(reader.number(13))]
+    stream = b"".join(frames) + reader.rest()
     cuts = sorted(place for place in places if place <= len(stream))
     whole = outcome(table, stream, [])
     assert outcome(table, stream, cuts) == whole
     assert outcome(table, stream, list(range(len(stream)))) == whole
-
-
-if __name__ == "__main__":
-    atheris.Setup(sys.argv, one_input)
-    atheris.Fuzz()

@@ -1,0 +1,41 @@
+"""Any bytes as what a proxy answers: the way stands, or an OSError. CONNECT, and SOCKS 5."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+
+from fuzz_input import InputReader
+
+from erlconnect_backends.kubernetes_cluster.proxy_dialog import Proxy, pass_proxy
+
+PROXIES = [
+    Proxy(scheme=scheme, host="proxy", port=1080, user=user, password=user)
+    for scheme in ("http", "socks5")
+    for user in ("", "me")
+]
+BEHIND = b"\x16\x03\x01"
+_loop = asyncio.new_event_loop()
+
+
+async def passed(proxy: Proxy, answer: bytes) -> None:
+    """Go through ``proxy``; of what follows its answer nothing may be read."""
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        ours.setblocking(False)
+        theirs.sendall(answer)
+        theirs.shutdown(socket.SHUT_WR)
+        try:
+            await pass_proxy(ours, proxy, "api.example", 6443)
+        except OSError:
+            return
+        left = ours.recv(len(answer) + 1)
+        assert answer.endswith(left)
+
+
+def one_input(data: bytes) -> None:
+    """Check one input."""
+    reader = InputReader(data)
+    proxy = PROXIES[reader.number(len(PROXIES))]
+    answer = b"HTTP/1.1 200 OK\r\n" * reader.number(2) + reader.rest()[:4000] + BEHIND
+    _loop.run_until_complete(passed(proxy, answer))
