@@ -34,6 +34,7 @@ _JITTER: Final = 1 + 1 / 16
 _UNREADABLE: Final = (
     *(ConsulException, ValueError, LookupError, TypeError, AttributeError),
     RecursionError,  # of JSON that is nested very deeply
+    OverflowError,  # of Infinity, which Python's JSON has, where an integer belongs
 )
 
 

@@ -53,7 +53,7 @@ async def exchange(
         raise failures.unreachable(access.address, error) from error
     try:
         return _read(answer)
-    except (http.client.HTTPException, ValueError) as error:
+    except (http.client.HTTPException, ValueError, OverflowError) as error:
         raise failures.no_http(access.address) from error
 
 
