@@ -9,6 +9,7 @@ import string
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import quick
 from world import leftovers, missing
 from world.epmd import RealEpmd
 from world.ports import free_port
@@ -70,6 +71,28 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for variable in [name for name in os.environ if name.startswith(_PERSONAL)]:
         monkeypatch.delenv(variable)
     return folder
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Know ``--quick``."""
+    parser.addoption(
+        "--quick", action="store_true", help="only tests that start no peer and no other process"
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Watch over the tests of a quick run."""
+    if config.getoption("quick"):
+        config.pluginmanager.register(quick.Guard())
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out of a quick run what is not quick."""
+    if config.getoption("quick"):
+        reach = quick.Reach()
+        kept = [item for item in items if quick.is_quick(item, reach)]
+        config.hook.pytest_deselected(items=[item for item in items if item not in set(kept)])
+        items[:] = kept
 
 
 @pytest.hookimpl(trylast=True)
