@@ -37,7 +37,8 @@ class Connection:
 
     async def receive(self) -> bytes:
         """Give what comes next; nothing at the end. Raises ``OSError``."""
-        if early := self.layer.early():
+        early = self.layer.early()
+        if early is not None:
             return early
         while True:
             data = await asyncio.get_running_loop().sock_recv(self.wire, _PIECE_BYTES)

@@ -20,10 +20,10 @@ _PIECE_BYTES: Final = 256 * 1024
 class Layer(Protocol):
     """One side of a connection, without its socket."""
 
-    def early(self) -> bytes:
-        """Give what came together with the last of the handshake, once; mostly nothing.
+    def early(self) -> bytes | None:
+        """Give what came together with the last of the handshake, once; mostly ``None``.
 
-        Raises ``ssl.SSLError``.
+        No bytes are the other side's end. Raises ``ssl.SSLError``.
         """
 
     def receive(self, data: memoryview) -> Iterator[memoryview]:
@@ -46,9 +46,9 @@ class Clear:
     def __init__(self) -> None:
         self._outgoing: list[bytes] = []
 
-    def early(self) -> bytes:
-        """Give nothing: there is no handshake."""
-        return b""
+    def early(self) -> bytes | None:
+        """Give ``None``: there is no handshake."""
+        return None
 
     def receive(self, data: memoryview) -> Iterator[memoryview]:
         """Give it back."""
@@ -87,11 +87,12 @@ class Tls:
             return False
         return True
 
-    def early(self) -> bytes:
+    def early(self) -> bytes | None:
         """Decrypt what has come already."""
         if not self._incoming.pending:
-            return b""
-        return b"".join(bytes(piece) for piece in self._decrypted())
+            return None
+        pieces = [bytes(piece) for piece in self._decrypted()]
+        return b"".join(pieces) if pieces else None
 
     def receive(self, data: memoryview) -> Iterator[memoryview]:
         """Decrypt all that is complete, in as few pieces as there is room for."""
