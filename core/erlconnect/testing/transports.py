@@ -73,10 +73,11 @@ async def _check_opened_twice(transport: Transport, target: Target, port: int) -
 
 async def _check_callers_error(transport: Transport, target: Target, port: int) -> None:
     raised = UnreachableError("an error of the caller's own", remedy="")
+    came: Exception | None = None
     try:
         async with nothing_left("open()"), transport.open(target) as dialer:
             await _dial_and_close(dialer, port)
-            raise raised
+            raise raised  # noqa: TRY301 - it has to pass through open()
     except Exception as error:  # noqa: BLE001 - whatever became of it
         came = error
     demand(came is raised, f"open() must let its caller's error through, not {came!r}")
