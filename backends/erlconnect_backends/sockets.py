@@ -7,6 +7,7 @@ import socket
 from typing import Final
 
 from erlconnect.api import readable_within
+from erlconnect.net.dial import Race, found_addresses
 
 # A stream that is judged at its start is small talk at most.
 _PEEK_BYTES: Final = 1
@@ -15,29 +16,16 @@ _PEEK_BYTES: Final = 1
 async def connected(host: str, port: int) -> socket.socket:
     """Give a connected non-blocking socket to the first address of ``host`` that takes it.
 
-    Raises ``OSError``. Cancelled, it leaves no socket behind.
+    Raises ``OSError``, that of the address that failed first. Cancelled, it leaves no socket
+    behind.
     """
     loop = asyncio.get_running_loop()
     found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    errors: list[OSError] = []
-    for family, kind, protocol, _, sockaddr in found:
-        try:
-            return await _connected(socket.socket(family, kind, protocol), sockaddr)
-        except OSError as error:
-            errors.append(error)
-    raise errors[0] if errors else OSError(f"{host} has no address")
-
-
-async def _connected(sock: socket.socket, sockaddr: tuple[object, ...]) -> socket.socket:
-    try:
-        sock.setblocking(False)
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-        await asyncio.get_running_loop().sock_connect(sock, sockaddr)
-    except BaseException:
-        sock.close()
-        raise
-    return sock
+    race = Race(found_addresses(found))
+    winner = await race.run()
+    if winner is None:
+        raise race.failures[0].error
+    return winner
 
 
 async def ended_within(sock: socket.socket, seconds: float) -> bool:

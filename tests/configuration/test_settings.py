@@ -123,6 +123,24 @@ def test_text_is_read_as_the_type_of_its_field() -> None:
     assert resolve(ERLCONNECT_SEA_LANTERN_NAMES="ONE").names == ("ONE",)
 
 
+def test_the_validators_of_a_plugin_run_once() -> None:
+    calls: list[str] = []
+
+    class CountingSettings(Settings):
+        command: str
+
+        @field_validator("command")
+        @classmethod
+        def _run(cls, command: str) -> str:
+            calls.append(command)
+            return command
+
+    resolve_settings(
+        offer(CountingSettings), options={"command": "pass show"}, inherited={}, environment={}
+    )
+    assert calls == ["pass show"]
+
+
 def test_an_empty_variable_counts_as_unset() -> None:
     assert resolve(ERLCONNECT_SEA_LANTERN_COLOUR="").colour == "red"
 

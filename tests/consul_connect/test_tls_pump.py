@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from consul_connect.mesh import identity, listening, natively, roots
+from world.kubernetes.certificates import Authority
 from world.waiting import wait_until
 
 from erlconnect.api import TlsPump
@@ -23,6 +24,7 @@ from erlconnect_backends.consul_catalogue.connect_tls import (
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
+    from pathlib import Path
 
     from world.consul import ConsulAgent
 
@@ -209,3 +211,32 @@ async def test_what_a_server_says_first_is_not_lost(agent: ConsulAgent) -> None:
     with natively(agent, "app", greet) as port:
         async with pumping(agent, port) as pump:
             assert await asyncio.to_thread(received, pump.stream, len(greeting)) == greeting
+
+
+def test_a_certificate_is_loaded_where_a_descriptor_keeps_its_position(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """``/dev/fd/N`` is opened here as macOS does: as the same open file, with its position."""
+    load = ssl.SSLContext.load_cert_chain
+    loaded: list[bytes] = []
+
+    def opened(path: str) -> Path:
+        assert path.startswith("/dev/fd/")
+        loaded.append(os.read(int(path.removeprefix("/dev/fd/")), 1_000_000))
+        file = tmp_path / str(len(loaded))
+        file.write_bytes(loaded[-1])
+        return file
+
+    def load_cert_chain(context: ssl.SSLContext, certificate: str, key: str | None = None) -> None:
+        load(context, opened(certificate), opened(key or certificate))
+
+    monkeypatch.setattr(ssl.SSLContext, "load_cert_chain", load_cert_chain)
+    authority = Authority()
+    certificate, key = authority.client("shop", "mesh")
+    client_context(
+        certificate=certificate.decode(),
+        private_key=key.decode(),
+        roots=[authority.certificate.decode()],
+    )
+    assert certificate in loaded[0]
+    assert key in loaded[1]

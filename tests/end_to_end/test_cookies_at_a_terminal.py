@@ -8,6 +8,7 @@ from end_to_end.evidence import (
 )
 from end_to_end.machine import fixed, machine
 from end_to_end.terminal import AtTerminal
+from world.cluster import cluster
 from world.connected import LOCAL_COOKIE, REMOTE_COOKIE, remote_node
 
 APP = "app@127.0.0.1"
@@ -30,6 +31,22 @@ def test_a_typed_cookie_is_not_on_the_screen() -> None:
         terminal.type("\x03")
         assert terminal.wait() == 130
         assert_no_secret(terminal.screen)
+
+
+def test_a_cookie_is_typed_once_for_all_targets_found_at_once() -> None:
+    with (
+        cluster(3) as remote,
+        machine() as here,
+        AtTerminal(
+            *remote.words(), "--cookie-from", "prompt", environment=here.environment()
+        ) as terminal,
+    ):
+        terminal.wait_for_question("Cookie of app@127.0.1.")
+        terminal.type(f"{REMOTE_COOKIE}\n")
+        terminal.wait_for("--remsh")
+        terminal.type("\x03")
+        assert terminal.wait() == 130
+        assert terminal.screen.count("Cookie of ") == 1
 
 
 def test_ctrl_c_instead_of_a_cookie() -> None:

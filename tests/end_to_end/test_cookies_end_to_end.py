@@ -15,10 +15,13 @@ from end_to_end.evidence import (
     failure,
 )
 from end_to_end.machine import VARIABLE, alias_of, fixed, machine
+from world.cluster import cluster
 from world.connected import LOCAL_NAME, REMOTE_COOKIE, remote_node
 from world.recording_relay import RecordingRelay
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from world.erlang import ErlangNode
     from world.recording_relay import RecordedConnection
 
@@ -190,3 +193,25 @@ def test_a_keyring_keeps_the_remote_cookie() -> None:
             assert session.ready()["aliases"][0]["cookie_source"] == "keyring"
             assert local.evaluate(CONNECT) == "true"
             assert_secret(session.process)
+
+
+@pytest.mark.parametrize("status", [0, 1])
+def test_a_cookie_command_runs_once_for_all_targets_found_at_once(
+    tmp_path: Path, status: int
+) -> None:
+    runs = tmp_path / "runs"
+    program = tmp_path / "secret"
+    program.write_text(
+        f"#!/bin/sh\necho once >>{runs}\nsleep 0.5\necho ${VARIABLE}\nexit {status}\n"
+    )
+    program.chmod(0o700)
+    with (
+        cluster(3) as remote,
+        machine() as here,
+        here.session(*remote.words(), "--cookie-from", f"command:{program}") as session,
+    ):
+        if status:
+            assert session.wait_event("error")["cause"] == "cookie-not-found"
+        else:
+            session.ready_with(3)
+    assert runs.read_text() == "once\n"

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import socket
 import subprocess
+import sys
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -169,6 +171,40 @@ def test_a_terminal_that_is_closed(remote: ErlangNode) -> None:
         assert terminal.wait() == 0
         assert here.left_over_files() == []
         assert on_port(here.epmd_port) == []
+
+
+@pytest.mark.parametrize("command", [["connect"], ["run"]])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_after_an_error_changes_nothing(
+    command: list[str], number: signal.Signals
+) -> None:
+    """The command is called as a function, so that the signal comes surely after its loop."""
+    program = (
+        "import os, sys\n"
+        "from erlconnect.command_line.app import main\n"
+        "try:\n"
+        "    main()\n"
+        "except SystemExit as ended:\n"
+        f"    os.kill(os.getpid(), {int(number)})\n"
+        "    raise\n"
+    )
+    words = [*command, "-b", "fixed", APP, "-o", "dist-port=1", *FROM_VARIABLE]
+    with machine(epmd=False) as here:
+        done = subprocess.run(
+            [
+                sys.executable,
+                "-c",
+                program,
+                *words,
+                *(["--", "true"] if command == ["run"] else []),
+            ],
+            env={**os.environ, **here.environment()},
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=30,
+        )
+    assert (done.returncode, "Traceback" in done.stderr) == (69, False), done.stderr
 
 
 def _delivered(pid: int) -> bool:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import socket
+import struct
 import subprocess
 import sys
 from contextlib import contextmanager
@@ -228,6 +230,27 @@ def test_a_local_node_that_speaks_tls_to_an_alias_without_a_certificate() -> Non
             assert (error["code"], error["cause"]) == (76, "local-node")
             assert "the local node speaks the distribution over TLS" in error["message"]
             assert "-o local-tls-cert=" in error["remedy"]
+
+
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        (b"", "broke off the handshake: the connection was closed before its first message"),
+        (b"\x16", "ended the TLS handshake: connection reset by peer"),
+    ],
+)
+def test_a_local_connection_that_is_reset_is_no_bug(said: bytes, told: str) -> None:
+    with tls_files() as files, remote_node() as remote, machine() as here:
+        door = files.authority.leaf("door", "127.0.0.1")
+        settings = ["-o", f"local-tls-cert={door.certificate}", "-o", f"local-tls-key={door.key}"]
+        with here.session(*fixed(remote), *settings) as session:
+            (alias,) = session.ready()["aliases"]
+            with socket.create_connection(("127.0.0.1", alias["local_port"])) as local:
+                local.sendall(said)
+                local.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            error = session.wait_event("error")
+            assert (error["code"], error["cause"]) == (76, "local-node"), error
+            assert told in error["message"]
 
 
 @pytest.mark.parametrize("release", ["25", "29"])

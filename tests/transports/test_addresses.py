@@ -5,7 +5,8 @@ import socket
 import pytest
 
 from erlconnect.api import ConfigurationError, NameNotFoundError, UnreachableError
-from erlconnect_plugins.transports.addresses import Address, Family, _interleaved, addresses_of
+from erlconnect.net.dial import Address, interleaved
+from erlconnect_plugins.transports.addresses import Family, addresses_of
 
 LOOPBACK_INDEX = socket.if_nametoindex("lo")
 V4, V6 = socket.AF_INET, socket.AF_INET6
@@ -81,5 +82,5 @@ def test_families_alternate_and_the_preferred_one_begins() -> None:
         for text in ("fd12::1", "fd12::2", "fd12::3", "10.0.0.1")
     ]
 
-    ordered = [address.text for address in _interleaved(found)]
+    ordered = [address.text for address in interleaved(found)]
     assert ordered == ["fd12::1", "10.0.0.1", "fd12::2", "fd12::3"]

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import ssl
 import tempfile
-from typing import TYPE_CHECKING, Final, cast
+from typing import IO, TYPE_CHECKING, Final, cast
 
 from erlconnect.api import readable_within, strict_tls, tls_handshake
 
@@ -38,12 +38,22 @@ def client_context(*, certificate: str, private_key: str, roots: Iterable[str]) 
     context = strict_tls(ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT))
     context.check_hostname = False
     context.load_verify_locations(cadata="\n".join(roots))
-    # The library takes files only; this one has no name and goes with its descriptor.
-    with tempfile.TemporaryFile() as file:
-        file.write(f"{certificate}\n{private_key}".encode())
-        file.flush()
-        context.load_cert_chain(f"/dev/fd/{file.fileno()}")
+    # The library takes files only; these have no name and go with their descriptors.
+    with _unnamed_file(certificate) as chain, _unnamed_file(private_key) as key:
+        context.load_cert_chain(f"/dev/fd/{chain.fileno()}", f"/dev/fd/{key.fileno()}")
     return context
+
+
+def _unnamed_file(text: str) -> IO[bytes]:
+    """Return an open file that holds ``text`` and stands at its start.
+
+    On macOS ``/dev/fd/N`` is the same open file with the same position: it can be read once, and
+    only from there.
+    """
+    file = tempfile.TemporaryFile()  # noqa: SIM115 - the caller closes it
+    file.write(text.encode())
+    file.seek(0)
+    return file
 
 
 async def handshake(wire: socket.socket, context: ssl.SSLContext, *, identity: str) -> Tls:

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from erlconnect_backends.consul_catalogue import failures
+from erlconnect_backends.sockets import connected
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -81,12 +82,16 @@ async def _connected(access: Access) -> tuple[asyncio.StreamReader, asyncio.Stre
     address = access.address
     if address.path:
         return await asyncio.open_unix_connection(address.path)
-    return await asyncio.open_connection(
-        address.host,
-        address.port,
-        ssl=access.tls,
-        server_hostname=access.tls_server_name if access.tls else None,
-    )
+    wire = await connected(address.host, address.port)
+    try:
+        return await asyncio.open_connection(
+            sock=wire,
+            ssl=access.tls,
+            server_hostname=(access.tls_server_name or address.host) if access.tls else None,
+        )
+    except BaseException:
+        wire.close()
+        raise
 
 
 class _Received:

@@ -20,8 +20,11 @@ _PIECE_BYTES: Final = 256 * 1024
 class Layer(Protocol):
     """One side of a connection, without its socket."""
 
-    def ready(self) -> bool:
-        """Go on with the handshake; say whether it is over. Raises ``ssl.SSLError``."""
+    def early(self) -> bytes | None:
+        """Give what came together with the last of the handshake, once; mostly ``None``.
+
+        No bytes are the other side's end. Raises ``ssl.SSLError``.
+        """
 
     def receive(self, data: memoryview) -> Iterator[memoryview]:
         """Take bytes of the socket, none for its end, and give what is in them.
@@ -43,9 +46,9 @@ class Clear:
     def __init__(self) -> None:
         self._outgoing: list[bytes] = []
 
-    def ready(self) -> bool:
-        """Say that it is."""
-        return True
+    def early(self) -> bytes | None:
+        """Give ``None``: there is no handshake."""
+        return None
 
     def receive(self, data: memoryview) -> Iterator[memoryview]:
         """Give it back."""
@@ -72,13 +75,24 @@ class Tls:
         )
         self._plain = memoryview(bytearray(_PIECE_BYTES + _RECORD_BYTES))
 
-    def ready(self) -> bool:
-        """Shake hands."""
+    def shake_hands(self, data: memoryview) -> bool:
+        """Take bytes of the socket, none at first; say whether the handshake is over.
+
+        What they hold beyond it waits for ``early`` or ``receive``. Raises ``ssl.SSLError``.
+        """
+        self._incoming.write(data)
         try:
             self._object.do_handshake()
         except ssl.SSLWantReadError:
             return False
         return True
+
+    def early(self) -> bytes | None:
+        """Decrypt what has come already."""
+        if not self._incoming.pending:
+            return None
+        pieces = [bytes(piece) for piece in self._decrypted()]
+        return b"".join(pieces) if pieces else None
 
     def receive(self, data: memoryview) -> Iterator[memoryview]:
         """Decrypt all that is complete, in as few pieces as there is room for."""
@@ -86,6 +100,9 @@ class Tls:
             self._incoming.write(data)
         else:
             self._incoming.write_eof()
+        yield from self._decrypted()
+
+    def _decrypted(self) -> Iterator[memoryview]:
         filled = 0
         try:
             while size := self._read(self._plain[filled:]):

@@ -115,6 +115,8 @@ async def _accompany(
             raise
         return _SIGNAL_BASE + signals.received
     finally:
+        # Opening may have failed: the loop that would be told of a signal ends now.
+        signals.are_for_a_child()
         reporter.take_terminal()
     return code
 

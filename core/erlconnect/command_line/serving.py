@@ -87,8 +87,10 @@ async def _until_a_signal(
     except asyncio.CancelledError:
         if not received:
             raise
-    for number in _SIGNALS:
-        signal.signal(number, signal.SIG_IGN)
+    finally:
+        # After an error, too: the handler needs the loop, which ends now.
+        for number in _SIGNALS:
+            signal.signal(number, signal.SIG_IGN)
     reason, code = _SIGNALS[received[0]]
     reporter.report(Stopped(reason=reason))
     return code

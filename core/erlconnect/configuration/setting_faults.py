@@ -16,12 +16,12 @@ from erlconnect.configuration.toml_text import toml_key
 from erlconnect.errors import ConfigurationError, ErlconnectError, UnknownSettingError, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
 
     from pydantic.fields import FieldInfo
     from pydantic_core import ErrorDetails
 
-    from erlconnect.api import Offer
+    from erlconnect.api import Offer, Settings
     from erlconnect.configuration.problems import Problem
     from erlconnect.configuration.written import Written
 
@@ -57,23 +57,29 @@ class Fault:
         return written.problem(f"{subject}{self.what}", self.remedy)
 
 
-def faults(
+def validated(
     offer: Offer,
     given: Mapping[str, Given],
     fields: Mapping[str, FieldInfo],
     option_prefix: str,
-) -> Iterator[Fault]:
-    """Give all that is wrong with ``given``: unknown keys first, then values that do not fit."""
-    unknown = [key for key in given if key not in fields]
-    for key in unknown:
-        yield _unknown(offer.name, key, given[key], fields)
+) -> Settings | list[Fault]:
+    """Return the settings, or all that is wrong: unknown keys first, then values that do not fit.
+
+    The validators of a plugin may read files or start programs, so they run once.
+    """
+    wrong = [
+        _unknown(offer.name, key, one, fields) for key, one in given.items() if key not in fields
+    ]
     try:
-        offer.settings.model_validate(
+        settings = offer.settings.model_validate(
             {key: found.value for key, found in given.items() if key in fields}
         )
     except pydantic.ValidationError as error:
-        for details in error.errors(include_url=False, include_context=False):
-            yield _unusable(offer.name, details, given, fields, option_prefix)
+        return wrong + [
+            _unusable(offer.name, details, given, fields, option_prefix)
+            for details in error.errors(include_url=False, include_context=False)
+        ]
+    return wrong or settings
 
 
 def _unknown(name: str, key: str, found: Given, fields: Mapping[str, FieldInfo]) -> Fault:

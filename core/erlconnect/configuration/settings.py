@@ -11,7 +11,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from erlconnect.configuration.places import beside
-from erlconnect.configuration.setting_faults import Given, faults
+from erlconnect.configuration.setting_faults import Given, validated
 from erlconnect.configuration.setting_fields import (
     argument_option,
     mentions,
@@ -69,15 +69,17 @@ def resolve_settings(
         place = f"-o {option_prefix}{key}"
         value = _parsed(fields.get(key), text)
         given[key] = Given(value=value, text=text, place=place, error=UnknownSettingError)
-    for fault in faults(offer, given, fields, option_prefix):
-        raise fault.exception()
-    return offer.settings.model_validate({key: found.value for key, found in given.items()})
+    settings = validated(offer, given, fields, option_prefix)
+    if isinstance(settings, list):
+        raise settings[0].exception()
+    return settings
 
 
 def written_problems(offer: Offer, written: Mapping[str, Written]) -> Iterator[Problem]:
     """Give all that is wrong with what files say of an offer; missing is not wrong."""
     fields = setting_fields(offer.settings)
-    for fault in faults(offer, _from_files(fields, written), fields, ""):
+    settings = validated(offer, _from_files(fields, written), fields, "")
+    for fault in settings if isinstance(settings, list) else ():
         if fault.key in written:
             yield fault.problem(written[fault.key])
         elif not fault.key:

@@ -134,6 +134,8 @@ class Instances:
                 one.places.add(place)
                 approached.close()
                 return True
+        # Only now: several may have this name, and one that stands may have this address.
+        for one in self._standing:
             if one.missed and one.target.node == str(approached.target.node):
                 one.places, one.missed = {place}, 0
                 one.target.followed.move_to(approached)

@@ -52,13 +52,16 @@ class LocalDoor:
             return LetIn(stream=local, length_size=LENGTH_SIZE)
         if not await readable_within(local, HANDSHAKE_SECONDS):
             raise local_node_silent("send_name", HANDSHAKE_SECONDS)
-        if local.recv(1, socket.MSG_PEEK) != _TLS_HANDSHAKE:
+        if not _begins_tls(local):
             return LetIn(stream=local, length_size=LENGTH_SIZE)
         return LetIn(stream=await self._secured(local, self._context), length_size=TLS_LENGTH_SIZE)
 
     async def _secured(self, local: socket.socket, context: ssl.SSLContext) -> socket.socket:
         # The pump owns its socket and may end after the link.
-        wire = local.dup()
+        try:
+            wire = local.dup()
+        except OSError as error:
+            raise _not_let_in(error) from error
         try:
             async with asyncio.timeout(HANDSHAKE_SECONDS):
                 tls = await tls_handshake(wire, context, server_side=True)
@@ -70,6 +73,14 @@ class LocalDoor:
             raise
         pump.start()
         return pump.stream
+
+
+def _begins_tls(local: socket.socket) -> bool:
+    try:
+        return local.recv(1, socket.MSG_PEEK) == _TLS_HANDSHAKE
+    except OSError:
+        # It was reset. The link meets the end, too, and says so as of any other local node.
+        return False
 
 
 def _not_let_in(error: OSError) -> LocalNodeError:

@@ -37,6 +37,16 @@ class _Wanted:
     inherited: Mapping[str, object]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CookieSourceChoice:
+    """A cookie source to ask; ``by_target`` where a target refers to it, which it may then use."""
+
+    name: str
+    settings: Settings
+    source: CookieSource
+    by_target: bool
+
+
 class Offers:
     """Creates what the choices name; plugins are imported when they are first needed."""
 
@@ -59,8 +69,8 @@ class Offers:
         settings = self._settings(Kind.BACKEND, wanted)
         return self.catalogue.create(Kind.BACKEND, name, settings)
 
-    def cookie_sources(self, target: Target) -> list[tuple[str, CookieSource]]:
-        """Create the cookie sources to ask for ``target``, best first, with their names."""
+    def cookie_sources(self, target: Target) -> list[CookieSourceChoice]:
+        """Create the cookie sources to ask for ``target``, best first."""
         options = self._choices.options.cookie
         chosen, colon, argument = (self._choices.cookie_from or "").partition(":")
         if colon:
@@ -68,7 +78,8 @@ class Offers:
             options = {**options, **argument_option(offer, argument)}
         refs = [*target.cookies, _DEFAULT_COOKIE]
         wanted = _wanted(chosen, options, self._choices.settings.cookie, refs)
-        return [(one.name, self._cookie_source(one)) for one in wanted]
+        named = {ref.name for ref in target.cookies}
+        return [self._cookie_source(one, by_target=one.name in named) for one in wanted]
 
     def transports(self, target: Target) -> list[tuple[str, Transport]]:
         """Create the transports to try for ``target``, best first, with their names."""
@@ -90,9 +101,14 @@ class Offers:
             _Wanted(name=ref.name, options={}, written={}, inherited=ref.settings)
         )
 
-    def _cookie_source(self, wanted: _Wanted) -> CookieSource:
+    def _cookie_source(self, wanted: _Wanted, *, by_target: bool) -> CookieSourceChoice:
         settings = self._settings(Kind.COOKIE_SOURCE, wanted)
-        return self.catalogue.create(Kind.COOKIE_SOURCE, wanted.name, settings)
+        return CookieSourceChoice(
+            name=wanted.name,
+            settings=settings,
+            source=self.catalogue.create(Kind.COOKIE_SOURCE, wanted.name, settings),
+            by_target=by_target,
+        )
 
     def _transport(self, wanted: _Wanted) -> Transport:
         settings = self._settings(Kind.TRANSPORT, wanted)

@@ -64,7 +64,7 @@ def _planned(target: Target, choices: Choices, offers: Offers) -> PlannedTarget:
         target=target,
         dist_port=choices.options.session.dist_port or target.dist_port,
         transports=[name for name, _ in offers.transports(target)],
-        cookie_sources=[name for name, _ in offers.cookie_sources(target)],
+        cookie_sources=[one.name for one in offers.cookie_sources(target)],
     )
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from erlconnect.proxy.introduction import Cookies
 from erlconnect.session.approach import Approach
-from erlconnect.session.cookies import local_cookie, remote_cookie
+from erlconnect.session.cookies import RemoteCookies, local_cookie
 from erlconnect.session.discovery import Discovery
 from erlconnect.session.local_door import LocalDoor
 from erlconnect.session.offers import Offers
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from erlconnect.proxy.stopwatch import Stopwatch
     from erlconnect.session.approach import Approached
     from erlconnect.session.choices import Choices
-    from erlconnect.session.cookies import RemoteCookie
     from erlconnect.session.local_names import CallerNames
 
 
@@ -75,11 +74,11 @@ class Service:
             stopwatch=stopwatch,
         )
         self.discovery = Discovery(choices, self.offers, self.approach, warn)
-        self._fetched: RemoteCookie | None = None
+        self.cookies = RemoteCookies(self.offers, warn)
 
     async def found(self, source: Target, approached: Approached) -> Found:
         """Fetch what is still missing for a link to ``approached``. Raises ``ErlconnectError``."""
-        remote = await self._cookie_of(approached.target)
+        remote = await self.cookies.fetch(approached.target, ask=not self.choices.no_input)
         cookies = None
         if remote.cookie is not None:
             local = local_cookie(self.choices.local_cookie_file)
@@ -87,15 +86,3 @@ class Service:
         return Found(
             source=source, approached=approached, cookies=cookies, cookie_source=remote.source
         )
-
-    async def _cookie_of(self, target: Target) -> RemoteCookie:
-        """Ask for each target; but where the user named the source, once for all of them."""
-        if self._fetched:
-            return self._fetched
-        fetched = await remote_cookie(
-            self.offers, target, ask=not self.choices.no_input, warn=self.warn
-        )
-        # A source that no target names knows nothing of targets, and may ask a person.
-        if all(ref.name != fetched.source for ref in target.cookies):
-            self._fetched = fetched
-        return fetched

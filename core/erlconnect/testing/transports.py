@@ -39,6 +39,7 @@ async def check_transport(
         )
         await cancelled_early(lambda: _dial_and_close(dialer, port), "dial()")
     await _check_opened_twice(transport, target, port)
+    await _check_callers_error(transport, target, port)
 
     async def warm_up() -> None:
         async with transport.open(target) as dialer:
@@ -68,6 +69,18 @@ async def _check_opened_twice(transport: Transport, target: Target, port: int) -
         async with transport.open(target) as inner:
             await _dial_and_close(inner, port)
         await _check_echo(outer, port)
+
+
+async def _check_callers_error(transport: Transport, target: Target, port: int) -> None:
+    raised = UnreachableError("an error of the caller's own", remedy="")
+    came: Exception | None = None
+    try:
+        async with nothing_left("open()"), transport.open(target) as dialer:
+            await _dial_and_close(dialer, port)
+            raise raised  # noqa: TRY301 - it has to pass through open()
+    except Exception as error:  # noqa: BLE001 - whatever became of it
+        came = error
+    demand(came is raised, f"open() must let its caller's error through, not {came!r}")
 
 
 async def _dial_and_close(dialer: Dialer, port: int) -> socket.socket:

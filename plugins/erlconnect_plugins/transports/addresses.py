@@ -1,7 +1,6 @@
 """From the text of a host to the socket addresses to try, in the order to try them.
 
-Knows numeric addresses with zones, names, and the interleaving of RFC 8305, section 4. Refuses to
-connect.
+Knows numeric addresses with zones, and names. Refuses to connect.
 """
 
 from __future__ import annotations
@@ -11,8 +10,6 @@ import ipaddress
 import socket
 import threading
 from contextlib import suppress
-from dataclasses import dataclass
-from itertools import chain, zip_longest
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from erlconnect.api import (
@@ -21,6 +18,7 @@ from erlconnect.api import (
     NameNotFoundError,
     UnreachableError,
 )
+from erlconnect.net.dial import Address, found_addresses
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -39,21 +37,6 @@ _NO_SUCH_NAME: Final = frozenset(
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Address:
-    """One address to connect to; ``sockaddr`` as ``socket.connect`` takes it."""
-
-    family: socket.AddressFamily
-    sockaddr: tuple[Any, ...]
-    text: str
-
-    @property
-    def private(self) -> bool:
-        """Whether it only means something inside one network."""
-        numeric = ipaddress.ip_address(self.text)
-        return numeric.is_private and not numeric.is_loopback
-
-
 async def addresses_of(host: str, port: int, family: Family) -> list[Address]:
     """Give the addresses of ``host``: a name, a numeric address, ``[v6]`` or ``v6%zone``.
 
@@ -65,7 +48,7 @@ async def addresses_of(host: str, port: int, family: Family) -> list[Address]:
     try:
         numeric = ipaddress.ip_address(host)
     except ValueError:
-        return _interleaved(await _looked_up(host, port, family))
+        return await _looked_up(host, port, family)
     if family not in ("auto", str(numeric.version)):
         raise ConfigurationError(
             f"{host} is no IPv{family} address, and the transport's family is {family}",
@@ -105,11 +88,7 @@ async def _looked_up(host: str, port: int, family: Family) -> list[Address]:
         found = await _getaddrinfo(host, port, _FAMILIES[family])
     except (socket.gaierror, UnicodeError) as error:
         raise _lookup_error(host, family, error) from error
-    unique = dict.fromkeys((found_family, sockaddr) for found_family, _, _, _, sockaddr in found)
-    return [
-        Address(family=found_family, sockaddr=sockaddr, text=str(sockaddr[0]))
-        for found_family, sockaddr in unique
-    ]
+    return found_addresses(found)
 
 
 async def _getaddrinfo(host: str, port: int, family: socket.AddressFamily) -> Sequence[Any]:
@@ -164,11 +143,3 @@ def _lookup_error(
 
 def _words(error: socket.gaierror | UnicodeError) -> str:
     return str(error.strerror) if isinstance(error, socket.gaierror) else "it is no valid name"
-
-
-def _interleaved(found: Sequence[Address]) -> list[Address]:
-    """Alternate between the families, beginning with the one that the system prefers."""
-    first = [address for address in found if address.family == found[0].family]
-    second = [address for address in found if address.family != found[0].family]
-    alternating = chain.from_iterable(zip_longest(first, second))
-    return [address for address in alternating if address is not None]

@@ -60,12 +60,17 @@ class CommandTransport:
     @asynccontextmanager
     async def open(self, target: Target) -> AsyncIterator[CommandDialer]:
         """Give a dialer; leaving ends every program that it started."""
+        failure: Exception | None = None
         async with asyncio.TaskGroup() as keepers:
             dialer = CommandDialer(self._settings, target, keepers)
             try:
                 yield dialer
+            except Exception as error:  # noqa: BLE001 - a group would wrap the caller's error
+                failure = error
             finally:
                 dialer.end_all()
+        if failure:
+            raise failure
 
 
 class CommandDialer:

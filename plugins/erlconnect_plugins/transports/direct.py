@@ -22,8 +22,8 @@ from erlconnect.api import (
     UnreachableError,
     hookimpl,
 )
+from erlconnect.net.dial import Race
 from erlconnect_plugins.transports.addresses import Family, addresses_of
-from erlconnect_plugins.transports.race import Race
 
 if TYPE_CHECKING:
     import socket

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Final
 
 from erlconnect.errors import CookieNotFoundError
-from erlconnect.session.cookies import remote_cookie
 from erlconnect.session.examination.releases import release_by_flags
 from erlconnect.session.lookout import lookout
 
@@ -91,9 +90,7 @@ async def _cookie(looking: Lookout, approached: Approached) -> RemoteCookie | No
     """Fetch the cookie; one that nobody named may be missing, and then the knock is all."""
     ask = not looking.service.choices.no_input
     try:
-        return await remote_cookie(
-            looking.service.offers, approached.target, ask=ask, warn=looking.service.warn
-        )
+        return await looking.service.cookies.fetch(approached.target, ask=ask)
     except CookieNotFoundError as error:
         if looking.service.choices.cookie_from:
             raise

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from erlconnect.errors import ErlconnectError, RefusedError
-from erlconnect.session.cookies import remote_cookie
 from erlconnect.session.examination.inquiry import inquire
 from erlconnect.session.examination.releases import release_by_flags
 from erlconnect.session.examination.steps import Stage, StepName
@@ -108,9 +107,7 @@ async def _cookie(looking: Lookout, examination: Examination, target: Target) ->
     stage = Stage(StepName.COOKIE)
     ask = not looking.service.choices.no_input
     try:
-        found = await remote_cookie(
-            looking.service.offers, target, ask=ask, warn=looking.service.warn
-        )
+        found = await looking.service.cookies.fetch(target, ask=ask)
     except ErlconnectError as error:
         examination.add(stage.failed(error))
         return None

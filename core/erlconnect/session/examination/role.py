@@ -47,5 +47,5 @@ def _asked(looking: Lookout) -> Iterator[tuple[Kind, str, object]]:
     yield Kind.BACKEND, choices.backend, looking.service.offers.backend()
     if choices.cookie_from:
         nowhere = Target(node=NodeName(name="", host=""), address="")
-        for name, source in looking.service.offers.cookie_sources(nowhere):
-            yield Kind.COOKIE_SOURCE, name, source
+        for one in looking.service.offers.cookie_sources(nowhere):
+            yield Kind.COOKIE_SOURCE, one.name, one.source

@@ -7,13 +7,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from transports.own_network import run_in_own_network
 from transports.sockets import listening, silent, take_all
 from world.ports import free_port
 from world.waiting import wait_until
 
-from erlconnect_plugins.transports import race as module
-from erlconnect_plugins.transports.addresses import Address
-from erlconnect_plugins.transports.race import Race
+from erlconnect.net import dial as module
+from erlconnect.net.dial import Address, Race
+from erlconnect_backends.sockets import connected as dialled
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -143,3 +144,33 @@ async def test_cancelled_at_any_step_it_gives_the_socket_or_closes_it(steps: int
         if not running.cancelled() and (connected := running.result()):
             connected.close()
         assert open_files() == before
+
+
+def test_a_backend_does_not_wait_for_a_dead_address_either(tmp_path: Path) -> None:
+    """As towards an API server, its proxy or a sidecar whose first AAAA answers nothing."""
+    program = """
+from contextlib import ExitStack
+from erlconnect_backends.sockets import connected
+
+async def first():
+    async with asyncio.timeout(8):
+        return await connected("server.test", 4444)
+
+with ExitStack() as stack:
+    stack.enter_context(listener("127.0.0.1", 4444))
+    stack.enter_context(listener("::1", 4444)).listen(0)
+    for _ in range(3):  # the queue is full then, and nobody else gets an answer
+        filler = stack.enter_context(socket.socket(socket.AF_INET6))
+        filler.setblocking(False)
+        filler.connect_ex(("::1", 4444))
+    print([found[4][0] for found in socket.getaddrinfo("server.test", 4444, type=1)])
+    print(stack.enter_context(asyncio.run(first())).getpeername()[0])
+"""
+    hosts = "127.0.0.1 server.test\n::1 server.test\n"
+    order, reached = run_in_own_network(tmp_path, program, hosts=hosts).splitlines()
+    assert (order, reached) == ("['::1', '127.0.0.1']", "127.0.0.1")
+
+
+async def test_a_backend_is_told_why_no_address_took_the_connection() -> None:
+    with pytest.raises(ConnectionRefusedError):
+        await dialled("localhost", free_port())

@@ -1,23 +1,61 @@
-"""Happy eyeballs: several addresses are tried, staggered, and the first that answers wins.
+"""Happy eyeballs (RFC 8305): several addresses are tried, staggered; the first that answers wins.
 
-Knows the order of events of RFC 8305, section 5. Refuses to know names and words for errors. It
-works on sockets of its own, because the loop's ``create_connection`` gives none away.
+Every dial goes through ``Race``: one dead address must not take the whole time that there is. The
+loop's ``create_connection`` is not used, because it does not hand out its socket, and neither is
+aiohappyeyeballs, which loses the error of each address. Names are the callers' business.
 """
 
 from __future__ import annotations
 
 import asyncio
+import ipaddress
 import socket
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from itertools import chain, zip_longest
+from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from erlconnect_plugins.transports.addresses import Address
-
 ATTEMPT_DELAY_SECONDS: Final = 0.25
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Address:
+    """One address to connect to; ``sockaddr`` as ``socket.connect`` takes it."""
+
+    family: socket.AddressFamily
+    sockaddr: tuple[Any, ...]
+    text: str
+
+    @property
+    def private(self) -> bool:
+        """Whether it only means something inside one network."""
+        numeric = ipaddress.ip_address(self.text)
+        return numeric.is_private and not numeric.is_loopback
+
+
+def found_addresses(found: Sequence[Any]) -> list[Address]:
+    """Return what ``getaddrinfo`` found, each address once, in the order to try them.
+
+    The families alternate, beginning with the one that the system prefers (RFC 8305, section 4).
+    """
+    unique = dict.fromkeys((family, sockaddr) for family, _, _, _, sockaddr in found)
+    return interleaved(
+        [
+            Address(family=family, sockaddr=sockaddr, text=str(sockaddr[0]))
+            for family, sockaddr in unique
+        ]
+    )
+
+
+def interleaved(found: Sequence[Address]) -> list[Address]:
+    """Alternate between the families, beginning with that of the first address."""
+    first = [address for address in found if address.family == found[0].family]
+    second = [address for address in found if address.family != found[0].family]
+    alternating = chain.from_iterable(zip_longest(first, second))
+    return [address for address in alternating if address is not None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
