@@ -32,7 +32,7 @@ from erlconnect.contract.values import (
 )
 from erlconnect.cookie_file import cookie_text, default_cookie_file, read_cookie_file
 from erlconnect.distribution.names import NodeName
-from erlconnect.erlang_variables import (
+from erlconnect.emulator_args import (
     ERLANG_VARIABLES,
     ErlangVariables,
     cookie_in_flags,
