@@ -31,7 +31,7 @@ from erlconnect.contract.values import (
     Target,
 )
 from erlconnect.cookie_file import cookie_text, default_cookie_file, read_cookie_file
-from erlconnect.distribution.names import NodeName
+from erlconnect.distribution.names import NodeName, is_helper
 from erlconnect.emulator_args import (
     ERLANG_VARIABLES,
     ErlangVariables,
@@ -100,6 +100,7 @@ __all__ = [
     "cookie_text",
     "default_cookie_file",
     "hookimpl",
+    "is_helper",
     "read_cookie_file",
     "read_variables",
     "readable_within",

@@ -156,7 +156,7 @@ def cookie_in_flags(variables: Mapping[str, str], command_line: Sequence[str] = 
 
     A mix release hands ``RELEASE_COOKIE`` on as such a flag, so that it counts as one. Empty where
     there are flags for a cookie and the node takes none of them but reads its cookie file: OTP's
-    ``auth`` wants exactly one ``-setcookie`` that has one word. ``None`` where there is no such flag.
+    ``auth`` wants exactly one ``-setcookie``, with one word. ``None`` where there is no such flag.
     """
     return emulator_args(variables, command_line).cookie
 
@@ -175,14 +175,14 @@ class EmulatorArgs:
 
     @property
     def cookie(self) -> str | None:
-        """The cookie, see ``cookie_in_flags``; since OTP 24 flags with two words are of other nodes."""
+        """The cookie, see ``cookie_in_flags``; since OTP 24 flags with two words are other nodes'."""
         if self.words("nocookie"):
             return "nocookie"
         given = self.words("setcookie")
-        own = [words[0] for words in given if len(words) == 1]
         old = self.erts is not None and self.erts <= _LAST_ERTS_WITHOUT_PAIRS
-        if len(own) == 1 and not (old and len(given) > 1):
-            return own[0]
+        own = given if old else [words for words in given if len(words) < 2]  # noqa: PLR2004
+        if len(own) == 1 and len(own[0]) == 1:
+            return own[0][0]
         return "" if given else None
 
     @property

@@ -136,7 +136,18 @@ def _flag(chance: random.Random) -> Sequence[str]:
         (1, ("-name", "one@127.0.0.1", "more")),
         (3, ("-kernel", "inet_dist_listen_min", port, "inet_dist_listen_max", port)),
         (1, ("-kernel", "inet_dist_listen_min", port)),
-        (1, ("-kernel", "net_ticktime", "30", "inet_dist_listen_min", port, "inet_dist_listen_min", other)),
+        (
+            1,
+            (
+                "-kernel",
+                "net_ticktime",
+                "30",
+                "inet_dist_listen_min",
+                port,
+                "inet_dist_listen_min",
+                other,
+            ),
+        ),
         (2, ("-erl_epmd_port", port)),
         (1, ("-erl_epmd_port", port, other)),
         (1, ("-proto_dist", chance.choice(("inet6_tcp", "inet_tcp")))),
@@ -157,7 +168,9 @@ def _flag(chance: random.Random) -> Sequence[str]:
 
 def _quoted(chance: random.Random, words: Sequence[str]) -> str:
     """The words as a variable holds them, quoted in one of the ways that erlexec knows."""
-    return "".join(f"{_one_quoted(chance, word)}{chance.choice((' ', '  ', chr(9)))}" for word in words)
+    return "".join(
+        f"{_one_quoted(chance, word)}{chance.choice((' ', '  ', chr(9)))}" for word in words
+    )
 
 
 def _one_quoted(chance: random.Random, word: str) -> str:
@@ -226,7 +239,12 @@ class RealErl:
         own = {"ERL_EPMD_PORT": str(self._epmd.port), "HOME": home, "LANG": "C.UTF-8"}
         done = subprocess.run(
             [*self._prefix, "erl", *_WAY, "--", *placed.words],
-            env={"PATH": os.environ["PATH"], "ERL_CRASH_DUMP_BYTES": "0", **own, **placed.variables},
+            env={
+                "PATH": os.environ["PATH"],
+                "ERL_CRASH_DUMP_BYTES": "0",
+                **own,
+                **placed.variables,
+            },
             stdin=subprocess.DEVNULL,
             capture_output=True,
             check=False,
