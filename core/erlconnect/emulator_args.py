@@ -1,9 +1,9 @@
 """What the emulator's arguments, and the variables beside them, say of a node.
 
-They are read as ``erl`` (erlexec) and Erlang's ``init`` read them: a flag has all words up to the next
-one that begins with a dash, ``--`` ends the words of a flag, ``-extra`` ends the flags, and each of
-``ERL_AFLAGS``, the command line, ``ERL_FLAGS`` and ``ERL_ZFLAGS`` stands for itself. Where several
-flags of one name are given, each reader in OTP has a rule of its own, which its function here names.
+They are read as ``erl`` (erlexec) and Erlang's ``init`` read them: a flag has all words up to the
+next one that begins with a dash, ``--`` ends the words of a flag, ``-extra`` ends the flags, and
+each of ``ERL_AFLAGS``, the command line, ``ERL_FLAGS`` and ``ERL_ZFLAGS`` stands for itself. Where
+several flags of one name are given, each reader in OTP has a rule of its own: see the properties.
 https://www.erlang.org/doc/apps/erts/erl_cmd.html, https://hexdocs.pm/mix/Mix.Tasks.Release.html
 """
 
@@ -25,7 +25,7 @@ _ARGS_FILE: Final = "-args_file"
 _BLANK: Final = " \n\f\r\t\v"
 _BEAM: Final = re.compile(r"beam(\.\w+)*")
 _ERTS: Final = re.compile(r"/erts-(\d+)\.")
-_LAST_ERTS_WITHOUT_PAIRS: Final = 11
+_ERTS_OF_OTP_23: Final = 11
 _ERL: Final = ("erl", "werl", "cerl", "erlexec")
 _ELIXIR: Final = ("elixir", "iex")
 
@@ -51,6 +51,14 @@ _OF_ERLEXEC: Final = {
     "-keep_window": 0,
     "-version": 0,
 }
+# Parameters that kernel.app has defaults for, in its order.
+_KERNEL_DEFAULTS: Final = (
+    "net_tickintensity",
+    "net_ticktime",
+    "prevent_overlapping_partitions",
+    "shell_docs_ansi",
+    "shell_history_drop",
+)
 _START_FLAGS: Final = ("-s", "-run", "-eval")
 
 # Options of the script `elixir` and the number of words that they take.
@@ -175,12 +183,12 @@ class EmulatorArgs:
 
     @property
     def cookie(self) -> str | None:
-        """The cookie, see ``cookie_in_flags``; since OTP 24 flags with two words are other nodes'."""
+        """The cookie, see ``cookie_in_flags``; since OTP 24 two words are another node's."""
         if self.words("nocookie"):
             return "nocookie"
         given = self.words("setcookie")
-        old = self.erts is not None and self.erts <= _LAST_ERTS_WITHOUT_PAIRS
-        own = given if old else [words for words in given if len(words) < 2]  # noqa: PLR2004
+        own = [words for words in given if len(words) < 2]  # noqa: PLR2004
+        own = given if self._before_otp_24 else own
         if len(own) == 1 and len(own[0]) == 1:
             return own[0][0]
         return "" if given else None
@@ -223,16 +231,24 @@ class EmulatorArgs:
         given = self.words("proto_dist")
         return given[0][0] if given and given[0] else ""
 
+    @property
+    def _before_otp_24(self) -> bool:
+        return self.erts is not None and self.erts <= _ERTS_OF_OTP_23
+
     def _kernel(self, parameter: str) -> str:
         """Return a parameter of the application kernel, empty where no flag has it.
 
-        Of several flags ``-kernel`` the first that has it counts, and within one the last.
+        ``application_controller`` puts the pairs of later flags before those of earlier ones, and
+        the last pair counts. Whenever it takes out one with a default, those before it turn around.
         """
+        pairs: list[tuple[str, str]] = []
         for words in self.words("kernel"):
-            pairs = dict(zip(words[::2], words[1::2], strict=False))
-            if parameter in pairs:
-                return pairs[parameter]
-        return ""
+            pairs[:0] = zip(words[::2], words[1::2], strict=False)
+        for known in () if self._before_otp_24 else _KERNEL_DEFAULTS:
+            at = next((number for number, (key, _) in enumerate(pairs) if key == known), None)
+            if at is not None:
+                pairs = [*pairs[at + 1 :], *reversed(pairs[:at])]
+        return dict(pairs).get(parameter, "")
 
 
 def emulator_args(
@@ -243,9 +259,9 @@ def emulator_args(
     """Return the flags that a command gives its emulator, with those of the variables.
 
     ``command_line`` is what a container runs: ``erl``, ``elixir``, ``iex``, a script that is not
-    known and hands its words on, or the emulator itself (``beam.smp``), whose arguments are complete
-    and which reads no variables any more. ``files`` are the contents of files that ``-args_file`` may
-    name; what is in any other is not known.
+    known and hands its words on, or the emulator itself (``beam.smp``), whose arguments are
+    complete and which reads no variables any more. ``files`` are the contents of files that
+    ``-args_file`` may name; what is in any other is not known.
     """
     if command_line and _BEAM.fullmatch(PurePosixPath(command_line[0]).name):
         _, _, behind = _cut(command_line, _END)

@@ -15,7 +15,7 @@ import tempfile
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Self
 
 from world import releases
 from world.epmd import RealEpmd
@@ -40,7 +40,8 @@ _NAMELESS: Final = "nameless@127.0.0.1"
 _EVALUATE: Final = """
 Named = node() =/= nonode@nohost,
 Named orelse net_kernel:start(['nameless@127.0.0.1', longnames]),
-Listening = [Port || Socket <- erlang:ports(), {name, "tcp_inet"} =:= erlang:port_info(Socket, name),
+Listening = [Port || Socket <- erlang:ports(),
+    {name, "tcp_inet"} =:= erlang:port_info(Socket, name),
     {ok, {_, Port}} <- [inet:sockname(Socket)], inet:peername(Socket) =:= {error, enotconn}],
 State = lists:flatten(io_lib:format("~0p", [sys:get_state(net_kernel)])),
 Protocol = case string:find(State, "inet6_tcp_dist") of nomatch -> "inet_tcp"; _ -> "inet6_tcp" end,
@@ -201,7 +202,7 @@ class RealErl:
         self._stack = ExitStack()
         self.ports = {f"PORT{number}": str(free_port()) for number in range(1, 4)}
 
-    def __enter__(self) -> RealErl:
+    def __enter__(self) -> Self:
         self._epmd = self._stack.enter_context(RealEpmd(free_port()))
         temporary = tempfile.TemporaryDirectory(prefix="flags-", dir=self._tree / "tmp")
         self.folder = Path(self._stack.enter_context(temporary))

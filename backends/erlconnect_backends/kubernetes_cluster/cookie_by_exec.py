@@ -53,9 +53,9 @@ class ExecCookieSource:
     async def fetch(self, target: Target) -> Cookie | None:
         """Give the cookie of the node that runs there; ``None`` where nothing tells it.
 
-        Unless it is optional: raises ``CookieNotFoundError`` where nothing can be run in the container, ``RefusedError``
-        where that is not allowed, ``LookupFailedError`` and its kin where the server could not
-        answer. Cancelled, it leaves no connection behind; the command ends by itself.
+        Raises ``CookieNotFoundError`` where nothing can be run in the container, ``RefusedError``
+        where that is not allowed, both unless it is ``optional``; ``LookupFailedError`` and its kin
+        where the server could not answer. Cancelled, it leaves no connection behind; the command ends by itself.
         """
         try:
             return await self._look(target)

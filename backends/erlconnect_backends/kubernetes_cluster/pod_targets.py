@@ -40,8 +40,8 @@ async def target_of(
     """Give the target.
 
     ``access`` are the settings that lead to this cluster again, ``wanted`` is TARGET if that names
-    the pods, and ``facts`` are known of its whole group. ``warn`` is told what cannot work. Raises as ``DataObjects``, and
-    ``UsageError`` where there is no such container.
+    the pods, and ``facts`` are known of its whole group. ``warn`` is told what cannot work. Raises
+    as ``DataObjects``, and ``UsageError`` where there is no such container.
     """
     chosen = beam_container(pod, container)
     environment = ContainerEnvironment(pod, chosen, data)

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from erlconnect.api import Target
 
-# A release hands its cookie on as a flag, with a newline at its end; flags of variables stand beside.
+# A release hands its cookie on as a flag, literally, and flags in variables stand beside it.
 _LITERAL_NAME: Final = "RELEASE_COOKIE"
 _FLAG_NAMES: Final = (_LITERAL_NAME, "ERL_AFLAGS", "ERL_FLAGS", "ERL_ZFLAGS", "ELIXIR_ERL_OPTIONS")
 

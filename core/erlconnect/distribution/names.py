@@ -12,7 +12,7 @@ MAX_NAME_BYTES: Final = 255
 _NAME_PART: Final = re.compile(r"[0-9A-Za-z_\-]+")
 _HOST_PART: Final = re.compile(r"[^@\s\x00-\x20]+")
 
-# Nodes that tools start beside a server for as long as one command or console takes, by the name part.
+# Nodes that tools start beside a server for as long as a command or console takes: the name part.
 _HELPERS: Final = (
     r"(?:rpc|rem)-.+",  # mix releases: `rpc`, `remote`
     r"(?:remsh|longname)[0-9a-f]{1,8}-.+",  # relx's scripts, EMQX
