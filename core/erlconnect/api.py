@@ -31,8 +31,8 @@ from erlconnect.contract.values import (
     Target,
 )
 from erlconnect.cookie_file import cookie_text, default_cookie_file, read_cookie_file
-from erlconnect.distribution.names import NodeName
-from erlconnect.erlang_variables import (
+from erlconnect.distribution.names import NodeName, is_helper
+from erlconnect.emulator_args import (
     ERLANG_VARIABLES,
     ErlangVariables,
     cookie_in_flags,
@@ -100,6 +100,7 @@ __all__ = [
     "cookie_text",
     "default_cookie_file",
     "hookimpl",
+    "is_helper",
     "read_cookie_file",
     "read_variables",
     "readable_within",

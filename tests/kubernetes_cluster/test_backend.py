@@ -92,6 +92,9 @@ async def test_a_target_that_names_no_pods_is_not_handed_on(
         ([literal("ERL_FLAGS", "-sname shop")], "shop@shop-1"),
         ([literal("ERL_FLAGS", "-name shop")], "shop@IP"),
         ([literal("RELEASE_NODE", "shop@$(POD_IP)")], "shop@IP"),
+        ([literal("RABBITMQ_NODENAME", "rabbit@shop-1")], "rabbit@shop-1"),
+        ([POD_IP, literal("EMQX_NODE__NAME", "emqx@$(POD_IP)")], "emqx@IP"),
+        ([literal("ERL_FLAGS", "-name first -name second")], "first@IP"),
     ],
 )
 async def test_variables_tell_the_name(
@@ -99,6 +102,15 @@ async def test_variables_tell_the_name(
 ) -> None:
     target = await only(asking, workshop, env=env)
     assert str(target.node) == node.replace("IP", "10.3.0.1")
+
+
+async def test_a_release_without_distribution_is_told(asking: Asking, workshop: Workshop) -> None:
+    container = manifests.container("app", env=[literal("RELEASE_DISTRIBUTION", "none")])
+    workshop.pod("shop-1", containers=[container])
+    session = StandaloneSession()
+    await asking.backend().discover(Query(service="pod/shop-1"), session)
+    (warning,) = session.warnings
+    assert warning.startswith("RELEASE_DISTRIBUTION=none in app of the pod shop-1: such a release")
 
 
 async def test_variables_and_the_command_line_tell_ports_and_protocol(

@@ -51,6 +51,26 @@ def test_without_any_sign_it_is_the_one_that_kubectl_takes() -> None:
     assert chosen(PROXY, app, default_container="gone") == "proxy"
 
 
+def test_sidecars_and_ephemeral_containers_run_too() -> None:
+    item = manifests.pod("web-0", containers=[manifests.container("web")])
+    cache = manifests.container("cache", ports=[{"containerPort": 4369}])
+    item["spec"]["initContainers"] = [
+        manifests.container("prepare", ports=[{"containerPort": 4369, "name": "epmd"}]),
+        {**cache, "restartPolicy": "Always"},
+    ]
+    item["spec"]["ephemeralContainers"] = [manifests.container(name) for name in ("gone", "dbg")]
+    item["status"]["ephemeralContainerStatuses"] = [
+        {"name": "gone", "state": {"terminated": {"exitCode": 0}}},
+        {"name": "dbg", "state": {"running": {}}},
+    ]
+    pod = pod_of(item)
+    assert [each["name"] for each in pod.containers] == ["web", "cache", "dbg"]
+    assert beam_container(pod)["name"] == "cache"
+    assert beam_container(pod, "dbg")["name"] == "dbg"
+    with pytest.raises(UsageError, match="no container 'prepare'"):
+        beam_container(pod, "prepare")
+
+
 def test_the_setting_chooses() -> None:
     app = manifests.container("app", ports=[{"containerPort": 4369}])
     assert chosen(PROXY, app, wanted="proxy") == "proxy"

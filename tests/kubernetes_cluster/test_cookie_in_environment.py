@@ -90,18 +90,58 @@ async def test_other_names_replace_the_usual_ones(asking: Asking, workshop: Work
     ("key", "cookie", "note"),
     [
         ("cookie", COOKIE, ""),
-        ("ended", COOKIE, "a newline at the end of RELEASE_COOKIE of app in the pod shop-1"),
+        ("ended", COOKIE, "a newline at the end of ERLANG_COOKIE of app in the pod shop-1"),
         ("latin", "müsli", ""),
     ],
 )
 async def test_values_of_secrets(
     asking: Asking, workshop: Workshop, key: str, cookie: str, note: str
 ) -> None:
-    found = await target(asking, workshop, from_secret("RELEASE_COOKIE", key))
+    found = await target(asking, workshop, from_secret("ERLANG_COOKIE", key))
     given = await fetched(asking, found)
     assert given is not None
     assert given.reveal() == cookie
     assert given.note == (f"{note} was left out" if note else "")
+
+
+async def test_a_release_takes_its_cookie_with_the_newline(
+    asking: Asking, workshop: Workshop
+) -> None:
+    given = await fetched(
+        asking, await target(asking, workshop, from_secret("RELEASE_COOKIE", "ended"))
+    )
+    assert given is not None
+    assert (given.reveal(), given.note) == (f"{COOKIE}\r\n", "")
+
+
+@pytest.mark.parametrize(
+    "env",
+    [
+        [literal("RELEASE_COOKIE", "-84BlQcX_abc")],
+        [literal("RELEASE_COOKIE", COOKIE), literal("ERL_FLAGS", "-setcookie other")],
+        [literal("ERL_FLAGS", "-setcookie a"), literal("ERL_ZFLAGS", "-setcookie a")],
+    ],
+)
+async def test_flags_that_the_node_does_not_take_leave_it_to_its_file(
+    asking: Asking, workshop: Workshop, env: list[dict[str, Any]]
+) -> None:
+    assert await fetched(asking, await target(asking, workshop, *env)) is None
+
+
+async def test_the_cookie_of_another_node_is_not_taken(asking: Asking, workshop: Workshop) -> None:
+    args = [
+        "erl",
+        "-name",
+        "shop@a.b",
+        "-setcookie",
+        COOKIE,
+        "-setcookie",
+        "other@10.9.9.9",
+        "PEER",
+    ]
+    given = await fetched(asking, await target(asking, workshop, args=args))
+    assert given is not None
+    assert given.reveal() == COOKIE
 
 
 async def test_a_blank_variable_is_passed_over(asking: Asking, workshop: Workshop) -> None:

@@ -20,9 +20,34 @@ def test_the_only_name_is_it() -> None:
     assert chosen("shop") == "shop"
 
 
-@pytest.mark.parametrize("helper", ["rpc-4a2f-shop", "rem-19c1-shop"])
+@pytest.mark.parametrize(
+    "helper",
+    [
+        "rpc-4a2f-shop",
+        "rem-19c1-shop",
+        "remsh5f3a9b01-shop",
+        "longname1a2b-shop",
+        "shop_maint_4711",
+        "VerneMQ_maint_12",
+        "couchdb_diag812",
+        "rabbitmqcli-819-rabbit",
+        "rabbitmq-cli-08",
+        "rabbit_prelaunch_77",
+        "a1b-ctl-ejabberd",
+        "9C-debug-ejabberd",
+        "a1b-ping",
+    ],
+)
 def test_somebody_elses_console_is_ignored(helper: str) -> None:
     assert chosen(helper, "shop") == "shop"
+    with pytest.raises(SeveralNodesError) as raised:
+        chosen(helper, "shop", "zoo")
+    assert raised.value.remedy == "Name one with `--node`, e.g. `--node shop`."
+
+
+@pytest.mark.parametrize("name", ["rpc", "remote-1", "rabbit", "ejabberd", "ctl", "shop-ctl2"])
+def test_a_name_that_is_only_like_a_console_s_is_a_node(name: str) -> None:
+    assert chosen(name) == name
 
 
 def test_the_name_that_the_backend_expects_wins() -> None:

@@ -176,6 +176,7 @@ class KubernetesBackend:
                 access=self._place(access),
                 wanted="" if self._named_otherwise else query.service,
                 facts={key: value for key, value in facts.items() if value},
+                warn=warn,
             )
             for pod in pods
         ]

@@ -19,7 +19,7 @@ from erlconnect.api import (
     hookimpl,
 )
 from erlconnect_backends.kubernetes_cluster.container_environment import ContainerEnvironment
-from erlconnect_backends.kubernetes_cluster.cookie_names import COOKIE_NAMES
+from erlconnect_backends.kubernetes_cluster.cookie_names import COOKIE_NAMES, LITERAL_NAME
 from erlconnect_backends.kubernetes_cluster.cookie_place import (
     CookiePlace,
     CookiePlaceSettings,
@@ -29,7 +29,7 @@ from erlconnect_backends.kubernetes_cluster.cookie_place import (
 from erlconnect_backends.kubernetes_cluster.data_objects import DataObjects, NotToldError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from erlconnect.api import CookieSource, Target
 
@@ -63,9 +63,7 @@ class EnvironmentCookieSource:
         data = DataObjects(place.rest, place.pod.namespace)
         environment = ContainerEnvironment(place.pod, place.container, data)
         try:
-            return await self._in_variables(place, environment) or await _in_flags(
-                place, environment
-            )
+            return await self._found(place, environment)
         except NotToldError as error:
             raise CookieNotFoundError(
                 f"The cookie of {place.words} cannot be found out: {error}",
@@ -73,25 +71,40 @@ class EnvironmentCookieSource:
                 " e.g. kubernetes-exec.",
             ) from None
 
-    async def _in_variables(
-        self, place: CookiePlace, environment: ContainerEnvironment
-    ) -> Cookie | None:
+    async def _found(self, place: CookiePlace, environment: ContainerEnvironment) -> Cookie | None:
         for name in self._settings.names:
             value = await environment.value(name)
-            if value is not None and (cookie := _cookie(value, f"{name} of {place.words}")):
-                return cookie
-        return None
+            if value is None or not value.strip():
+                continue
+            if name == LITERAL_NAME:
+                return await _released(place, environment, value)
+            return _cookie(value, f"{name} of {place.words}")
+        return await _in_flags(place, environment)
+
+
+async def _released(
+    place: CookiePlace, environment: ContainerEnvironment, value: str
+) -> Cookie | None:
+    """Return what a node has of ``RELEASE_COOKIE``; ``None`` where it takes its cookie file."""
+    given = await _flag(environment, {LITERAL_NAME: value})
+    if given is None or given == value:
+        return _cookie(value, f"{LITERAL_NAME} of {place.words}", literal=True)
+    return _cookie(given, f"a flag of {place.words}", literal=True)
 
 
 async def _in_flags(place: CookiePlace, environment: ContainerEnvironment) -> Cookie | None:
+    given = await _flag(environment, {})
+    return _cookie(given or "", f"a flag of {place.words}", literal=True)
+
+
+async def _flag(environment: ContainerEnvironment, more: Mapping[str, str]) -> str | None:
     variables = await environment.known(ERLANG_VARIABLES)
-    value = cookie_in_flags(variables, await environment.command_line())
-    return _cookie(value, f"a flag of {place.words}")
+    return cookie_in_flags({**variables, **more}, await environment.command_line())
 
 
-def _cookie(value: str, origin: str) -> Cookie | None:
+def _cookie(value: str, origin: str, *, literal: bool = False) -> Cookie | None:
     content = value.encode(errors="surrogateescape")
-    return cookie_of(content, place=f"The variable {origin}", origin=origin)
+    return cookie_of(content, place=f"The variable {origin}", origin=origin, literal=literal)
 
 
 def _create(settings: EnvironmentCookieSettings) -> CookieSource:

@@ -82,10 +82,13 @@ async def _pod(rest: Rest, name: str, target: Target) -> Pod:
     return pod
 
 
-def cookie_of(value: bytes, *, place: str, origin: str) -> Cookie | None:
-    """Make a cookie of what was found; ``None`` where that is blank."""
-    stripped = value.rstrip(b"\r\n")
-    if not stripped.strip():
+def cookie_of(value: bytes, *, place: str, origin: str, literal: bool = False) -> Cookie | None:
+    """Make a cookie of what was found; ``None`` where that is blank.
+
+    Newlines at the end are left out, as of a file, unless the node takes the value literally.
+    """
+    if not value.strip():
         return None
+    stripped = value if literal else value.rstrip(b"\r\n")
     note = "" if stripped == value else f"a newline at the end of {origin} was left out"
     return Cookie(cookie_text(stripped, place=place), origin=origin, note=note)

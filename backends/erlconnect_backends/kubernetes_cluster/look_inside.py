@@ -13,9 +13,12 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+NO_PROCESS: Final = "none"
+"""The number of what belongs to no process."""
+
 _SCRIPT: Final = r"""
 say() { printf '\n%s %s\n' "$mark" "$*"; }
-show() { [ -r "$1" ] && [ -s "$1" ] && { say file "$1"; cat "$1"; }; }
+show() { [ -r "$1$2" ] && [ -s "$1$2" ] && { say file "$2"; cat "$1$2"; }; }
 of() { tr '\0' '\n' <"$d/environ" 2>/dev/null | sed -n "s/^$1=//p"; }
 mark=$1
 for d in /proc/[0-9]*; do
@@ -24,12 +27,14 @@ for d in /proc/[0-9]*; do
   say process "${d#/proc/}"
   say flags; cat "$d/cmdline"
   say variables; cat "$d/environ"
-  for f in "$(of RELEASE_ROOT)" "$d/cwd"; do show "$f/releases/COOKIE" && break; done
-  show "$(of HOME)/.erlang.cookie"
+  # Another container's process has files of its own, where those may be seen.
+  r=$d/root; [ -r "$r/" ] || r=
+  show "$r" "$(of RELEASE_ROOT)/releases/COOKIE" || show "" "$d/cwd/releases/COOKIE"
+  show "$r" "$(of HOME)/.erlang.cookie"
 done
 say process none
-for f in "${RELEASE_ROOT:-.}" . /app /opt/*; do show "$f/releases/COOKIE" && break; done
-show "$HOME/.erlang.cookie"
+for f in "${RELEASE_ROOT:-.}" . /app /opt/*; do show "" "$f/releases/COOKIE" && break; done
+show "" "$HOME/.erlang.cookie"
 exit 0
 """
 

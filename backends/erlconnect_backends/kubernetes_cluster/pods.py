@@ -33,8 +33,25 @@ class Pod:
 
     @property
     def containers(self) -> Sequence[Mapping[str, Any]]:
-        """The containers of its spec, without those that only prepare."""
-        return list(self.item["spec"].get("containers") or ())
+        """The containers that run, those of the spec first.
+
+        Beside them run init containers that restart always (sidecars since Kubernetes 1.29), and
+        ephemeral ones until they end. Init containers that only prepare are none.
+        """
+        spec = self.item["spec"]
+        sidecars = [
+            each
+            for each in spec.get("initContainers") or ()
+            if each.get("restartPolicy") == "Always"
+        ]
+        return [*(spec.get("containers") or ()), *sidecars, *self._ephemeral()]
+
+    def _ephemeral(self) -> Iterator[Mapping[str, Any]]:
+        statuses = (self.item.get("status") or {}).get("ephemeralContainerStatuses") or ()
+        ended = {one["name"] for one in statuses if "terminated" in (one.get("state") or {})}
+        for each in self.item["spec"].get("ephemeralContainers") or ():
+            if each["name"] not in ended:
+                yield each
 
     @property
     def state(self) -> str:

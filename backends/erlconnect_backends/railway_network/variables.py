@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, Final
 
 from pydantic import Field
 
@@ -14,6 +14,7 @@ from erlconnect.api import (
     CookieNotFoundError,
     Offer,
     Settings,
+    cookie_in_flags,
     cookie_text,
     hookimpl,
 )
@@ -25,6 +26,10 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from erlconnect.api import Target
+
+# A release hands its cookie on as a flag, literally, and flags in variables stand beside it.
+_LITERAL_NAME: Final = "RELEASE_COOKIE"
+_FLAG_NAMES: Final = (_LITERAL_NAME, "ERL_AFLAGS", "ERL_FLAGS", "ERL_ZFLAGS", "ELIXIR_ERL_OPTIONS")
 
 
 class RailwayVariablesSettings(Settings):
@@ -76,13 +81,19 @@ class RailwayVariables:
             api, settings.project, settings.environment, os.environ, Path.cwd()
         )
         variables = await project.variables(settings.service)
-        name = next((name for name in settings.names if variables.get(name)), None)
-        return None if name is None else _cookie(variables[name], f"{settings.service}'s {name}")
+        name = next((name for name in settings.names if variables.get(name, "").strip()), None)
+        if name is None:
+            return None
+        value, origin = variables[name], f"{settings.service}'s {name}"
+        if name != _LITERAL_NAME:
+            return _cookie(value, origin)
+        given = cookie_in_flags({each: variables.get(each, "") for each in _FLAG_NAMES})
+        return _cookie(given, origin, literal=True) if given else None
 
 
-def _cookie(value: str, origin: str) -> Cookie:
+def _cookie(value: str, origin: str, *, literal: bool = False) -> Cookie:
     text = cookie_text(value.encode(), place=f"The Railway variable {origin}")
-    stripped = text.rstrip("\r\n")
+    stripped = text if literal else text.rstrip("\r\n")
     note = "" if stripped == text else f"a newline at the end of {origin} was left out"
     return Cookie(stripped, origin=f"Railway variable {origin}", note=note)
 

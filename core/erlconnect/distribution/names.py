@@ -12,6 +12,19 @@ MAX_NAME_BYTES: Final = 255
 _NAME_PART: Final = re.compile(r"[0-9A-Za-z_\-]+")
 _HOST_PART: Final = re.compile(r"[^@\s\x00-\x20]+")
 
+# Nodes that tools start beside a server for as long as a command or console takes: the name part.
+_HELPERS: Final = (
+    r"(?:rpc|rem)-.+",  # mix releases: `rpc`, `remote`
+    r"(?:remsh|longname)[0-9a-f]{1,8}-.+",  # relx's scripts, EMQX
+    r".+_(?:maint|eper|ctl)_[0-9]*",  # nodetool of rebar and relx: VerneMQ, MongooseIM, EMQX; eper
+    r".+_diag[0-9]*",  # CouchDB's weatherreport, riaknostic
+    r"rabbitmqcli-[0-9]+-.+",  # rabbitmqctl and its kin
+    r"rabbitmq-cli-[0-9]+",  # the same before RabbitMQ 3.7
+    r"rabbit(?:mq)?_prelaunch_[0-9]+",  # rabbitmq-server, while it starts
+    r"[0-9A-Za-z]{1,8}-(?:ctl|debug|top|ping)(?:-.+)?",  # ejabberdctl
+)
+_HELPER: Final = re.compile("|".join(_HELPERS))
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NodeName:
@@ -46,3 +59,8 @@ class NodeName:
 
     def __str__(self) -> str:
         return f"{self.name}@{self.host}"
+
+
+def is_helper(name: str) -> bool:
+    """Say whether a node of this name (its host counts not) is a console or a tool's own node."""
+    return _HELPER.fullmatch(name.partition("@")[0]) is not None

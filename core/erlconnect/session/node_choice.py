@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import re
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
+from erlconnect.distribution.names import is_helper
 from erlconnect.errors import NoNodeFoundError, SeveralNodesError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from erlconnect.api import Target
-
-# Consoles that somebody else has open: mix releases' `rpc` and `remote`.
-_HELPER: Final = re.compile(r"(rpc|rem)-.")
 
 
 def choose_targets(targets: Sequence[Target], wanted: str | None) -> Sequence[Target]:
@@ -37,7 +34,7 @@ def choose_name(
     ``wanted`` is what ``--node`` says, ``expected`` the name part that the backend expects, both
     may be empty. Raises ``NoNodeFoundError`` or ``SeveralNodesError``.
     """
-    names = sorted(name for name in registered if not _HELPER.match(name))
+    names = sorted(name for name in registered if not is_helper(name))
     part = (wanted or "").partition("@")[0]
     if part in registered or (not part and expected in registered):
         return part or expected

@@ -36,7 +36,9 @@ class EnvCookieSource:
         self._name = settings.name
 
     async def fetch(self, target: Target) -> Cookie:
-        """Give the variable's value without newlines at its end; the note says if there were any.
+        """Return the variable's value without newlines at its end; the note says if there were any.
+
+        ``RELEASE_COOKIE`` keeps them, because a release takes it literally.
 
         Raises ``CookieNotFoundError`` where it is unset or empty.
         """
@@ -49,8 +51,8 @@ class EnvCookieSource:
                 remedy=f"Export {self._name} in this shell, or name another with --cookie-from.",
             )
         text = cookie_text(os.fsencode(value), place=f"The environment {place}")
-        stripped = text.rstrip("\r\n")
-        if not stripped:
+        stripped = text if self._name == "RELEASE_COOKIE" else text.rstrip("\r\n")
+        if not stripped.strip("\r\n"):
             raise CookieNotFoundError(
                 f"The environment variable {self._name} is empty",
                 remedy=f"Set {self._name} to the cookie, or name another with --cookie-from.",
