@@ -58,7 +58,9 @@ def _lines(lines: Iterator[str]) -> str:
 
 def entry_points() -> Iterator[str]:
     """Yield groups and names; a plugin's modules may move, what they are called may not."""
-    for point in sorted(distribution("erlconnect").entry_points, key=lambda one: tuple(one[::2])):
+    for point in sorted(
+        distribution("erlconnect").entry_points, key=lambda one: (one.group, one.name)
+    ):
         yield f"{point.group}: {point.name}"
 
 
@@ -87,7 +89,8 @@ def _described(name: str, value: Any) -> Iterator[str]:
             if not field.startswith("_"):
                 yield f"    {field}: {_plain(str(kind))}"
         for member, inner in sorted(vars(value).items()):
-            if not member.startswith("_") and member not in fields:
+            is_slot = inspect.ismemberdescriptor(inner)
+            if not (member.startswith("_") or member in fields or is_slot):
                 yield f"    {_member(member, inner)}"
     elif callable(value):
         yield f"{name}{_signature(value)}"

@@ -143,6 +143,17 @@ class Places:
             process.wait_for_line(down, _SECONDS)
             process.signal(signal.SIGINT)
 
+    def refused(self, name: str, *words: str) -> None:
+        """Run a session whose remote node refuses the local one; wait until that is told."""
+        with self.running(name, *words) as process:
+            process.wait_for_line("ready" if "--json" in words else "erl_call", _SECONDS)
+            with ErlangNode.start(
+                "dev@127.0.0.1", epmd_port=self.epmd_port, cookie=_LOCAL_COOKIE
+            ) as local:
+                local.evaluate(f"pang = net_adm:ping('{_ALIAS}').")
+                process.wait_for_line(_is_error, _SECONDS)
+            process.signal(signal.SIGINT)
+
     def write_configuration(self, text: str) -> None:
         """Put the user's configuration file where it belongs."""
         file = self._folder / ".config" / "erlconnect" / "config.toml"
@@ -176,6 +187,10 @@ class Places:
         return {**folders, **{str(port): name for name, port in ports.items()}}
 
 
+def _is_error(line: str) -> bool:
+    return '"event": "error"' in line or line.startswith(("warning", "error"))
+
+
 def freeze_sessions(out: Path) -> None:
     """Write what the command says in every run to ``out``, one file a run."""
     for variable in [name for name in os.environ if name.startswith(("XDG_", "ERLCONNECT_"))]:
@@ -202,6 +217,8 @@ def _sessions(places: Places) -> None:
         places.linked(f"session-{name}-json", *words, "--json", **events)
         places.linked(f"session-{name}-people", *words, **told)
         places.both(f"plan-{name}", *words, "--dry-run")
+    places.refused("session-wrong-cookie-json", *places.fixed, *_WRONG, "--json")
+    places.refused("session-wrong-cookie-people", *places.fixed, *_WRONG)
 
 
 def _looks(places: Places) -> None:
@@ -232,7 +249,6 @@ def _errors(places: Places) -> None:
         "refused-zone": [*dns("shop.elsewhere.test"), *_SOURCE],
         "closed-port-by-dns": [*dns("_dist._tcp.dead.shop.test"), *_SOURCE],
         "name-server-away": ["-b", "dns", "x.test", "-o", f"server=127.0.0.1:{dead}", *_SOURCE],
-        "wrong-cookie": [*places.fixed, *_WRONG],
         "closed-port": ["-b", "fixed", _ALIAS, "-o", f"dist-port={dead}", *_SOURCE],
         "closed-epmd": ["-b", "fixed", _ALIAS, "-o", f"epmd-port={dead}", *_SOURCE],
         "no-such-host": ["-b", "fixed", "app@no-such-host.invalid", *_SOURCE],

@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any, Final
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-_COUNTED: Final = re.compile(r"bytes|names|rewritten|frames|messages|pid|since|port$|_ms$|seconds$")
+_COUNTED: Final = re.compile(
+    r"bytes|names|rewritten|frames|messages|pid|since|creation|port$|_ms$|seconds$"
+)
 _PATTERNS: Final = (
     (r"(?<=-)[0-9a-f]{6,12}(?=@)", "HEX"),
     (r"\b(rpc|rem|chk)-[0-9a-f]{3,}\b", r"\1-HEX"),
@@ -21,6 +23,8 @@ _PATTERNS: Final = (
     (r"\bpid \d+", "pid PID"),
     (r" *\b\d+(\.\d+)? ?(B|kB|KiB|MiB|kB/s|B/s|bytes)(?![\w])", " SIZE"),
     (r"\b[1-6]\d{4}\b", "PORT"),
+    (r"SIZE out, \d+ in\b|\b\d+ out, SIZE in\b|\b\d+ out, \d+ in\b", "SIZE out, SIZE in"),
+    (r"SIZE +\d+$", "SIZE NUMBER"),
     (r"/tmp/\w+", "/TEMPORARY"),
 )
 
@@ -55,6 +59,8 @@ class Settled:
             return [self._value(key, inner) for inner in value]
         if isinstance(value, str):
             return self._inner(value)
+        if key.endswith("_per_second"):
+            return "NUMBER"
         if isinstance(value, float) or (type(value) is int and value and _COUNTED.search(key)):
             return self._known.get(str(value), "NUMBER")
         return value
