@@ -10,7 +10,6 @@ from erlconnect.command_line.choosing import choose
 from erlconnect.command_line.looking import run
 from erlconnect.command_line.reporting import plain, print_line, print_text
 from erlconnect.command_line.streams import outliving
-from erlconnect.redaction import redact
 from erlconnect.session.examination.events import sighting_payload
 from erlconnect.session.examination.releases import release_by_flags
 from erlconnect.session.examination.sightings import sight
@@ -35,11 +34,7 @@ def list_targets(target: str, flags: Flags, voice: Voice) -> None:
         voice.silence()
     if voice.as_json:
         for sighting in sightings:
-            fields = sighting_payload(sighting)
-            for name in ("message", "remedy"):
-                if sighting.error:
-                    fields["error"][name] = redact(fields["error"][name])
-            print_line(fields)
+            print_line(sighting_payload(sighting))
     elif sys.stdout.isatty():
         _print_table([_row(sighting) for sighting in sightings])
     else:

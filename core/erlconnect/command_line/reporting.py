@@ -15,7 +15,7 @@ from erlconnect.command_line.event_text import event_text
 from erlconnect.command_line.streams import Lines, outliving
 from erlconnect.hookspecs import LinkEvent
 from erlconnect.redaction import redact
-from erlconnect.session.events import Failed, Ready, TargetLost, Warned, payload
+from erlconnect.session.events import Failed, Ready, TargetLost, Warned, payload, redacted_fields
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,8 +24,6 @@ if TYPE_CHECKING:
 
     from erlconnect.command_line.event_text import Told
     from erlconnect.session.events import Event
-
-_FREE_TEXT = ("message", "remedy", "reason")
 
 
 class JsonReporter:
@@ -36,11 +34,7 @@ class JsonReporter:
 
     def report(self, event: Event | LinkEvent) -> None:
         """Print the event."""
-        fields = payload(event)
-        for name in _FREE_TEXT:
-            if name in fields:
-                fields[name] = redact(fields[name])
-        self._lines.write(_json(fields))
+        self._lines.write(_json(payload(event)))
 
     def progress(self, message: str) -> None:
         """Say nothing: programs wait for ``ready``."""
@@ -51,7 +45,8 @@ def print_line(fields: dict[str, Any]) -> None:
     _print(_json(fields))
 
 
-def _json(fields: dict[str, Any]) -> str:
+def _json(told: dict[str, Any]) -> str:
+    fields = redacted_fields(told)
     text = json.dumps(fields, ensure_ascii=False)
     try:
         text.encode(sys.stdout.encoding)

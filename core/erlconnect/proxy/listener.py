@@ -5,12 +5,16 @@ from __future__ import annotations
 import asyncio
 import errno
 import socket
+from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
 from erlconnect.errors import UnreachableError
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
+
+MAX_CONNECTIONS: Final = 512
+"""Of one alias, in their handshake or up; as many as the embedded epmd has."""
 
 _TRIES: Final = 50
 _ADDRESSES: Final = {socket.AF_INET: "127.0.0.1", socket.AF_INET6: "::1"}
@@ -22,45 +26,65 @@ class Listener:
     def __init__(self) -> None:
         self._sockets = _bind_both()
         self.port: int = self._sockets[0].getsockname()[1]
+        self.on_refusal: Callable[[], None] = lambda: None
+        """Called once, at the first connection that is one too many."""
+        self._connections = 0
+        self._refused = False
 
     async def serve(self, handle: Callable[[socket.socket], Awaitable[None]]) -> None:
         """Accept for ever; ``handle`` runs as a task of its own and owns the socket.
 
-        Cancelled, it cancels all handlers and waits for them. ``handle`` must not raise.
+        A connection beyond ``MAX_CONNECTIONS`` is closed at once, so that the local node hears of
+        it now and not after its own 7 s; those that there are go on. Cancelled, it cancels all
+        handlers and waits for them. ``handle`` must not raise.
         """
         async with asyncio.TaskGroup() as handlers:
             for listening in self._sockets:
-                handlers.create_task(_accept(listening, handlers, handle))
+                handlers.create_task(self._accept(listening, handlers, handle))
 
     def close(self) -> None:
         """Stop listening."""
         for listening in self._sockets:
             listening.close()
 
+    async def _accept(
+        self,
+        listening: socket.socket,
+        handlers: asyncio.TaskGroup,
+        handle: Callable[[socket.socket], Awaitable[None]],
+    ) -> None:
+        loop = asyncio.get_running_loop()
 
-async def _accept(
-    listening: socket.socket,
-    handlers: asyncio.TaskGroup,
-    handle: Callable[[socket.socket], Awaitable[None]],
-) -> None:
-    loop = asyncio.get_running_loop()
+        async def own(accepted: socket.socket) -> None:
+            try:
+                with accepted:
+                    await handle(accepted)
+            finally:
+                self._connections -= 1
 
-    async def own(accepted: socket.socket) -> None:
-        with accepted:
-            await handle(accepted)
+        while True:
+            try:
+                accepted, _ = await loop.sock_accept(listening)
+            except OSError as error:
+                if error.errno not in (errno.EMFILE, errno.ENFILE, errno.ECONNABORTED):
+                    raise
+                # Out of descriptors for the moment: others are about to close theirs.
+                await asyncio.sleep(0.1)
+                continue
+            if self._connections >= MAX_CONNECTIONS:
+                accepted.close()
+                self._tell_refusal()
+                continue
+            with suppress(OSError):  # macOS refuses it for a connection that was reset already
+                accepted.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            accepted.setblocking(False)
+            self._connections += 1
+            handlers.create_task(own(accepted))
 
-    while True:
-        try:
-            accepted, _ = await loop.sock_accept(listening)
-        except OSError as error:
-            if error.errno not in (errno.EMFILE, errno.ENFILE, errno.ECONNABORTED):
-                raise
-            # Out of descriptors for the moment: others are about to close theirs.
-            await asyncio.sleep(0.1)
-            continue
-        accepted.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        accepted.setblocking(False)
-        handlers.create_task(own(accepted))
+    def _tell_refusal(self) -> None:
+        if not self._refused:
+            self._refused = True
+            self.on_refusal()
 
 
 def _bind_both() -> list[socket.socket]:

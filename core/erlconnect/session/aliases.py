@@ -10,7 +10,7 @@ from collections import Counter, defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
-from erlconnect.proxy.listener import Listener
+from erlconnect.proxy.listener import MAX_CONNECTIONS, Listener
 from erlconnect.session.alias_events import entry
 from erlconnect.session.aliased_target import AliasedTarget
 from erlconnect.session.events import Ready
@@ -86,6 +86,10 @@ class Aliases:
             find_again=find_again,
             tell_lost=tell_lost,
             report=self._report,
+        )
+        listener.on_refusal = lambda: target.warn(
+            f"{target.alias} has {MAX_CONNECTIONS} local connections, as many as one alias takes; "
+            "further ones are closed at once: see which program keeps connecting"
         )
         self._standing.append(_Standing(target=target, listener=listener))
         return target

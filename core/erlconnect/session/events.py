@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Protocol
+
+from erlconnect.redaction import redact
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -12,6 +14,24 @@ if TYPE_CHECKING:
     from erlconnect.hookspecs import LinkEvent
 
 SCHEMA = 1
+
+# The fields whose strings go out as JSON exactly as they are. All others are redacted, and so is
+# what a new field holds. A cookie may be a common word: without these exceptions one that is `app`
+# would make an alias useless, and one that is `error` an event unknown.
+_EXACT_FIELDS: Final = frozenset(
+    {
+        # Words of erlconnect's own, by which programs tell objects apart.
+        *("event", "cause", "step", "status", "phase", "flags", "otp", "since"),
+        # Names of offers and of profiles; no secret is ever one.
+        *("backend", "transport", "transports", "cookie_source", "cookie_sources", "name"),
+        # What the user wrote on the command line to name a target, and programs compare.
+        *("service", "profile", "targets"),
+        # Names and addresses of nodes: a program has to connect to exactly these. The distribution
+        # and epmd send them in the clear.
+        *("alias", "short_alias", "ipv6_alias", "node", "old_node", "expected", "address"),
+        *("local_node", "caller_name"),
+    }
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,6 +120,19 @@ class Reporter(Protocol):
 
     def progress(self, message: str) -> None:
         """Show what the session is doing just now."""
+
+
+def redacted_fields(value: Any, field: str = "") -> Any:
+    """Return ``value`` as it may go out as JSON; ``field`` is the name that it has there."""
+    match value:
+        case str():
+            return value if field in _EXACT_FIELDS else redact(value)
+        case dict():
+            return {name: redacted_fields(one, name) for name, one in value.items()}
+        case list() | tuple():
+            return [redacted_fields(one, field) for one in value]
+        case _:
+            return value
 
 
 def alias_fields(alias: AliasEntry) -> dict[str, Any]:

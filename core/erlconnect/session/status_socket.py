@@ -11,6 +11,7 @@ import json
 import logging
 from typing import TYPE_CHECKING, Final, Self
 
+from erlconnect.session.events import redacted_fields
 from erlconnect.session.status import status_payload
 
 if TYPE_CHECKING:
@@ -54,7 +55,7 @@ class StatusSocket:
     async def _answer(self, _reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Write the status; whoever does not read it is left after two seconds."""
         writer.transport.set_write_buffer_limits(0)
-        writer.write(json.dumps(status_payload(self._status())).encode())
+        writer.write(json.dumps(redacted_fields(status_payload(self._status()))).encode())
         try:
             async with asyncio.timeout(_SECONDS):
                 await writer.drain()
