@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import json
 import os
@@ -219,6 +220,35 @@ async def test_a_plugin_that_does_not_answer_is_not_waited_for(
     user = by_exec(sys.executable, "-c", "import time; time.sleep(2)")
     with pytest.raises(LookupTimeoutError, match=r"no credentials within 0\.2 s"):
         await opened(written(tmp_path / "config", user))
+
+
+async def test_a_plugin_that_hangs_is_ended_and_holds_up_nobody(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pid = tmp_path / "pid"
+    program = f"import os, time; open({str(pid)!r}, 'w').write(str(os.getpid())); time.sleep(60)"
+    monkeypatch.setattr(client, "PLUGIN_SECONDS", 2)
+    with pytest.raises(LookupTimeoutError, match="no credentials within 2 s"):
+        await opened(written(tmp_path / "config", by_exec(sys.executable, "-c", program)))
+    monkeypatch.setattr(client, "PLUGIN_SECONDS", 25)
+    async with asyncio.timeout(10):
+        access = await opened(written(tmp_path / "other", by_token("t")))
+    assert await authorization(access) == "Bearer t"
+    with pytest.raises(ProcessLookupError):
+        os.kill(int(pid.read_text()), 0)
+
+
+async def test_a_plugin_goes_with_whoever_asked_for_it(tmp_path: Path) -> None:
+    pid = tmp_path / "pid"
+    program = f"import os, time; open({str(pid)!r}, 'w').write(str(os.getpid())); time.sleep(60)"
+    config = written(tmp_path / "config", by_exec(sys.executable, "-c", program))
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(2):
+            await opened(config)
+    async with asyncio.timeout(10):
+        await opened(written(tmp_path / "other", by_token("t")))
+    with pytest.raises(ProcessLookupError):
+        os.kill(int(pid.read_text()), 0)
 
 
 async def test_names_and_passwords_still_work(tmp_path: Path) -> None:

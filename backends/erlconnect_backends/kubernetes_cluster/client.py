@@ -1,4 +1,4 @@
-"""Reads kubeconfig files and a pod's own service account; the only importer of ``kubernetes``.
+"""Reads kubeconfig files and a pod's own service account, by the library ``kubernetes``.
 
 The library merges files and runs credential plugins. Its REST client is not taken: it blocks, and
 its generated models take two seconds to import. Refuses to connect; ``connection`` does.
@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import os
 import tempfile
-import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -24,6 +23,7 @@ from erlconnect_backends.kubernetes_cluster import access_failures as failures
 from erlconnect_backends.kubernetes_cluster.cluster_access import ClusterAccess, Loaded
 from erlconnect_backends.kubernetes_cluster.library_log import said_by_library
 from erlconnect_backends.kubernetes_cluster.loading import Found, found_by, loaded_of
+from erlconnect_backends.kubernetes_cluster.plugin_process import PluginDeadline
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -37,7 +37,6 @@ IN_CLUSTER: Final = "in-cluster"
 """What stands for a context where there is no kubeconfig."""
 
 _DEFAULT_PATH: Final = "~/.kube/config"
-_LOADING: Final = threading.Lock()
 # Files may change at any time; only a plugin says how long its answer holds.
 _FILE_SECONDS: Final = 60.0
 
@@ -46,16 +45,20 @@ async def cluster_access(settings: AccessSettings) -> ClusterAccess:
     """Give the API server that ``settings`` mean, by a kubeconfig or this pod's service account.
 
     Raises ``ConfigurationError`` where there is none or it cannot be used, ``LookupTimeoutError``
-    where a credential plugin does not answer. Cancelled, a thread may still wait for the plugin.
+    where a credential plugin does not answer; its program is ended, when cancelled, too.
     """
     source = await asyncio.to_thread(_source, settings, os.environ)
 
     async def load() -> Loaded:
+        deadline = PluginDeadline(PLUGIN_SECONDS)
         try:
             async with asyncio.timeout(PLUGIN_SECONDS):
-                return await asyncio.to_thread(_load, source)
+                return await asyncio.to_thread(_load, source, deadline)
         except TimeoutError as error:
             raise failures.slow_plugin(source.context, PLUGIN_SECONDS) from error
+        finally:
+            # The thread cannot be cancelled: it ends because its program does.
+            deadline.end()
 
     return ClusterAccess(
         context=source.context,
@@ -94,12 +97,14 @@ def _are_there(paths: str) -> bool:
     return any(Path(path).expanduser().is_file() for path in paths.split(os.pathsep))
 
 
-def _load(source: _Kubeconfig | _ServiceAccount) -> Loaded:
+def _load(source: _Kubeconfig | _ServiceAccount, deadline: PluginDeadline) -> Loaded:
     # The library writes keys into files; they are gone as soon as TLS has read them. It would give
     # them to another thread, too, which asks at the same time.
-    with _LOADING, tempfile.TemporaryDirectory(prefix="erlconnect-") as folder:
+    with deadline.bounding(), tempfile.TemporaryDirectory(prefix="erlconnect-") as folder:
         try:
             return loaded_of(source.find(folder), source.context)
+        except TimeoutError:
+            raise
         except (ConfigException, OSError, ValueError, TypeError) as error:
             raise failures.unusable(source.context, error) from None
 
