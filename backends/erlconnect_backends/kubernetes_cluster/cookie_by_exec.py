@@ -55,7 +55,8 @@ class ExecCookieSource:
 
         Raises ``CookieNotFoundError`` where nothing can be run in the container, ``RefusedError``
         where that is not allowed, both unless it is ``optional``; ``LookupFailedError`` and its kin
-        where the server could not answer. Cancelled, it leaves no connection behind; the command ends by itself.
+        where the server could not answer. Cancelled, it leaves no connection behind; the command
+        ends by itself.
         """
         try:
             return await self._look(target)
