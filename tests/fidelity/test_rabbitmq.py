@@ -64,7 +64,9 @@ def test_rabbitmq_diagnostics_says_the_same(ways: BothWays, command: str) -> Non
 
 def test_the_node_of_a_tool_that_runs_is_no_choice(ways: BothWays) -> None:
     """As when a readiness probe runs in the container."""
-    seen = registered_during(ways.direct, words_of("rabbitmqctl", NODE, "eval", "timer:sleep(1000)."))
+    seen = registered_during(
+        ways.direct, words_of("rabbitmqctl", NODE, "eval", "timer:sleep(1000).")
+    )
     assert [name for name in seen if not is_helper(name)] == ["rabbit"]
     assert any(name.startswith("rabbitmqcli-") for name in seen)
     ports = dict.fromkeys(seen, 1)
