@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import subprocess
 
 import pytest
 from world.emulator_flags import LISTS, differences, flag_lists
 from world.missing import require
 from world.releases import available
 
-from erlconnect.emulator_args import ErlangVariables, cookie_in_flags, read_variables
+from erlconnect.emulator_args import (
+    ErlangVariables,
+    cookie_in_flags,
+    emulator_args,
+    read_variables,
+)
 
 RANGE = "-kernel inet_dist_listen_min {} inet_dist_listen_max {}"
 
@@ -215,6 +222,39 @@ def test_variables_of_common_servers_name_the_node(
 ) -> None:
     told = read_variables(variables)
     assert (str(told.node), told.name) == (node, name)
+
+
+@pytest.mark.parametrize("program", ["elixir", "iex"])
+@pytest.mark.parametrize(
+    "words",
+    [
+        "--name a@b.c --cookie c1 -S mix run --cookie c2",
+        "--sname s --erl -setcookie\\x20e --cookie c",
+        "--hidden --no-halt -e 1 --cookie c --name a@b.c",
+        "-S mix --name a@b.c",
+        "--cookie c --unknown x --name a@b.c",
+        "--erl -kernel\\x20inet_dist_listen_min\\x209 --name n@h.x --name m@h.x",
+    ],
+)
+def test_options_of_elixir_become_the_flags_that_its_script_makes(program: str, words: str) -> None:
+    require("elixir", shutil.which(program) is not None)
+    command = [program, *(word.replace("\\x20", " ") for word in words.split())]
+    variables = {"ELIXIR_ERL_OPTIONS": "-env A B -epmd_port 4370"}
+    done = subprocess.run(
+        command,
+        env={**os.environ, **variables, "ELIXIR_CLI_DRY_RUN": "1"},
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    real, ours = emulator_args({}, done.stdout.split()), emulator_args(variables, command)
+    for told in (real, ours):
+        assert told.epmd_port == 4370
+    assert (ours.cookie, ours.name, ours.listen_range) == (
+        real.cookie,
+        real.name,
+        real.listen_range,
+    )
 
 
 @pytest.mark.parametrize("release", ["23", "25", "27", "29"])

@@ -227,7 +227,7 @@ class EmulatorArgs:
 
     @property
     def protocol(self) -> str:
-        """The first word of the first ``-proto_dist``; before OTP 29, several count as none."""
+        """The first word of the first ``-proto_dist``; before OTP 27, several count as none."""
         given = self.words("proto_dist")
         return given[0][0] if given and given[0] else ""
 

@@ -20,6 +20,8 @@ from world.ports import free_port
 from world.processes import Process
 from world.waiting import wait_until
 
+from erlconnect.api import cookie_in_flags
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
@@ -56,7 +58,7 @@ def script(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @contextmanager
-def running(script: Path, epmd: RealEpmd) -> Iterator[Process]:
+def running(script: Path, epmd: RealEpmd, **more: str) -> Iterator[Process]:
     variables = {
         "HOME": str(script.parent),
         "ERL_EPMD_PORT": str(epmd.port),
@@ -64,6 +66,7 @@ def running(script: Path, epmd: RealEpmd) -> Iterator[Process]:
         "RELEASE_DISTRIBUTION": "name",
         "RELEASE_COOKIE": REMOTE_COOKIE,
         "ERL_FLAGS": "-start_epmd false",
+        **more,
     }
     with Process([script, "start"], environment=variables) as process:
         wait_until(lambda: "app" in epmd.names(), "it is registered", 30)
@@ -89,6 +92,44 @@ def test_its_shell_is_iex(release: Release) -> None:
         terminal.wait_for("(a)bort")
         terminal.type("a\r")
         assert terminal.wait() == 0
+
+
+@pytest.mark.parametrize(
+    ("given", "flags"),
+    [
+        ("abcdef\n", ""),
+        ("-84BlQcX_abc", ""),
+        ("abcdef", "-setcookie fromerlflags"),
+        ("abcdef", "-setcookie o@h PEER"),
+        ("abc def", "-setcookie 'o@h' it's"),
+    ],
+    ids=["newline", "dash", "two", "peer", "quote"],
+)
+def test_its_cookie_is_what_its_variables_are_read_as(
+    script: Path, tmp_path: Path, given: str, flags: str
+) -> None:
+    (tmp_path / ".erlang.cookie").write_text(REMOTE_COOKIE)
+    (tmp_path / ".erlang.cookie").chmod(0o400)
+    variables = {"RELEASE_COOKIE": given, "ERL_FLAGS": f"-start_epmd false {flags}"}
+    cookie = cookie_in_flags(variables) or REMOTE_COOKIE
+    taken = not given.startswith("-") and flags != "-setcookie fromerlflags"
+    assert cookie == (given if taken else REMOTE_COOKIE)
+    with (
+        RealEpmd(free_port()) as epmd,
+        running(script, epmd, HOME=str(tmp_path), **variables),
+        machine(epmd=False) as here,
+    ):
+        words = ["-b", "fixed", APP, "-o", f"epmd-port={epmd.port}"]
+        own = {**here.environment(), "RELEASE_COOKIE": cookie}
+        done = subprocess.run(
+            [COMMAND, "ping", *words, "--cookie-from", "env:RELEASE_COOKIE"],
+            env=own,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=SECONDS,
+        )
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 def test_its_script_reaches_it_by_the_variables(release: Release) -> None:

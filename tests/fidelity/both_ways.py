@@ -6,6 +6,7 @@ Knows what of a tool's words lasts longer than a moment. Which tools there are i
 from __future__ import annotations
 
 import re
+import subprocess
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,8 +17,7 @@ from end_to_end.machine import FROM_VARIABLE, machine
 from world.connected import LOCAL_COOKIE, REMOTE_COOKIE
 
 if TYPE_CHECKING:
-    import subprocess
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
     from world.erlang_servers import Inside
@@ -62,6 +62,19 @@ class BothWays:
             text = text.replace(node, "NODE")
         # Some sort their lines by numbers that have changed meanwhile.
         return sorted(_SPACES.sub(" ", _NUMBERS.sub("N", text)).splitlines())
+
+
+def registered_during(way: Way, words: Sequence[str]) -> set[str]:
+    """Run a tool, and return all names that the epmd of its machine has meanwhile."""
+    command = ["epmd", "-port", way.inside.environment["ERL_EPMD_PORT"], "-names"]
+    names: set[str] = set()
+    with ThreadPoolExecutor(1) as pool:
+        running = pool.submit(way.inside.run, *words)
+        while not running.done():
+            listing = subprocess.run(command, check=True, capture_output=True, text=True)
+            names |= set(re.findall(r"^name (\S+) at port", listing.stdout, re.MULTILINE))
+    assert running.result().returncode == 0, running.result().stdout
+    return names
 
 
 @contextmanager

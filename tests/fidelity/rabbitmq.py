@@ -80,7 +80,7 @@ def run(ways: BothWays, program: str, command: str) -> int:
 
 def _compared(ways: BothWays, program: str, command: str) -> int:
     return ways.compare(
-        lambda node: _words(program, node, *command.split()),
+        lambda node: words_of(program, node, *command.split()),
         of_a_moment=command in _OF_A_MOMENT,
     )
 
@@ -95,12 +95,12 @@ def rabbitmq() -> Iterator[BothWays]:
     ):
         server.wait_for_line("Server startup complete", _START_SECONDS)
         with both_ways(Inside, NODE, folder=Path(name), epmd_port=epmd.port) as ways:
-            declared = ways.direct.inside.run(*_words("rabbitmqctl", NODE, "eval", _QUEUE))
+            declared = ways.direct.inside.run(*words_of("rabbitmqctl", NODE, "eval", _QUEUE))
             assert declared.returncode == 0, declared.stdout
             yield ways
 
 
-def _words(program: str, node: str, *command: str) -> list[str]:
+def words_of(program: str, node: str, *command: str) -> list[str]:
     return [f"{FOLDER}/{program}", "--node", node, "--longnames", *command]
 
 

@@ -8,12 +8,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from fidelity.both_ways import both_ways
+from fidelity.both_ways import both_ways, registered_during
 from world.connected import REMOTE_COOKIE
 from world.epmd import RealEpmd
 from world.erlang_servers import Inside
 from world.ports import free_port
 from world.processes import Process
+
+from erlconnect.api import is_helper
+from erlconnect.session.node_choice import choose_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -72,3 +75,11 @@ def asked(node: str, command: str) -> list[str]:
 )
 def test_ejabberdctl_says_the_same(ways: BothWays, command: str, code: int) -> None:
     assert ways.compare(partial(asked, command=command)) == code
+
+
+def test_the_node_of_a_tool_that_runs_is_no_choice(ways: BothWays) -> None:
+    seen = registered_during(ways.direct, asked(NODE, "status"))
+    assert [name for name in seen if not is_helper(name)] == ["ejabberd"]
+    assert any("-ctl-ejabberd" in name for name in seen)
+    ports = dict.fromkeys(seen, 1)
+    assert choose_name(ports, wanted=None, expected="", where="here") == "ejabberd"

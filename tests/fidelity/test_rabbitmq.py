@@ -10,9 +10,22 @@ from typing import TYPE_CHECKING
 import pytest
 from end_to_end.evidence import COMMAND, WRONG_COOKIE
 from end_to_end.machine import FROM_VARIABLE, machine
-from fidelity.rabbitmq import CONTROL, DIAGNOSTICS, FAILING, FOLDER, NODE, rabbitmq, run
+from fidelity.both_ways import registered_during
+from fidelity.rabbitmq import (
+    CONTROL,
+    DIAGNOSTICS,
+    FAILING,
+    FOLDER,
+    NODE,
+    rabbitmq,
+    run,
+    words_of,
+)
 from world.erlang_servers import Inside
 from world.processes import Process
+
+from erlconnect.api import is_helper
+from erlconnect.session.node_choice import choose_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -47,6 +60,17 @@ def test_rabbitmqctl_says_the_same(ways: BothWays, command: str) -> None:
 def test_rabbitmq_diagnostics_says_the_same(ways: BothWays, command: str) -> None:
     assert command in DIAGNOSTICS
     assert (run(ways, "rabbitmq-diagnostics", command) != 0) == (command in FAILING)
+
+
+def test_the_node_of_a_tool_that_runs_is_no_choice(ways: BothWays) -> None:
+    """As when a readiness probe runs in the container."""
+    seen = registered_during(
+        ways.direct, words_of("rabbitmqctl", NODE, "eval", "timer:sleep(1000).")
+    )
+    assert [name for name in seen if not is_helper(name)] == ["rabbit"]
+    assert any(name.startswith("rabbitmqcli-") for name in seen)
+    ports = dict.fromkeys(seen, 1)
+    assert choose_name(ports, wanted=None, expected="", where="here") == "rabbit"
 
 
 def test_it_needs_no_argument_when_it_is_run_for_its_node(ways: BothWays, tmp_path: Path) -> None:

@@ -128,6 +128,29 @@ async def test_flags_that_the_node_does_not_take_leave_it_to_its_file(
     assert await fetched(asking, await target(asking, workshop, *env)) is None
 
 
+@pytest.mark.parametrize(
+    "name",
+    [
+        "RABBITMQ_ERLANG_COOKIE",
+        "RABBITMQ_ERL_COOKIE",
+        "EMQX_NODE__COOKIE",
+        "DOCKER_VERNEMQ_DISTRIBUTED_COOKIE",
+        "COUCHDB_ERLANG_COOKIE",
+    ],
+)
+async def test_variables_of_common_servers_hold_the_cookie(
+    asking: Asking, workshop: Workshop, name: str
+) -> None:
+    cookie = await fetched(asking, await target(asking, workshop, from_secret(name, "ended")))
+    assert cookie is not None
+    assert cookie.reveal() == COOKIE
+
+
+async def test_the_address_of_a_file_is_no_cookie(asking: Asking, workshop: Workshop) -> None:
+    env = literal("EMQX_NODE__COOKIE", "file:///run/secrets/cookie")
+    assert await fetched(asking, await target(asking, workshop, env)) is None
+
+
 async def test_the_cookie_of_another_node_is_not_taken(asking: Asking, workshop: Workshop) -> None:
     args = [
         "erl",

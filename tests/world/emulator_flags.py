@@ -30,7 +30,7 @@ _END: Final = "--"
 # Two rules that OTP changed; a running emulator's path tells its erts.
 _WITHOUT_PAIRS: Final = 23
 _ERTS_WITHOUT_PAIRS: Final = 11
-_SEVERAL_PROTOCOLS: Final = 29
+_SEVERAL_PROTOCOLS: Final = 27
 SEED: Final = 20260
 LISTS: Final = 500
 FILE_COOKIE: Final = "OFTHEFILE"

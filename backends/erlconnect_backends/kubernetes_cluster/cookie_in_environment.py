@@ -78,7 +78,8 @@ class EnvironmentCookieSource:
                 continue
             if name == LITERAL_NAME:
                 return await _released(place, environment, value)
-            return _cookie(value, f"{name} of {place.words}")
+            if cookie := _cookie(value, f"{name} of {place.words}"):
+                return cookie
         return await _in_flags(place, environment)
 
 

@@ -83,11 +83,12 @@ async def _pod(rest: Rest, name: str, target: Target) -> Pod:
 
 
 def cookie_of(value: bytes, *, place: str, origin: str, literal: bool = False) -> Cookie | None:
-    """Make a cookie of what was found; ``None`` where that is blank.
+    """Make a cookie of what was found; ``None`` where that is blank or names a file.
 
     Newlines at the end are left out, as of a file, unless the node takes the value literally.
     """
-    if not value.strip():
+    # EMQX takes the address of a file for the cookie in it.
+    if not value.strip() or value.startswith(b"file://"):
         return None
     stripped = value if literal else value.rstrip(b"\r\n")
     note = "" if stripped == value else f"a newline at the end of {origin} was left out"
