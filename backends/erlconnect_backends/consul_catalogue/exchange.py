@@ -59,6 +59,8 @@ async def exchange(
 
 def _written(access: Access, target: str, headers: Mapping[str, str]) -> bytes:
     own = {"Host": access.address.authority, "Connection": "close", "Accept": "application/json"}
+    if access.authorization:
+        own["Authorization"] = access.authorization
     lines = [f"{name}: {value}" for name, value in {**own, **headers}.items()]
     return "\r\n".join([f"GET {target} HTTP/1.1", *lines, "", ""]).encode("ascii")
 
@@ -79,13 +81,13 @@ async def _sent(access: Access, request: bytes) -> bytes:
 
 async def _connected(access: Access) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
     address = access.address
+    name = access.tls_server_name if access.tls else None
     if address.path:
-        return await asyncio.open_unix_connection(address.path)
+        return await asyncio.open_unix_connection(
+            address.path, ssl=access.tls, server_hostname=name
+        )
     return await asyncio.open_connection(
-        address.host,
-        address.port,
-        ssl=access.tls,
-        server_hostname=access.tls_server_name if access.tls else None,
+        address.host, address.port, ssl=access.tls, server_hostname=name
     )
 
 
