@@ -18,6 +18,7 @@ from erlconnect_backends.consul_catalogue.address import agent_address
         ("tcp://10.0.0.1:8500", "http://10.0.0.1:8500"),
         ("[::1]:8500", "http://[::1]:8500"),
         (":8500", "http://localhost:8500"),
+        ("m\u00fcnchen.example:8500", "http://xn--mnchen-3ya.example:8500"),
         ("https://[fd00::1]", "https://[fd00::1]:443"),
         ("unix:///run/consul.sock", "unix:///run/consul.sock"),
     ],
@@ -40,6 +41,9 @@ def test_it_means_what_the_consul_program_takes_it_for(text: str, meaning: str) 
         "http://a:1/consul",
         "::1",
         "a b:1",
+        "a..b:8500",
+        "caf\udce9.example:8500",
+        "a" * 64,
     ],
 )
 def test_anything_else_is_refused_with_a_reason(text: str) -> None:

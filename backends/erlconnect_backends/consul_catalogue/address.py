@@ -60,5 +60,15 @@ def agent_address(text: str, *, tls: bool = False) -> AgentAddress:
     port = int(parts[4]) if parts[4] else _USUAL_PORTS[scheme]
     if not 0 < port <= _MAX_PORT:
         raise ValueError(f"there is no port {port}")
-    # A port alone is this machine's.
-    return AgentAddress(scheme=scheme, tls=tls, host=parts[2] or parts[3] or "localhost", port=port)
+    host = parts[2] or _host_name(parts[3] or "localhost")  # A port alone is this machine's.
+    return AgentAddress(scheme=scheme, tls=tls, host=host, port=port)
+
+
+def _host_name(text: str) -> str:
+    """Return ``text`` as DNS and HTTP have it: letters that are not ASCII in Punycode."""
+    try:
+        return text.encode("idna").decode("ascii")
+    except UnicodeError:
+        # The codec's own words are for programmers.
+        shown = text.encode(errors="backslashreplace").decode()
+        raise ValueError(f"it has to be a host name that DNS can have, not {shown!r}") from None
