@@ -1,0 +1,1 @@
+"""What the network and processes need; nothing of the BEAM."""
