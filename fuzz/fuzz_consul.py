@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 from unittest import mock
 
@@ -16,7 +17,7 @@ from erlconnect_backends.consul_catalogue.connect_agent import MeshAgent
 from erlconnect_backends.consul_catalogue.instances import target_of
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import AsyncIterator, Awaitable, Callable
 
 ACCESS = Access(
     address=agent_address("127.0.0.1:8500"),
@@ -59,10 +60,28 @@ QUESTIONS: list[Callable[[MeshAgent], Awaitable[Any]]] = [
 ]
 
 
+class Answer:
+    """A stream on which ``answer`` comes, and then its end."""
+
+    def __init__(self, answer: bytes) -> None:
+        self._pieces = [answer] if answer else []
+
+    async def send(self, data: bytes) -> None:
+        """Take no notice of the request."""
+
+    async def receive(self) -> bytes:
+        """Return what is left."""
+        return self._pieces.pop() if self._pieces else b""
+
+
 async def asked(question: int, answer: bytes) -> None:
     """Ask one question; what the agent sends over its connection is ``answer``."""
-    sent = mock.AsyncMock(return_value=answer)
-    with mock.patch.object(exchange, "_sent", sent):
+
+    @asynccontextmanager
+    async def opened(*_: object, **__: object) -> AsyncIterator[Answer]:
+        yield Answer(answer)
+
+    with mock.patch.object(exchange, "open_stream", opened):
         try:
             await QUESTIONS[question](MeshAgent(ACCESS))
         except ErlconnectError:

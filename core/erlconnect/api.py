@@ -51,6 +51,17 @@ from erlconnect.errors import (
     UnreachableError,
     UsageError,
 )
+from erlconnect.net.http1 import (
+    Headers,
+    HttpConnection,
+    HttpError,
+    HttpRequest,
+    HttpResponse,
+    IncompleteAnswerError,
+    Stream,
+    open_stream,
+)
+from erlconnect.net.http1 import TooLongError as HttpTooLongError
 from erlconnect.redaction import redact, remember
 from erlconnect.streams.codec import StreamCodec
 from erlconnect.streams.pump import StreamPump
@@ -72,6 +83,13 @@ __all__ = [
     "ErlangVariables",
     "ErlconnectError",
     "ExplainsEnd",
+    "Headers",
+    "HttpConnection",
+    "HttpError",
+    "HttpRequest",
+    "HttpResponse",
+    "HttpTooLongError",
+    "IncompleteAnswerError",
     "ListsServices",
     "LookupFailedError",
     "LookupTimeoutError",
@@ -84,6 +102,7 @@ __all__ = [
     "RefusedError",
     "SessionApi",
     "Settings",
+    "Stream",
     "StreamCodec",
     "StreamPump",
     "SuggestedProfile",
@@ -101,6 +120,7 @@ __all__ = [
     "default_cookie_file",
     "hookimpl",
     "is_helper",
+    "open_stream",
     "read_cookie_file",
     "read_variables",
     "readable_within",

@@ -206,6 +206,30 @@ def test_what_a_profile_gets_wrong_has_its_line() -> None:
     )
 
 
+@pytest.mark.parametrize("key", ["epmd-port", "dist-port", "node", "look-again"])
+def test_a_setting_of_the_session_is_sent_to_where_it_belongs(key: str) -> None:
+    what = f"{key!r} is a setting of the session, not of 'sea-lantern'"
+    in_file = refusal(ConfigurationError, profile={key: written(1)})
+    assert in_file.message == f"/etc/c.toml, line 7: {key}: {what}"
+    assert in_file.remedy == (
+        "Write it into the profile's own table, above the table of 'sea-lantern'."
+    )
+    option = refusal(UnknownSettingError, options={key: "1"})
+    assert option.message == f"-o transport.{key}: {what}"
+    assert option.remedy == f"Write -o {key}=1."
+    name = key.upper().replace("-", "_")
+    variable = refusal(ConfigurationError, **{f"ERLCONNECT_SEA_LANTERN_{name}": "1"})
+    assert variable.message == f"The variable ERLCONNECT_SEA_LANTERN_{name}: {what}"
+    assert variable.remedy == f"Its variable is ERLCONNECT_SESSION_{name}."
+
+
+@pytest.mark.parametrize("key", ["confirm", "as", "cookie", "caller-name"])
+def test_a_key_of_the_profile_is_sent_to_where_it_belongs(key: str) -> None:
+    error = refusal(ConfigurationError, profile={key: written("x")})
+    assert error.message.endswith(f"{key!r} is a key of the profile, not of 'sea-lantern'")
+    assert "the profile's own table" in error.remedy
+
+
 def test_a_profile_has_the_types_of_toml() -> None:
     given = {"tcp": True, "tries": 5, "names": ["ONE", "T,WO"]}
     settings = resolve(profile={key: written(value) for key, value in given.items()})

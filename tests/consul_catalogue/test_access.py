@@ -55,6 +55,23 @@ def test_a_tokens_file_comes_before_its_text(tmp_path: Path) -> None:
     assert access_of(AccessSettings(), variables).token == TOKEN
 
 
+def test_a_file_that_a_variable_names_may_be_empty_where_there_is_a_text(tmp_path: Path) -> None:
+    (tmp_path / "token").write_text("\n")
+    variables = {"CONSUL_HTTP_TOKEN_FILE": str(tmp_path / "token"), "CONSUL_HTTP_TOKEN": TOKEN}
+    assert access_of(AccessSettings(), variables).token == TOKEN
+    del variables["CONSUL_HTTP_TOKEN"]
+    with pytest.raises(ConfigurationError, match="is empty"):
+        access_of(AccessSettings(), variables)
+
+
+def test_a_password_is_not_shown() -> None:
+    access = access_of(AccessSettings(), {"CONSUL_HTTP_AUTH": "me:long-password"})
+    assert access.authorization == "Basic bWU6bG9uZy1wYXNzd29yZA=="
+    assert access.authorization not in repr(access)
+    assert redact(access.authorization) == "Basic [redacted]"
+    assert redact("long-password") == "[redacted]"
+
+
 def test_a_token_is_not_shown() -> None:
     access = access_of(AccessSettings(), {"CONSUL_HTTP_TOKEN": TOKEN})
     assert TOKEN not in repr(access)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 from consul_catalogue.catalogues import backend, found
 
-from erlconnect.api import NodeName, NoNodeFoundError, Query, Ref, UsageError
+from erlconnect.api import NameNotFoundError, NodeName, NoNodeFoundError, Query, Ref, UsageError
 from erlconnect.testing import StandaloneSession, check_backend
 
 if TYPE_CHECKING:
@@ -30,7 +30,11 @@ async def test_passing_instances_are_targets_in_the_order_of_their_ids(agent: Co
         25001,
     )
     assert (two.address, two.dist_port) == ("10.3.0.2", 25002)
-    assert one.cookies == one.transports == ()
+    # Nothing is said of the cookie, and there is no sidecar: both only where they are named.
+    assert [ref.name for ref in (*one.cookies, *one.transports)] == [
+        *("consul-kv", "consul-connect", "direct")
+    ]
+    assert [ref.only_if_named for ref in (*one.cookies, *one.transports)] == [True, True, False]
     assert one.facts == {
         "id": "shop-1",
         "service": "shop",
@@ -104,11 +108,12 @@ async def test_the_mesh_is_no_way_for_whom_sidecars_are_hidden(
     options = {"address": guarded.address, "token_file": str(tmp_path / "token")}
     (tmp_path / "token").write_text(guarded.token_for(rules))
     (target,) = await found("meshed", **options)
-    assert target.transports == ()
+    assert [ref.only_if_named for ref in target.transports] == [True, False]
     rules += ' service "meshed-sidecar-proxy" { policy = "read" }'
     (tmp_path / "token").write_text(guarded.token_for(rules))
     (target,) = await found("meshed", **options)
     assert [ref.name for ref in target.transports] == ["consul-connect", "direct"]
+    assert not any(ref.only_if_named for ref in target.transports)
 
 
 async def test_the_cookie_is_looked_for_where_the_service_was_found(agent: ConsulAgent) -> None:
@@ -134,7 +139,40 @@ async def test_such_an_instance_among_others_is_a_warning(agent: ConsulAgent) ->
     assert warning.startswith("Left out: mixed-1 (")
 
 
-@pytest.mark.parametrize("service", ["", " ", "shop@10.0.0.1", "a/b", "a?dc=x", "../kv/secret"])
+NAMES = (
+    "shop@10.0.0.1",  # as the Meshx packages register nodes
+    "my shop",
+    "a/b",
+    "a?dc=x",
+    "a#b",
+    "100%",
+    "a%2Fb",
+    "a+b&passing=0",
+    "a..b",
+    "caf\u00e9",
+    "task-1d6c2b8e-group-web-shop-erl",  # as Nomad names them
+)
+
+
+@pytest.mark.parametrize("service", NAMES)
+async def test_whatever_consul_takes_as_a_name_is_found(agent: ConsulAgent, service: str) -> None:
+    agent.register({"Name": service, "ID": "odd", "Address": "10.3.0.50", "Port": 25050})
+    try:
+        (target,) = await found(service, address=agent.address)
+    finally:
+        agent.deregister("odd")
+    assert (target.address, target.facts["service"]) == ("10.3.0.50", service)
+
+
+async def test_a_name_like_a_nodes_that_is_not_there_is_told_what_else_it_could_be(
+    agent: ConsulAgent,
+) -> None:
+    with pytest.raises(NameNotFoundError) as caught:
+        await found("nobody@10.0.0.1", address=agent.address)
+    assert "-b fixed name@address" in caught.value.remedy
+
+
+@pytest.mark.parametrize("service", ["", " ", "..", "../kv/secret", "a//b", "a/./b", "a\nb"])
 async def test_a_target_that_names_no_service_is_refused(service: str) -> None:
     with pytest.raises(UsageError, match="no name of a service"):
         await found(service, address="127.0.0.1:1")

@@ -14,12 +14,12 @@ from world.consul import PROGRAM, ConsulAgent
 from world.missing import require
 from world.ports import free_port
 
-from erlconnect.api import LookupFailedError, LookupTimeoutError
+from erlconnect.api import ConfigurationError, LookupFailedError, LookupTimeoutError
 from erlconnect_backends.consul_catalogue.access import AccessSettings, access_of
 from erlconnect_backends.consul_catalogue.exchange import exchange
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator
+    from collections.abc import AsyncIterator, Iterator, Mapping
     from pathlib import Path
 
 TLS = """
@@ -90,6 +90,48 @@ async def test_certificates_are_shown_and_checked(https_port: int, certificates:
         client_key=str(certificates / "dc1-client-consul-0-key.pem"),
     )
     assert target.address == "10.5.0.1"
+
+
+def services_of_the_program(variables: Mapping[str, str]) -> list[str]:
+    """What the real consul program finds with these variables."""
+    listed = subprocess.run(
+        [str(PROGRAM), "catalog", "services"],
+        env=variables,
+        capture_output=True,
+        check=True,
+        timeout=30,
+    )
+    return listed.stdout.decode().split()
+
+
+async def test_a_folder_of_authorities_is_read_as_the_consul_program_does(
+    https_port: int, certificates: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    authority = certificates / "consul-agent-ca.pem"
+    (tmp_path / "below").mkdir()
+    (tmp_path / "below" / "any-name.pem").write_bytes(authority.read_bytes())
+    variables = {
+        "CONSUL_HTTP_ADDR": f"https://127.0.0.1:{https_port}",
+        "CONSUL_CAPATH": str(tmp_path),
+        "CONSUL_CLIENT_CERT": str(certificates / "dc1-client-consul-0.pem"),
+        "CONSUL_CLIENT_KEY": str(certificates / "dc1-client-consul-0-key.pem"),
+    }
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    assert "shop" in services_of_the_program(variables)
+    assert await found("shop")
+
+
+async def test_a_file_of_authorities_comes_before_a_folder(
+    https_port: int, certificates: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "ca.pem").write_bytes((certificates / "consul-agent-ca.pem").read_bytes())
+    monkeypatch.setenv("CONSUL_CAPATH", str(tmp_path))
+    monkeypatch.setenv("CONSUL_CACERT", str(certificates / "dc1-client-consul-0.pem"))
+    with pytest.raises(LookupFailedError, match="not trusted"):
+        await found("shop", address=f"https://127.0.0.1:{https_port}")
+    with pytest.raises(ConfigurationError, match="CA certificates in"):
+        access_of(AccessSettings(address="https://a"), {"CONSUL_CAPATH": str(tmp_path / "none")})
 
 
 async def test_an_unknown_authority_is_not_trusted(https_port: int) -> None:

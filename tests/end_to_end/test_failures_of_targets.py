@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import json
+import os
 import signal
+import subprocess
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from end_to_end.evidence import assert_explained, assert_secret, connections
+from end_to_end.evidence import COMMAND, assert_explained, assert_secret, connections
 from end_to_end.machine import FROM_VARIABLE, machine
 from world.connected import REMOTE_COOKIE
 from world.epmd import RealEpmd
 from world.erlang import ErlangNode
 from world.ports import free_port
+from world.waiting import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from end_to_end.machine import Machine
 
 APP = "app@127.0.0.1"
 CONNECT = f"net_kernel:connect_node('{APP}')."
@@ -64,6 +70,19 @@ def at(port: int) -> list[str]:
     return ["-b", "fixed", APP, "-o", f"dist-port={port}", *FROM_VARIABLE]
 
 
+def bytes_out(here: Machine) -> int:
+    """How much the only session has sent to its remote node, as ``status`` tells."""
+    done = subprocess.run(
+        [COMMAND, "status", "--json"],
+        env={**os.environ, **here.environment()},
+        capture_output=True,
+        check=True,
+        timeout=30,
+    )
+    links = json.loads(done.stdout)["aliases"][0]["links"]
+    return int(links[0]["bytes_out"]) if links else 0
+
+
 def test_a_node_that_dies_in_the_middle_of_a_large_message_and_comes_back() -> None:
     port = free_port()
     with (
@@ -77,6 +96,7 @@ def test_a_node_that_dies_in_the_middle_of_a_large_message_and_comes_back() -> N
             local.evaluate(WATCHED)
             remote.process.signal(signal.SIGSTOP)
             assert local.evaluate(FLOOD) == "stuck"
+            wait_until(lambda: bytes_out(here) > 65536, "a part of the message is on its way", 30)
             first_life.close()
             assert local.evaluate(END) == "[]"
             down = session.wait_event("link-down")

@@ -184,10 +184,15 @@ def test_a_signal_is_for_the_program(remote: ErlangNode, number: signal.Signals,
 
 
 def test_ctrl_c_reaches_the_program_once(remote: ErlangNode) -> None:
+    # A signal just before a read is one that Python hears only after it; a pipe tells at once.
     script = """
-import os, signal
+import os, select, signal
+heard, tell = os.pipe()
+os.set_blocking(tell, False)
+signal.set_wakeup_fd(tell)
 signal.signal(signal.SIGINT, lambda *_: os.write(1, b"caught\\n"))
 print("waiting", flush=True)
+select.select([heard], [], [])
 print("got", input(), flush=True)
 raise SystemExit(4)
 """

@@ -56,6 +56,11 @@ def sessions(here: Machine) -> list[dict[str, Any]]:
     return [json.loads(line) for line in done.stdout.splitlines()]
 
 
+def is_flooded(here: Machine) -> bool:
+    links = sessions(here)[0]["aliases"][0]["links"]
+    return bool(links) and links[0]["bytes_out_per_second"] > 100_000
+
+
 def test_two_sessions_with_links_bytes_and_rates(remote: ErlangNode) -> None:
     with (
         machine() as here,
@@ -67,6 +72,7 @@ def test_two_sessions_with_links_bytes_and_rates(remote: ErlangNode) -> None:
             two.ready()
             assert local.evaluate(f"net_kernel:connect_node('{APP}').") == "true"
             local.evaluate(FLOOD)
+            wait_until(lambda: is_flooded(here), "the flood is seen in the rates", 30)
             first, second = sessions(here)
             assert [first["pid"], second["pid"]] == [one.pid, two.pid]
             assert first["targets"] == [APP]

@@ -82,6 +82,14 @@ async def test_a_port_in_the_address_is_sent_to_where_it_belongs(address: str) -
         await discover("app@pod-7", address=address)
 
 
+@pytest.mark.parametrize(
+    "address", ["http://10.0.0.1", "epmd://host", "10.0.0.1/24", "app@10.0.0.1", "a b", "a\n"]
+)
+async def test_more_than_a_host_is_not_looked_up_as_a_name(address: str) -> None:
+    with pytest.raises(UnknownSettingError, match="a host name or an IP address and nothing else"):
+        await discover("app@pod-7", address=address)
+
+
 async def test_an_empty_address_is_refused() -> None:
     with pytest.raises(UnknownSettingError, match="address"):
         await discover("app@pod-7", address="")

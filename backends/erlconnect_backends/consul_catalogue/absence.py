@@ -59,6 +59,8 @@ def _unseen(
 ) -> ErlconnectError:
     near = difflib.get_close_matches(service, services, n=1)
     spelling = f"Did you mean {near[0]}?" if near else "Check the spelling."
+    if "@" in service:
+        spelling += " A node whose name and address you know is -b fixed name@address."
     there = _listed(sorted(services), ", ")
     if not has_acls:
         return NameNotFoundError(

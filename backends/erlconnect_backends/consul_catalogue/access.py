@@ -6,6 +6,8 @@ Variables: https://developer.hashicorp.com/consul/commands#environment-variables
 
 from __future__ import annotations
 
+import base64
+import errno
 import os
 import re
 import ssl
@@ -76,10 +78,14 @@ class AccessSettings(Settings):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Access:
-    """One agent and the right to ask it; ``tls`` is ``None`` for plain HTTP."""
+    """One agent and the right to ask it; ``tls`` is ``None`` for plain HTTP.
+
+    ``authorization`` is that of a reverse proxy before the agent, ready for its header.
+    """
 
     address: AgentAddress
     token: str = field(default="", repr=False)
+    authorization: str = field(default="", repr=False)
     datacenter: str = ""
     namespace: str = ""
     tls: ssl.SSLContext | None = None
@@ -95,32 +101,58 @@ def access_of(settings: AccessSettings, environment: Mapping[str, str] = os.envi
     return Access(
         address=address,
         token=_token(settings, environment),
+        authorization=_authorization(environment.get("CONSUL_HTTP_AUTH", "")),
         datacenter=settings.datacenter,
         namespace=settings.namespace or environment.get("CONSUL_NAMESPACE", ""),
-        tls=_tls(settings, environment) if address.scheme == "https" else None,
+        tls=_tls(settings, environment) if address.tls else None,
         tls_server_name=settings.tls_server_name
         or environment.get("CONSUL_TLS_SERVER_NAME")
-        or address.host,
+        or address.host
+        or "localhost",
     )
 
 
 def _agent_address(settings: AccessSettings, environment: Mapping[str, str]) -> AgentAddress:
-    tls = environment.get("CONSUL_HTTP_SSL", "").lower() in _TRUE
+    asked_for_tls = environment.get("CONSUL_HTTP_SSL", "")
     text = settings.address or environment.get("CONSUL_HTTP_ADDR") or DEFAULT
     try:
-        return agent_address(text, tls=tls)
+        address = agent_address(text, tls=asked_for_tls.lower() in _TRUE)
     except ValueError as error:
         shown = _USER.sub("//[hidden]@", text)  # A password may stand there.
         raise ConfigurationError(
             f"The variable CONSUL_HTTP_ADDR={shown} cannot be used: {error}",
             remedy="Correct it, or name the agent with -o address=.",
         ) from None
+    # The consul program would go on in plain text, with a warning, and so send the token.
+    if not address.tls and asked_for_tls and asked_for_tls.lower() not in (*_TRUE, *_FALSE):
+        raise ConfigurationError(
+            f"The variable CONSUL_HTTP_SSL={asked_for_tls} does not say whether to speak TLS with"
+            f" Consul at {address}",
+            remedy="Set it to true or false.",
+        )
+    return address
+
+
+def _authorization(user_and_password: str) -> str:
+    if not user_and_password:
+        return ""
+    user, _, password = user_and_password.partition(":")
+    encoded = base64.b64encode(f"{user}:{password}".encode(errors="surrogateescape")).decode()
+    remember(password)
+    remember(encoded)
+    return f"Basic {encoded}"
 
 
 def _token(settings: AccessSettings, environment: Mapping[str, str]) -> str:
-    # A file before a text, as the consul program does.
-    file = settings.token_file or environment.get("CONSUL_HTTP_TOKEN_FILE")
-    token = _token_in(Path(file)) if file else environment.get("CONSUL_HTTP_TOKEN", "").strip()
+    text = environment.get("CONSUL_HTTP_TOKEN", "").strip()
+    # A file before a text, as the consul program does; it takes the text where the file that a
+    # variable names is empty.
+    if settings.token_file:
+        token = _token_in(settings.token_file)
+    elif file := environment.get("CONSUL_HTTP_TOKEN_FILE"):
+        token = _token_in(Path(file), otherwise=text)
+    else:
+        token = text
     remember(token)
     if token and not (token.isascii() and token.isprintable()):
         raise ConfigurationError(
@@ -130,7 +162,7 @@ def _token(settings: AccessSettings, environment: Mapping[str, str]) -> str:
     return token
 
 
-def _token_in(path: Path) -> str:
+def _token_in(path: Path, *, otherwise: str = "") -> str:
     try:
         with path.expanduser().open("rb") as file:
             token = file.read(_MAX_TOKEN_BYTES).decode("latin-1").strip()
@@ -139,7 +171,7 @@ def _token_in(path: Path) -> str:
             f"The token file {path} could not be read: {_words(error)}",
             remedy="Correct -o token-file= or CONSUL_HTTP_TOKEN_FILE, or let this user read it.",
         ) from error
-    if not token:
+    if not (token := token or otherwise):
         raise ConfigurationError(
             f"The token file {path} is empty",
             remedy="Write the token's secret id into it, or leave the setting out to ask"
@@ -150,19 +182,33 @@ def _token_in(path: Path) -> str:
 
 def _tls(settings: AccessSettings, environment: Mapping[str, str]) -> ssl.SSLContext:
     authority = settings.ca_file or environment.get("CONSUL_CACERT")
-    folder = environment.get("CONSUL_CAPATH") if not settings.ca_file else None
+    folder = None if authority else environment.get("CONSUL_CAPATH")
     try:
-        context = ssl.create_default_context(cafile=authority or None, capath=folder or None)
-    except (OSError, ssl.SSLError) as error:
+        context = ssl.create_default_context(
+            cadata=_certificates_below(Path(folder)) if folder else None, cafile=authority or None
+        )
+    except (OSError, ValueError, ssl.SSLError) as error:
         raise ConfigurationError(
             f"The CA certificates in {authority or folder} could not be read: {_words(error)}",
-            remedy="Correct -o ca-file= or CONSUL_CACERT: a file of PEM certificates.",
+            remedy="Correct -o ca-file= or CONSUL_CACERT, a file of PEM certificates, or"
+            " CONSUL_CAPATH, a folder of such files and nothing else.",
         ) from error
     if environment.get("CONSUL_HTTP_SSL_VERIFY", "").lower() in _FALSE:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
     _load_own(context, settings, environment)
     return context
+
+
+def _certificates_below(folder: Path) -> str:
+    """Return the contents of all files below ``folder``; ``OSError`` where there is none.
+
+    OpenSSL would look for files that are named by hashes; the consul program reads them all.
+    """
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    if not files:
+        raise FileNotFoundError(errno.ENOENT, "there is no file")
+    return "\n".join(path.read_text("ascii") for path in files)
 
 
 def _load_own(

@@ -12,18 +12,21 @@ from typing import Final, Literal
 DEFAULT: Final = "127.0.0.1:8500"
 
 _USUAL_PORTS: Final = {"http": 80, "https": 443}
-_CONSUL_PORT: Final = 8500
 _MAX_PORT: Final = 65535
 _URL: Final = re.compile(
-    r"(?:(http|https|tcp)://)?(?:\[([0-9A-Fa-f:.%]+)\]|([^\[\]:/?#@\s]+))(?::([0-9]{1,5}))?/?"
+    r"(?:(http|https|tcp)://)?(?:\[([0-9A-Fa-f:.%]+)\]|([^\[\]:/?#@\s]+))?(?::([0-9]{1,5}))?/?"
 )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AgentAddress:
-    """One place of an agent; ``path`` is that of a Unix socket, else empty."""
+    """One place of an agent; ``path`` is that of a Unix socket, else empty.
+
+    ``tls`` says whether TLS is spoken there, which a Unix socket's scheme does not tell.
+    """
 
     scheme: Literal["http", "https", "unix"]
+    tls: bool
     host: str = ""
     port: int = 0
     path: str = ""
@@ -42,19 +45,30 @@ class AgentAddress:
 def agent_address(text: str, *, tls: bool = False) -> AgentAddress:
     """Read ``text``; ``ValueError`` says what is wrong with it.
 
-    ``tls`` is what a text without ``http://`` or ``https://`` means.
+    With ``tls`` it means TLS whatever its scheme: as in the consul program, ``http://`` never
+    undoes a demand for TLS. Without a port it means the scheme's own, 80 or 443.
     """
     if text.startswith("unix://"):
         if not (path := text.removeprefix("unix://")):
             raise ValueError("after unix:// there has to be the path of a socket")
-        return AgentAddress(scheme="unix", path=path)
+        return AgentAddress(scheme="unix", tls=tls, path=path)
     parts = _URL.fullmatch(text)
-    if not parts:
+    if not parts or not (parts[2] or parts[3] or parts[4]):
         raise ValueError("it has to be HOST:PORT, http://HOST:PORT, https://... or unix://PATH")
-    scheme: Literal["http", "https"] = "https" if parts[1] == "https" else "http"
-    if tls and parts[1] != "http":
-        scheme = "https"
-    port = int(parts[4]) if parts[4] else _USUAL_PORTS.get(parts[1], _CONSUL_PORT)
+    tls = tls or parts[1] == "https"
+    scheme: Literal["http", "https"] = "https" if tls else "http"
+    port = int(parts[4]) if parts[4] else _USUAL_PORTS[scheme]
     if not 0 < port <= _MAX_PORT:
         raise ValueError(f"there is no port {port}")
-    return AgentAddress(scheme=scheme, host=parts[2] or parts[3], port=port)
+    host = parts[2] or _host_name(parts[3] or "localhost")  # A port alone is this machine's.
+    return AgentAddress(scheme=scheme, tls=tls, host=host, port=port)
+
+
+def _host_name(text: str) -> str:
+    """Return ``text`` as DNS and HTTP have it: letters that are not ASCII in Punycode."""
+    try:
+        return text.encode("idna").decode("ascii")
+    except UnicodeError:
+        # The codec's own words are for programmers.
+        shown = text.encode(errors="backslashreplace").decode()
+        raise ValueError(f"it has to be a host name that DNS can have, not {shown!r}") from None

@@ -154,7 +154,7 @@ class ConsulBackend:
                     domain=settings.domain,
                     tag=settings.tag,
                     cookies=self._cookies(),
-                    transports=self._transports(instance.service) if sidecars else (),
+                    transports=self._transports(instance.service, has_sidecars=bool(sidecars)),
                 )
             except ValueError as error:
                 left_out.append(f"{instance.id} ({error})")
@@ -171,18 +171,28 @@ class ConsulBackend:
 
     def _cookies(self) -> tuple[Ref, ...]:
         key = self._settings.cookie_key
-        return (self._ref("consul-kv", key=key),) if key else ()
+        settings = self._settings.access_settings()
+        if not key:
+            return (Ref(name="consul-kv", settings=settings, only_if_named=True),)
+        return (Ref(name="consul-kv", settings={**settings, "key": key}),)
 
-    def _transports(self, service: str) -> tuple[Ref, ...]:
-        return (self._ref("consul-connect", destination=service), Ref(name="direct"))
-
-    def _ref(self, offer: str, **settings: str) -> Ref:
-        return Ref(name=offer, settings={**self._settings.access_settings(), **settings})
+    def _transports(self, service: str, *, has_sidecars: bool) -> tuple[Ref, ...]:
+        mesh = Ref(
+            name="consul-connect",
+            settings={**self._settings.access_settings(), "destination": service},
+            only_if_named=not has_sidecars,
+        )
+        return (mesh, Ref(name="direct"))
 
 
 def _checked(service: str) -> str:
-    """Give TARGET; ``UsageError`` where it cannot be the name of a service."""
-    if service.strip() and not set(service) & set("/?#@ "):
+    """Return TARGET; ``UsageError`` where it cannot be the name of a service.
+
+    Consul takes nearly everything as a name. What it cannot be asked for is a name that its HTTP
+    server would take for steps through the API's own paths.
+    """
+    steps = {"", ".", ".."} & set(service.split("/"))
+    if service.strip() and service.isprintable() and not steps:
         return service
     raise UsageError(
         f"TARGET {service!r} is no name of a service",

@@ -1,18 +1,22 @@
 """Asks one agent; the only file that imports py-consul.
 
-py-consul knows the API: paths, parameters, how answers are decoded. The bytes go through
-``exchange``, by py-consul's own way to replace its HTTP client. It lacks namespaces, and filters in
-some releases, so both are added here. HTTP API: https://developer.hashicorp.com/consul/api-docs
+py-consul's endpoints know the API: paths, parameters, how answers are decoded. Its clients are not
+taken: the endpoints are given one of ours, whose bytes go through ``exchange``. They lack
+namespaces, and filters in some releases, so both are added here. HTTP API: https://developer.hashicorp.com/consul/api-docs
 """
 
 from __future__ import annotations
 
+import json
 from contextlib import contextmanager
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote, urlencode
 
 from consul import base
+from consul.api.catalog import Catalog
+from consul.api.health import Health
+from consul.api.kv import KV
 from consul.exceptions import ConsulException
 
 from erlconnect_backends.consul_catalogue import failures
@@ -24,6 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from erlconnect_backends.consul_catalogue.access import Access
+    from erlconnect_backends.consul_catalogue.exchange import Reply
 
 REQUEST_SECONDS: Final = 5.0
 SIDECAR: Final = "-sidecar-proxy"
@@ -41,11 +46,9 @@ _UNREADABLE: Final = (
 class _HttpClient:
     """What py-consul asks through. Nothing here writes to Consul, so that ``get`` is all."""
 
-    def __init__(self, access: Access, parameters: Sequence[tuple[str, str]]) -> None:
+    def __init__(self, access: Access, more: Sequence[tuple[str, str]]) -> None:
         self._access = access
-        self._parameters = [*parameters]
-        if access.namespace:
-            self._parameters.append(("ns", access.namespace))
+        self._more = more
 
     async def get(
         self,
@@ -53,46 +56,45 @@ class _HttpClient:
         path: str,
         *,
         params: Sequence[tuple[str, Any]] | None = None,
-        headers: Mapping[str, str] | None = None,
         **_unused: Any,
     ) -> Any:
-        """Give what ``callback`` makes of the answer."""
-        parameters = [*(params or ()), *self._parameters]
-        reply = await exchange(
-            self._access,
-            f"{quote(path, safe='/:')}?{urlencode(parameters)}",
-            headers=headers or {},
-            seconds=_seconds(dict(parameters)),
-        )
+        """Return what ``callback`` makes of the answer."""
+        reply = await _asked(self._access, path, [*(params or ()), *self._more])
         text = reply.body.decode(errors="replace")
-        if reply.status not in (HTTPStatus.OK, HTTPStatus.NOT_FOUND):
-            raise StatusError(reply.status, text)
         return callback(base.Response(reply.status, reply.headers, text))
+
+
+class _Agent:
+    """What py-consul's endpoints need of their client: who is asked, and in which datacenter."""
+
+    def __init__(self, access: Access, more: Sequence[tuple[str, str]] = ()) -> None:
+        self.http = _HttpClient(access, more)
+        self.dc = access.datacenter or None
+        self.consistency = "default"
+
+    def prepare_headers(self, _token: str | None = None) -> dict[str, str]:
+        """Return nothing: the token goes with every request, whoever asks."""
+        return {}
+
+
+async def _asked(access: Access, path: str, parameters: Sequence[tuple[str, Any]]) -> Reply:
+    """Get ``path``; ``StatusError`` for another status than 200 and 404, else as ``exchange``."""
+    if access.namespace:
+        parameters = [*parameters, ("ns", access.namespace)]
+    reply = await exchange(
+        access,
+        f"{quote(path, safe='/:')}?{urlencode(parameters)}",
+        headers={"X-Consul-Token": access.token} if access.token else {},
+        seconds=_seconds(dict(parameters)),
+    )
+    if reply.status not in (HTTPStatus.OK, HTTPStatus.NOT_FOUND):
+        raise StatusError(reply.status, reply.body.decode(errors="replace"))
+    return reply
 
 
 def _seconds(parameters: Mapping[str, Any]) -> float:
     waiting = float(parameters.get("wait", "0s").removesuffix("s")) if "index" in parameters else 0
     return waiting * _JITTER + REQUEST_SECONDS
-
-
-class AsyncConsul(base.Consul):
-    """py-consul's API, reading only, in which every call gives a coroutine.
-
-    A call raises ``StatusError`` where the agent answers with another status than 200 and 404,
-    ``ConsulException`` where the answer makes no sense, and what ``exchange`` raises.
-    """
-
-    def __init__(self, access: Access, *, parameters: Sequence[tuple[str, str]] = ()) -> None:
-        self._access = access
-        self._parameters = parameters
-        address = access.address
-        super().__init__(host=address.host, port=address.port, dc=access.datacenter or None)
-        # The library would take a token of the environment before the one that it is given.
-        self.token = access.token
-
-    def http_connect(self, *_place: Any, **_more: Any) -> _HttpClient:
-        """Give the HTTP client; who is asked stands in ``access`` alone."""
-        return _HttpClient(self._access, self._parameters)
 
 
 class ConsulClient:
@@ -120,7 +122,7 @@ class ConsulClient:
         """
         filters = [("filter", filter_expression)] if filter_expression else []
         with self._telling(f"the service {service}", _service_right(service)):
-            found = await self._api(filters).health.service(
+            found = await Health(_Agent(self.access, filters)).service(
                 service,
                 passing=passing,
                 tag=tag or None,
@@ -135,34 +137,33 @@ class ConsulClient:
         with self._telling(
             f"the sidecars of {service}", _service_right(f"{service}-sidecar-proxy")
         ):
-            found = await self._api().health.connect(service, passing=True)
+            health: Any = Health(_Agent(self.access))  # annotated in part
+            found = await health.connect(service, passing=True)
             return instances_of(found[1])
 
     async def services(self) -> dict[str, list[str]]:
         """Give the tags of all services that the token may see, by name."""
         with self._telling("the services", 'service_prefix "" { policy = "read" }'):
-            _, found = await self._api().catalog.services()
+            _, found = await Catalog(_Agent(self.access)).services()
             return {str(name): list(tags or ()) for name, tags in found.items()}
 
     async def value(self, key: str) -> bytes | None:
         """Give the value of ``key``; ``None`` where there is no such key."""
         with self._telling(f"the key {key}", f'key "{key}" {{ policy = "read" }}'):
-            _, entry = await self._api().kv.get(key)
+            _, entry = await KV(_Agent(self.access)).get(key)
             return None if entry is None else entry["Value"] or b""
-
-    def _api(self, parameters: Sequence[tuple[str, str]] = ()) -> Any:
-        return AsyncConsul(self.access, parameters=parameters)
 
     async def has_acls(self) -> bool:
         """Say whether anything may be hidden from this token."""
         try:
-            api = self._api()
-            await api.http.get(
-                lambda _: None, "/v1/acl/token/self", headers=api.prepare_headers(self.access.token)
-            )
+            await _asked(self.access, "/v1/acl/token/self", ())
         except StatusError as error:
             return error.status != HTTPStatus.UNAUTHORIZED
         return True
+
+    async def _json(self, path: str, **parameters: str) -> Any:
+        """Return what the agent has at ``path``, for the parts of its API that py-consul lacks."""
+        return json.loads((await _asked(self.access, path, [*parameters.items()])).body)
 
     @contextmanager
     def _telling(self, what: str, right: str) -> Iterator[None]:

@@ -8,13 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
-import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
-from urllib.parse import quote
 
 from erlconnect.api import ErlconnectError
-from erlconnect_backends.consul_catalogue.client import AsyncConsul, ConsulClient
+from erlconnect_backends.consul_catalogue.client import ConsulClient
 from erlconnect_backends.consul_catalogue.failures import StatusError
 
 if TYPE_CHECKING:
@@ -79,11 +77,11 @@ class MeshAgent(ConsulClient):
         An agent renews a leaf while somebody waits for it so, and only then.
         """
         waiting = {"index": str(index), "wait": _LEAF_WAIT} if index else {}
-        path = f"/v1/agent/connect/ca/leaf/{quote(source, safe='')}"
+        path = f"/v1/agent/connect/ca/leaf/{source}"
         right = f'service "{source}" {{ policy = "write" }}'
         with self._telling(f"a certificate of {source}", right):
-            leaf = await self._get(path, **waiting)
-            roots = await self._get("/v1/agent/connect/ca/roots")
+            leaf = await self._json(path, **waiting)
+            roots = await self._json("/v1/agent/connect/ca/roots")
             return Credentials(
                 certificate=str(leaf["CertPEM"]),
                 private_key=str(leaf["PrivateKeyPEM"]),
@@ -99,14 +97,14 @@ class MeshAgent(ConsulClient):
         rule = '{ policy = "read" }'
         right = f'service_prefix "{destination}" {rule} and node_prefix "" {rule}'
         with self._telling(f"the sidecars of {destination}", right):
-            path = f"/v1/health/connect/{quote(destination, safe='')}"
-            return [_sidecar(entry) for entry in await self._get(path, passing="1", **more)]
+            path = f"/v1/health/connect/{destination}"
+            return [_sidecar(entry) for entry in await self._json(path, passing="1", **more)]
 
     async def upstreams(self, destination: str) -> list[Upstream]:
         """Give the upstreams to ``destination`` in the registrations of this agent's sidecars."""
         right = 'service_prefix "" { policy = "read" }'
         with self._telling("this machine's services", right):
-            services = await self._get("/v1/agent/services")
+            services = await self._json("/v1/agent/services")
             return [
                 _upstream(service, each)
                 for service in services.values()
@@ -119,7 +117,7 @@ class MeshAgent(ConsulClient):
         """Say whether the intentions surely deny it; never raises, a second at most."""
         try:
             async with asyncio.timeout(_INTENTION_SECONDS):
-                answer = await self._get(
+                answer = await self._json(
                     "/v1/connect/intentions/check", source=source, destination=destination
                 )
         except (TimeoutError, ErlconnectError, StatusError, ValueError, RecursionError):
@@ -133,12 +131,6 @@ class MeshAgent(ConsulClient):
             and upstream.get("DestinationType", "service") == "service"
             and datacenter in ("", self.access.datacenter)
             and bool(upstream.get("LocalBindPort"))
-        )
-
-    async def _get(self, path: str, **parameters: str) -> Any:
-        consul = AsyncConsul(self.access, parameters=tuple(parameters.items()))
-        return await consul.http.get(
-            lambda answer: json.loads(answer.body), path, headers=consul.prepare_headers()
         )
 
 

@@ -21,7 +21,9 @@ if TYPE_CHECKING:
 _WITH_PORT: Final = re.compile(r"(\[[^\]]*\]|[^:]*):[0-9]*")
 
 
-def _without_port(address: str) -> str:
+def _host_alone(address: str) -> str:
+    if "/" in address or "@" in address or not address.isprintable() or " " in address:
+        raise ValueError("it has to be a host name or an IP address and nothing else")
     if _WITH_PORT.fullmatch(address):
         raise ValueError("a port does not belong here; -o dist-port=PORT gives the node's")
     return address
@@ -30,7 +32,7 @@ def _without_port(address: str) -> str:
 class FixedSettings(Settings):
     """Settings of ``fixed``."""
 
-    address: Annotated[str, AfterValidator(_without_port)] | None = Field(
+    address: Annotated[str, AfterValidator(_host_alone)] | None = Field(
         default=None,
         min_length=1,
         description="Where the node is, a host name or an address;"

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from erlconnect.configuration.written import Written
 
-_VARIABLE_PREFIX: Final = "ERLCONNECT_SESSION_"
+SESSION_PREFIX: Final = "ERLCONNECT_SESSION_"
 _MEGABYTE: Final = 1024 * 1024
 
 
@@ -88,9 +88,9 @@ def resolve_session_settings(
 
 def session_variables(environment: Mapping[str, str]) -> dict[str, tuple[str, str]]:
     """Give the variable and its text for each key that ``environment`` sets."""
-    known = {_VARIABLE_PREFIX + key.replace("-", "_").upper(): key for key in SESSION_KEYS}
+    known = {SESSION_PREFIX + key.replace("-", "_").upper(): key for key in SESSION_KEYS}
     for variable in environment:
-        if variable.startswith(_VARIABLE_PREFIX) and variable not in known:
+        if variable.startswith(SESSION_PREFIX) and variable not in known:
             raise ConfigurationError(
                 f"The variable {variable} names no setting of the session",
                 remedy=f"{did_you_mean(variable, known)}Possible are: {', '.join(known)}.",

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 
 import pydantic
 
+from erlconnect.configuration.profile_keys import SERVICE_KEYS
+from erlconnect.configuration.session_settings import SESSION_KEYS, SESSION_PREFIX
 from erlconnect.configuration.setting_fields import is_secret, variable_name
 from erlconnect.configuration.suggestions import did_you_mean
 from erlconnect.configuration.toml_text import toml_key
@@ -87,12 +89,33 @@ def _unknown(name: str, key: str, found: Given, fields: Mapping[str, FieldInfo])
     variable = key.startswith(variable_name(name, ""))
     spelled = [variable_name(name, field) if variable else field for field in fields]
     possible = ", ".join(spelled) or "none"
+    misplaced = _misplaced(name, key, found)
     return Fault(
         key=key,
         place=found.place,
-        what=f": {name!r} has no such setting",
-        remedy=f"{did_you_mean(key, spelled)}The settings of {name!r}: {possible}.",
+        what=misplaced[0] if misplaced else f": {name!r} has no such setting",
+        remedy=misplaced[1]
+        if misplaced
+        else f"{did_you_mean(key, spelled)}The settings of {name!r}: {possible}.",
         error=found.error,
+    )
+
+
+def _misplaced(name: str, key: str, found: Given) -> tuple[str, str] | None:
+    """Return what is wrong and where it belongs, for a key that is the session's or a profile's."""
+    prefix = variable_name(name, "")
+    own = key.removeprefix(prefix).lower().replace("_", "-")
+    what = f": {own!r} is a setting of the session, not of {name!r}"
+    if key.startswith(prefix):
+        remedy = f"Its variable is {SESSION_PREFIX}{key.removeprefix(prefix)}."
+        return (what, remedy) if own in SESSION_KEYS else None
+    if found.error is UnknownSettingError:
+        return (what, f"Write -o {key}={found.text}.") if key in SESSION_KEYS else None
+    if key not in SERVICE_KEYS:
+        return None
+    return (
+        what if key in SESSION_KEYS else f": {key!r} is a key of the profile, not of {name!r}",
+        f"Write it into the profile's own table, above the table of {name!r}.",
     )
 
 

@@ -37,10 +37,15 @@ class Settings(pydantic.BaseModel):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ref:
-    """Another plugin's offer by name, with settings for it; plugins never import each other."""
+    """Another plugin's offer by name, with settings for it; plugins never import each other.
+
+    With ``only_if_named`` the offer is not used by itself: its settings are inherited where a flag
+    or a profile names the offer.
+    """
 
     name: str
     settings: Mapping[str, object] = field(default_factory=lambda: MappingProxyType({}))
+    only_if_named: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,1 +1,1 @@
-"""Connections: how they are opened."""
+"""Sockets, TLS, HTTP and child processes: nothing of the BEAM."""

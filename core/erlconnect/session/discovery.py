@@ -13,6 +13,7 @@ from erlconnect.errors import (
     NoNodeFoundError,
     SeveralNodesError,
     UnreachableError,
+    UsageError,
 )
 from erlconnect.plugin_catalogue.kinds import Kind
 from erlconnect.session.node_choice import choose_targets
@@ -90,7 +91,18 @@ class Discovery:
             self._warn(f"changes are not seen by themselves any more: {error.message}")
 
     def _applied(self, found: Sequence[Target], query: Query) -> list[Target]:
-        applied = [self._with_settings(target, query) for target in found]
+        applied: list[Target] = []
+        left_out: list[tuple[Target, UsageError]] = []
+        for target in found:
+            try:
+                applied.append(self._with_settings(target, query))
+            except UsageError as error:
+                left_out.append((target, error))
+        if left_out and not applied:
+            raise left_out[0][1]
+        if left_out:
+            told = "; ".join(f"{_label(target)}: {error.message}" for target, error in left_out)
+            self.warn(f"left out: {told}")
         self.known_names = frozenset(str(target.node) for target in applied)
         return applied
 
@@ -150,7 +162,9 @@ class Discovery:
 
 
 def _label(target: Target) -> str:
-    return f"{target.node} ({target.address})" if target.node.name else target.address
+    if target.node.name:
+        return f"{target.node} ({target.address})"
+    return f"{target.facts['id']} ({target.address})" if "id" in target.facts else target.address
 
 
 def none_answered(

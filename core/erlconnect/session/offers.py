@@ -83,7 +83,9 @@ class Offers:
 
     def transports(self, target: Target) -> list[tuple[str, Transport]]:
         """Create the transports to try for ``target``, best first, with their names."""
-        refs = target.transports or (DEFAULT_TRANSPORT,)
+        refs = [*target.transports]
+        if all(ref.only_if_named for ref in refs):
+            refs.append(DEFAULT_TRANSPORT)
         options = without_tls(self._choices.options.transport)
         written = without_tls(self._choices.settings.transport)
         wanted = _wanted(self._choices.transport or "", options, written, refs)
@@ -135,7 +137,7 @@ def _wanted(
     if chosen:
         ref = next((ref for ref in refs if ref.name == chosen), Ref(name=chosen))
         return [_Wanted(name=chosen, options=options, written=written, inherited=ref.settings)]
-    best, *others = refs
+    best, *others = [ref for ref in refs if not ref.only_if_named]
     return [
         _Wanted(name=best.name, options=options, written=written, inherited=best.settings),
         *(_Wanted(name=ref.name, options={}, written={}, inherited=ref.settings) for ref in others),

@@ -1,0 +1,269 @@
+"""HTTP/1.1 as a client: against the servers of the standard library and aiohttp, and rubbish."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from contextlib import asynccontextmanager, suppress
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import TYPE_CHECKING
+
+import pytest
+from aiohttp import WSMsgType, web
+from hypothesis import given
+from hypothesis import strategies as st
+
+from erlconnect.net.http1 import (
+    MAX_HEAD_BYTES,
+    Headers,
+    HttpConnection,
+    HttpError,
+    HttpRequest,
+    HttpResponse,
+    IncompleteAnswerError,
+    TooLongError,
+    open_stream,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterator, Sequence
+
+HOST = ("Host", "server.example")
+GET = HttpRequest(target="/", headers=[HOST])
+OK = b"HTTP/1.1 200 OK\r\n"
+
+
+class Scripted:
+    """A stream that has these pieces and then its end, or is silent."""
+
+    def __init__(self, *pieces: bytes, silent: bool = False) -> None:
+        self.sent = b""
+        self._pieces = [*pieces]
+        self._silent = silent
+
+    async def send(self, data: bytes) -> None:
+        self.sent += data
+
+    async def receive(self) -> bytes:
+        if not self._pieces and self._silent:
+            await asyncio.Event().wait()
+        return self._pieces.pop(0) if self._pieces else b""
+
+
+async def answer(*pieces: bytes, request: HttpRequest = GET, silent: bool = False) -> HttpResponse:
+    stream = Scripted(*pieces, silent=silent)
+    return await HttpConnection(stream).request(request, seconds=0.5 if silent else None)
+
+
+async def body(*pieces: bytes) -> bytes:
+    return await (await answer(*pieces)).read()
+
+
+class Echo(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def do_POST(self) -> None:
+        content = self.rfile.read(int(self.headers["Content-Length"]))
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        self.wfile.write(content)
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+@pytest.fixture(scope="module")
+def echo() -> Iterator[tuple[str, int]]:
+    with ThreadingHTTPServer(("127.0.0.1", 0), Echo) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield "127.0.0.1", server.server_port
+        server.shutdown()
+        thread.join()
+
+
+async def test_a_body_goes_out_and_comes_back(echo: tuple[str, int]) -> None:
+    content = bytes(range(256)) * 4096
+    request = HttpRequest(method="POST", target="/", headers=[HOST], body=content)
+    async with open_stream(echo) as stream:
+        response = await HttpConnection(stream).request(request, seconds=10)
+        assert response.status == 200
+        assert response.headers["CONTENT-length"] == str(len(content))
+        assert await response.read() == content
+
+
+@asynccontextmanager
+async def aiohttp_server() -> AsyncIterator[tuple[str, int]]:
+    """Watches in chunks at ``/watch``, and a websocket that echoes at ``/socket``."""
+
+    async def watch(request: web.Request) -> web.StreamResponse:
+        response = web.StreamResponse()
+        response.enable_chunked_encoding()
+        await response.prepare(request)
+        for piece in (b'{"one":', b" 1}\n{}\n\n", b'{"half'):
+            await response.write(piece)
+        await response.write_eof()
+        return response
+
+    async def socket(request: web.Request) -> web.WebSocketResponse:
+        websocket = web.WebSocketResponse()
+        await websocket.prepare(request)
+        await websocket.send_str("hello")
+        async for message in websocket:
+            if message.type is WSMsgType.TEXT:
+                await websocket.send_str(message.data)
+        return websocket
+
+    app = web.Application()
+    app.add_routes([web.get("/watch", watch), web.get("/socket", socket)])
+    runner = web.AppRunner(app)
+    await runner.setup()
+    try:
+        site = web.TCPSite(runner, "127.0.0.1", 0)
+        await site.start()
+        address = runner.addresses[0]
+        yield address[0], address[1]
+    finally:
+        await runner.cleanup()
+
+
+async def test_lines_of_a_chunked_answer_come_as_they_are_sent() -> None:
+    async with aiohttp_server() as place, open_stream(place) as stream:
+        request = HttpRequest(target="/watch", headers=[HOST])
+        response = await HttpConnection(stream).request(request, seconds=10)
+        assert [line async for line in response.lines()] == [b'{"one": 1}', b"{}"]
+
+
+async def test_an_upgrade_leaves_the_stream_to_the_other_protocol() -> None:
+    headers = [
+        HOST,
+        *(("Connection", "Upgrade"), ("Upgrade", "websocket")),
+        *(("Sec-WebSocket-Version", "13"), ("Sec-WebSocket-Key", "AAAAAAAAAAAAAAAAAAAAAA==")),
+    ]
+    async with aiohttp_server() as place, open_stream(place) as stream:
+        request = HttpRequest(target="/socket", headers=headers)
+        response = await HttpConnection(stream).request(request, seconds=10)
+        assert (response.status, response.headers["upgrade"]) == (101, "websocket")
+        received = response.trailing
+        while len(received) < 7:
+            received += await stream.receive()
+        assert received == b"\x81\x05hello"
+        await stream.send(b"\x88\x80\x00\x00\x00\x00")  # a websocket's close
+
+
+async def test_a_tunnel_that_was_granted_has_what_followed() -> None:
+    request = HttpRequest(method="CONNECT", target="a:443", headers=[("Host", "a:443")])
+    granted = await answer(OK + b"\r\n\x16\x03", request=request)
+    assert (granted.status, granted.trailing) == (200, b"\x16\x03")
+
+
+@pytest.mark.parametrize(
+    "rest",
+    [
+        b"Content-Length: 5\r\n\r\nhello",
+        b"Content-Length: 5\r\n\r\nhello, and what nobody asked for",
+        b"Transfer-Encoding: chunked\r\n\r\n2\r\nhe\r\n3;a=b\r\nllo\r\n0\r\nTrailer: x\r\n\r\n",
+        b"\r\nhello",
+    ],
+)
+@pytest.mark.parametrize("size", [1, 3, 1000])
+async def test_a_body_has_the_end_that_its_head_says(rest: bytes, size: int) -> None:
+    whole = b"HTTP/1.1 100 Continue\r\n\r\n" + OK + rest
+    assert await body(*(whole[at : at + size] for at in range(0, len(whole), size))) == b"hello"
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"HTTP/1.",
+        OK,
+        OK + b"Content-Length: 10\r\n\r\n[]",
+        OK + b"Transfer-Encoding: chunked\r\n\r\nff\r\n[",
+        OK + b"Transfer-Encoding: chunked\r\n\r\n2\r\n[]\r\n",
+    ],
+)
+async def test_an_answer_that_was_cut_off_is_told(content: bytes) -> None:
+    with pytest.raises(IncompleteAnswerError):
+        await body(content)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"SSH-2.0-OpenSSH_9.2\r\n",
+        b"\x15\x03\x01\x00\x02\x02\x46",
+        b"HTTP/2 200\r\n\r\n",
+        b"HTTP/1.1 abc\r\n\r\n",
+        OK + b"no colon\r\n\r\n",
+        OK + b"Content-Length: many\r\n\r\n",
+        OK + b"Content-Length: 1\r\nContent-Length: 2\r\n\r\nab",
+        OK + b"Transfer-Encoding: chunked\r\n\r\nxyz\r\n",
+    ],
+)
+async def test_what_is_no_http_is_told_at_once(content: bytes) -> None:
+    stream = Scripted(content, silent=True)
+    with pytest.raises(HttpError, match="not HTTP"):
+        await (await HttpConnection(stream).request(GET, seconds=5)).read()
+
+
+async def test_nothing_may_be_endless() -> None:
+    with pytest.raises(TooLongError):
+        await body(OK + b"X: " + b"x" * (MAX_HEAD_BYTES + 1))
+    with pytest.raises(TooLongError):
+        await body(b"HTTP/1.1 102 Processing\r\n\r\n" * 20)
+    endless = await answer(OK + b"\r\n", bytes(10), bytes(10))
+    with pytest.raises(TooLongError, match="19"):
+        await endless.read(limit=19)
+    for pieces in ((b"x" * 20,), (b"x" * 20 + b"\n",), (b"x" * 8, b"x" * 8, b"x" * 8)):
+        line = await answer(OK + b"\r\n", *pieces)
+        with pytest.raises(TooLongError, match="a line"):
+            _ = [one async for one in line.lines(limit=16)]
+
+
+async def test_silence_has_a_deadline() -> None:
+    with pytest.raises(TimeoutError):
+        await answer(silent=True)
+    begun = await answer(OK + b"\r\nfirst", silent=True)
+    pieces = begun.pieces(idle_seconds=0.05)
+    assert await anext(pieces) == b"first"
+    with pytest.raises(TimeoutError):
+        await anext(pieces)
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        [],
+        [HOST, ("X-Token", "secret\r\nX-Evil: 1")],
+        [HOST, ("X-Token", "secret\u20ac")],
+        [HOST, ("X Token", "secret")],
+    ],
+)
+async def test_a_request_that_cannot_be_sent_is_not_quoted(
+    headers: Sequence[tuple[str, str]],
+) -> None:
+    stream = Scripted()
+    with pytest.raises(ValueError, match="HTTP cannot carry") as caught:
+        await HttpConnection(stream).request(HttpRequest(target="/", headers=headers))
+    assert "secret" not in str(caught.value)
+    assert caught.value.__cause__ is None
+    assert stream.sent == b""
+
+
+@given(st.lists(st.binary(max_size=40), max_size=8), st.sampled_from([b"", b"HTTP/1.1 ", OK]))
+def test_whatever_comes_is_an_answer_or_one_of_the_errors(
+    pieces: list[bytes], start: bytes
+) -> None:
+    with suppress(HttpError, IncompleteAnswerError):
+        asyncio.run(body(start, *[piece for piece in pieces if piece]))
+
+
+def test_headers_are_found_in_any_spelling() -> None:
+    headers = Headers([(b"X-One", b"1"), (b"x-one", b"2"), (b"Other", b"\xe9")])
+    assert headers["X-ONE"] == "1, 2"
+    assert headers.get("other") == "\u00e9"
+    assert headers.get("none") is None
+    assert [*headers] == ["x-one", "other"]
+    assert len(headers) == 2
