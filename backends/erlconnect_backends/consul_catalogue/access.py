@@ -15,7 +15,14 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 from pydantic import AfterValidator, Field
 
-from erlconnect.api import ConfigurationError, Settings, remember
+from erlconnect.api import (
+    ConfigurationError,
+    Settings,
+    client_context,
+    load_own_certificate,
+    remember,
+    tls_words,
+)
 from erlconnect_backends.consul_catalogue.address import DEFAULT, AgentAddress, agent_address
 
 if TYPE_CHECKING:
@@ -136,7 +143,7 @@ def _token_in(path: Path) -> str:
             token = file.read(_MAX_TOKEN_BYTES).decode("latin-1").strip()
     except (OSError, RuntimeError) as error:
         raise ConfigurationError(
-            f"The token file {path} could not be read: {_words(error)}",
+            f"The token file {path} could not be read: {tls_words(error)}",
             remedy="Correct -o token-file= or CONSUL_HTTP_TOKEN_FILE, or let this user read it.",
         ) from error
     if not token:
@@ -152,10 +159,10 @@ def _tls(settings: AccessSettings, environment: Mapping[str, str]) -> ssl.SSLCon
     authority = settings.ca_file or environment.get("CONSUL_CACERT")
     folder = environment.get("CONSUL_CAPATH") if not settings.ca_file else None
     try:
-        context = ssl.create_default_context(cafile=authority or None, capath=folder or None)
-    except (OSError, ssl.SSLError) as error:
+        context = client_context(authority_file=authority, authority_folder=folder)
+    except OSError as error:
         raise ConfigurationError(
-            f"The CA certificates in {authority or folder} could not be read: {_words(error)}",
+            f"The CA certificates in {authority or folder} could not be read: {tls_words(error)}",
             remedy="Correct -o ca-file= or CONSUL_CACERT: a file of PEM certificates.",
         ) from error
     if environment.get("CONSUL_HTTP_SSL_VERIFY", "").lower() in _FALSE:
@@ -173,16 +180,9 @@ def _load_own(
     if not certificate:
         return
     try:
-        # Without a password given, OpenSSL would ask the terminal for one.
-        context.load_cert_chain(certificate, key or None, password="")
-    except (OSError, ssl.SSLError) as error:
+        load_own_certificate(context, certificate, key)
+    except (OSError, ValueError) as error:
         raise ConfigurationError(
-            f"The client certificate {certificate} could not be used: {_words(error)}",
+            f"The client certificate {certificate} could not be used: {tls_words(error)}",
             remedy="Correct -o client-cert= and -o client-key=: PEM files, the key unencrypted.",
         ) from error
-
-
-def _words(error: Exception) -> str:
-    if isinstance(error, ssl.SSLError):
-        return (error.reason or "not in PEM form").replace("_", " ").lower()
-    return getattr(error, "strerror", None) or str(error)

@@ -7,14 +7,15 @@ done with the stream. SPIFFE: https://github.com/spiffe/spiffe/blob/main/standar
 
 from __future__ import annotations
 
-import ssl
 import tempfile
 from typing import TYPE_CHECKING, Final, cast
 
-from erlconnect.api import readable_within, strict_tls, tls_handshake
+from erlconnect.api import client_context as checking_context
+from erlconnect.api import load_own_certificate, readable_within, tls_handshake
 
 if TYPE_CHECKING:
     import socket
+    import ssl
     from collections.abc import Iterable
 
     from erlconnect.api import Tls
@@ -35,14 +36,13 @@ def client_context(*, certificate: str, private_key: str, roots: Iterable[str]) 
 
     Names are not looked at: ``handshake`` checks the identity. Raises ``ssl.SSLError``.
     """
-    context = strict_tls(ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT))
+    context = checking_context(authorities="\n".join(roots))
     context.check_hostname = False
-    context.load_verify_locations(cadata="\n".join(roots))
     # The library takes files only; this one has no name and goes with its descriptor.
     with tempfile.TemporaryFile() as file:
         file.write(f"{certificate}\n{private_key}".encode())
         file.flush()
-        context.load_cert_chain(f"/dev/fd/{file.fileno()}")
+        load_own_certificate(context, f"/dev/fd/{file.fileno()}", None)
     return context
 
 

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import os
-import ssl
 from typing import TYPE_CHECKING, Any
 
-from erlconnect.api import ConfigurationError, LookupTimeoutError, redact
+from erlconnect.api import ConfigurationError, LookupTimeoutError, redact, tls_words
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -118,18 +116,18 @@ def unprintable_token(context: str) -> ConfigurationError:
     )
 
 
-def bad_authority(context: str, error: OSError) -> ConfigurationError:
+def bad_authority(context: str, error: Exception) -> ConfigurationError:
     """Fail because the CA certificates cannot be used."""
     return ConfigurationError(
-        f"The CA certificates of the context {context} could not be used: {_words(error)}",
+        f"The CA certificates of the context {context} could not be used: {tls_words(error)}",
         remedy="Correct certificate-authority or certificate-authority-data in the kubeconfig.",
     )
 
 
-def bad_certificate(context: str, error: OSError) -> ConfigurationError:
+def bad_certificate(context: str, error: Exception) -> ConfigurationError:
     """Fail because the client's certificate or key cannot be used."""
     return ConfigurationError(
-        f"The client certificate of the context {context} could not be used: {_words(error)}",
+        f"The client certificate of the context {context} could not be used: {tls_words(error)}",
         remedy="Correct client-certificate and client-key in the kubeconfig: PEM, the key"
         " unencrypted.",
     )
@@ -143,9 +141,3 @@ def unknown_proxy(context: str, proxy: SplitResult, schemes: Sequence[str]) -> C
         remedy=f"Proxies of these kinds can be used: {', '.join(schemes)}. Correct proxy-url in the"
         " kubeconfig or HTTPS_PROXY.",
     )
-
-
-def _words(error: OSError) -> str:
-    if isinstance(error, ssl.SSLError):
-        return (error.reason or "not in PEM form").replace("_", " ").lower()
-    return os.strerror(error.errno) if error.errno else str(error)

@@ -7,19 +7,19 @@ check of certificates off.
 from __future__ import annotations
 
 import os
-import ssl
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import SplitResult, urlsplit
 
-from erlconnect.api import remember
+from erlconnect.api import client_context, load_own_certificate, remember
 from erlconnect_backends.kubernetes_cluster import access_failures as failures
 from erlconnect_backends.kubernetes_cluster.cluster_access import Credentials, Loaded
 from erlconnect_backends.kubernetes_cluster.proxies import proxy_for
 
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import Iterator, Mapping
 
 _LOOPBACK: Final = ("127.0.0.1", "::1", "localhost")
@@ -122,17 +122,14 @@ def _impersonation(user: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 
 def _tls(found: Found, context: str) -> ssl.SSLContext:
     try:
-        tls = ssl.create_default_context(cafile=found.authority_file)
-    except (OSError, ssl.SSLError) as error:
+        tls = client_context(authority_file=found.authority_file)
+    except OSError as error:
         raise failures.bad_authority(context, error) from None
-    # From Python 3.13 on, it refuses authorities as Kubernetes' own tools still make them.
-    tls.verify_flags &= ~ssl.VERIFY_X509_STRICT
     tls.set_alpn_protocols(["http/1.1"])
     if found.certificate_file:
         try:
-            # Without a password given, OpenSSL would ask the terminal for one.
-            tls.load_cert_chain(found.certificate_file, found.key_file or None, password="")
-        except (OSError, ssl.SSLError) as error:
+            load_own_certificate(tls, found.certificate_file, found.key_file)
+        except (OSError, ValueError) as error:
             raise failures.bad_certificate(context, error) from None
     return tls
 
