@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 import socket
 import ssl
 import subprocess
@@ -64,7 +64,7 @@ def test_a_stranger_another_name_and_no_authority_at_all_are_refused() -> None:
         with pytest.raises(ssl.SSLCertVerificationError) as refused:
             spoken(client, own)
         assert certificate_remedy(refused.value, "Name its CA.") == "Name its CA."
-    with pytest.raises(ssl.SSLCertVerificationError, match="(?i)hostname mismatch"):
+    with pytest.raises(ssl.SSLCertVerificationError, match=r"(?i)hostname mismatch"):
         spoken(trusting(own.cert_chain_pems[0].bytes()), own, "another.test")
 
 
@@ -78,12 +78,12 @@ def test_a_stranger_another_name_and_no_authority_at_all_are_refused() -> None:
 def test_a_certificate_out_of_its_days_is_told_as_such(
     first: int, last: int, words: str, remedy: str
 ) -> None:
-    now = datetime.datetime.now(datetime.UTC)
+    now = dt.datetime.now(dt.UTC)
     authority = trustme.CA()
     own = authority.issue_cert(
         "node.test",
-        not_before=now + datetime.timedelta(days=first),
-        not_after=now + datetime.timedelta(days=last),
+        not_before=now + dt.timedelta(days=first),
+        not_after=now + dt.timedelta(days=last),
     )
     with pytest.raises(ssl.SSLCertVerificationError) as refused:
         spoken(trusting(authority.cert_pem.bytes()), own)
