@@ -67,6 +67,12 @@ from erlconnect.streams.codec import StreamCodec
 from erlconnect.streams.pump import StreamPump
 from erlconnect.streams.sockets import readable_within
 from erlconnect.streams.waiting import set_within
+from erlconnect.tls.context import (
+    certificate_remedy,
+    client_context,
+    load_own_certificate,
+    tls_words,
+)
 from erlconnect.tls.handshake import Tls, tls_handshake
 from erlconnect.tls.handshake import strict as strict_tls
 from erlconnect.tls.pump import TlsPump
@@ -115,11 +121,14 @@ __all__ = [
     "UnreachableError",
     "UsageError",
     "WatchesTargets",
+    "certificate_remedy",
+    "client_context",
     "cookie_in_flags",
     "cookie_text",
     "default_cookie_file",
     "hookimpl",
     "is_helper",
+    "load_own_certificate",
     "open_stream",
     "read_cookie_file",
     "read_variables",
@@ -130,6 +139,7 @@ __all__ = [
     "started_whole",
     "strict_tls",
     "tls_handshake",
+    "tls_words",
 ]
 
 hookimpl = pluggy.HookimplMarker("erlconnect")

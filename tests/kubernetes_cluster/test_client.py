@@ -335,7 +335,7 @@ async def test_a_server_that_is_no_address_is_refused(tmp_path: Path, server: st
 async def test_credentials_that_cannot_be_used_are_refused(
     tmp_path: Path, user: dict[str, Any]
 ) -> None:
-    with pytest.raises(ConfigurationError, match="context test"):
+    with pytest.raises(ConfigurationError, match=r"context test|users\[0\] \(test\)\.user\."):
         await opened(written(tmp_path / "config", user))
 
 

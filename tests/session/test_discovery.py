@@ -80,13 +80,13 @@ def test_an_offer_that_is_named_inherits_what_the_target_says_of_it() -> None:
     ref = Ref(name="consul-kv", settings={"address": "10.0.0.9:1"}, only_if_named=True)
     found = target("10.0.0.1", ref)
     named = Offers(Catalogue(), choices(cookie_from="consul-kv:erlang/cookie"), {})
-    ((name, source),) = named.cookie_sources(found)
-    settings = source._settings  # type: ignore[attr-defined]
-    assert (name, settings.address, settings.key) == ("consul-kv", "10.0.0.9:1", "erlang/cookie")
+    (choice,) = named.cookie_sources(found)
+    settings = choice.source._settings  # type: ignore[attr-defined]
+    assert (choice.name, settings.address, settings.key) == ("consul-kv", "10.0.0.9:1", "erlang/cookie")
 
 
 def test_such_an_offer_is_not_used_by_itself() -> None:
     found = target("10.0.0.1", Ref(name="consul-kv", only_if_named=True))
     offers = Offers(Catalogue(), choices(), {})
-    assert [name for name, _ in offers.cookie_sources(found)] == ["file"]
+    assert [choice.name for choice in offers.cookie_sources(found)] == ["file"]
     assert [name for name, _ in offers.transports(found)] == ["direct"]

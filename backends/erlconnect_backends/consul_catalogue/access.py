@@ -17,7 +17,14 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 from pydantic import AfterValidator, Field
 
-from erlconnect.api import ConfigurationError, Settings, remember
+from erlconnect.api import (
+    ConfigurationError,
+    Settings,
+    client_context,
+    load_own_certificate,
+    remember,
+    tls_words,
+)
 from erlconnect_backends.consul_catalogue.address import DEFAULT, AgentAddress, agent_address
 
 if TYPE_CHECKING:
@@ -168,7 +175,7 @@ def _token_in(path: Path, *, otherwise: str = "") -> str:
             token = file.read(_MAX_TOKEN_BYTES).decode("latin-1").strip()
     except (OSError, RuntimeError) as error:
         raise ConfigurationError(
-            f"The token file {path} could not be read: {_words(error)}",
+            f"The token file {path} could not be read: {tls_words(error)}",
             remedy="Correct -o token-file= or CONSUL_HTTP_TOKEN_FILE, or let this user read it.",
         ) from error
     if not (token := token or otherwise):
@@ -184,12 +191,13 @@ def _tls(settings: AccessSettings, environment: Mapping[str, str]) -> ssl.SSLCon
     authority = settings.ca_file or environment.get("CONSUL_CACERT")
     folder = None if authority else environment.get("CONSUL_CAPATH")
     try:
-        context = ssl.create_default_context(
-            cadata=_certificates_below(Path(folder)) if folder else None, cafile=authority or None
+        context = client_context(
+            authority_file=authority,
+            authorities=_certificates_below(Path(folder)) if folder else None,
         )
-    except (OSError, ValueError, ssl.SSLError) as error:
+    except (OSError, ValueError) as error:
         raise ConfigurationError(
-            f"The CA certificates in {authority or folder} could not be read: {_words(error)}",
+            f"The CA certificates in {authority or folder} could not be read: {tls_words(error)}",
             remedy="Correct -o ca-file= or CONSUL_CACERT, a file of PEM certificates, or"
             " CONSUL_CAPATH, a folder of such files and nothing else.",
         ) from error
@@ -219,16 +227,9 @@ def _load_own(
     if not certificate:
         return
     try:
-        # Without a password given, OpenSSL would ask the terminal for one.
-        context.load_cert_chain(certificate, key or None, password="")
-    except (OSError, ssl.SSLError) as error:
+        load_own_certificate(context, certificate, key)
+    except (OSError, ValueError) as error:
         raise ConfigurationError(
-            f"The client certificate {certificate} could not be used: {_words(error)}",
+            f"The client certificate {certificate} could not be used: {tls_words(error)}",
             remedy="Correct -o client-cert= and -o client-key=: PEM files, the key unencrypted.",
         ) from error
-
-
-def _words(error: Exception) -> str:
-    if isinstance(error, ssl.SSLError):
-        return (error.reason or "not in PEM form").replace("_", " ").lower()
-    return getattr(error, "strerror", None) or str(error)

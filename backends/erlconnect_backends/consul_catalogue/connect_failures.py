@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
-import os
-import ssl
 from typing import TYPE_CHECKING
 
-from erlconnect.api import ErlconnectError, RefusedError, TimedOutError, UnreachableError
+from erlconnect.api import (
+    ErlconnectError,
+    RefusedError,
+    TimedOutError,
+    UnreachableError,
+    certificate_remedy,
+    tls_words,
+)
 
 if TYPE_CHECKING:
+    import ssl
+
     from erlconnect_backends.consul_catalogue.connect_tls import WrongIdentityError
 
 
@@ -48,16 +55,19 @@ def untrusted(where: str, error: ssl.SSLCertVerificationError) -> RefusedError:
     """Fail because the certificate is not this mesh's; nothing was sent."""
     return RefusedError(
         f"{where} showed a certificate that this mesh does not trust:"
-        f" {error.verify_message.rstrip('.')}; nothing was sent to it",
-        remedy="Check that the agent belongs to the service's cluster (-o transport.address=); a"
-        " sidecar that has missed a new CA has to be restarted.",
+        f" {tls_words(error)}; nothing was sent to it",
+        remedy=certificate_remedy(
+            error,
+            "Check that the agent belongs to the service's cluster (-o transport.address=); a"
+            " sidecar that has missed a new CA has to be restarted.",
+        ),
     )
 
 
 def no_tls(where: str, error: OSError) -> UnreachableError:
     """Fail because the handshake broke for any other reason."""
     return UnreachableError(
-        f"{where} took the connection and ended the TLS handshake: {words_of(error)}",
+        f"{where} took the connection and ended the TLS handshake: {tls_words(error)}",
         remedy="Check that the service runs and listens behind its sidecar, and look into the"
         " sidecar's log.",
     )
@@ -65,7 +75,7 @@ def no_tls(where: str, error: OSError) -> UnreachableError:
 
 def unreachable(where: str, error: OSError, *, remedy: str) -> UnreachableError:
     """Fail because there is no connection."""
-    return UnreachableError(f"{where} could not be reached: {words_of(error)}", remedy=remedy)
+    return UnreachableError(f"{where} could not be reached: {tls_words(error)}", remedy=remedy)
 
 
 def silent(where: str, seconds: float) -> TimedOutError:
@@ -107,11 +117,3 @@ def wrong_port(destination: str, reached: int, port: int) -> UnreachableError:
 def on_the_way(error: ErlconnectError, way: str) -> ErlconnectError:
     """Add which way was taken, and why that one."""
     return type(error)(f"{error.message} ({way})", remedy=error.remedy)
-
-
-def words_of(error: Exception) -> str:
-    """Say in a few words what the system or the TLS library said."""
-    if isinstance(error, ssl.SSLError):
-        return (error.reason or str(error)).replace("_", " ").lower()
-    number = getattr(error, "errno", None)
-    return os.strerror(number).lower() if number else str(error)

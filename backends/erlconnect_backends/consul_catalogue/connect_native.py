@@ -11,7 +11,7 @@ import ssl
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Final
 
-from erlconnect.api import ErlconnectError, LookupFailedError, TlsPump
+from erlconnect.api import ErlconnectError, LookupFailedError, TlsPump, tls_words
 from erlconnect_backends.consul_catalogue import connect_failures as failures
 from erlconnect_backends.consul_catalogue.connect_tls import (
     WrongIdentityError,
@@ -96,7 +96,7 @@ class NativeWay:
         if not pump.heard and await self._agent.denies(self._source, self._destination):
             return failures.words_of_denial(self._source, self._destination)
         if pump.failure:
-            return f"the sidecar of {self._destination}: {failures.words_of(pump.failure)}"
+            return f"the sidecar of {self._destination}: {tls_words(pump.failure)}"
         if pump.heard:
             return ""
         return (
@@ -173,7 +173,7 @@ class NativeWay:
         except OSError as error:
             if await self._agent.denies(self._source, self._destination):
                 raise failures.denied(self._source, self._destination) from error
-            why = failures.words_of(error)
+            why = tls_words(error)
             if "alert" in why:
                 raise failures.refused_certificate(
                     where, self._source, self._destination, why

@@ -7,14 +7,15 @@ done with the stream. SPIFFE: https://github.com/spiffe/spiffe/blob/main/standar
 
 from __future__ import annotations
 
-import ssl
 import tempfile
 from typing import IO, TYPE_CHECKING, Final, cast
 
-from erlconnect.api import readable_within, strict_tls, tls_handshake
+from erlconnect.api import client_context as checking_context
+from erlconnect.api import load_own_certificate, readable_within, tls_handshake
 
 if TYPE_CHECKING:
     import socket
+    import ssl
     from collections.abc import Iterable
 
     from erlconnect.api import Tls
@@ -35,12 +36,11 @@ def client_context(*, certificate: str, private_key: str, roots: Iterable[str]) 
 
     Names are not looked at: ``handshake`` checks the identity. Raises ``ssl.SSLError``.
     """
-    context = strict_tls(ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT))
+    context = checking_context(authorities="\n".join(roots))
     context.check_hostname = False
-    context.load_verify_locations(cadata="\n".join(roots))
     # The library takes files only; these have no name and go with their descriptors.
     with _unnamed_file(certificate) as chain, _unnamed_file(private_key) as key:
-        context.load_cert_chain(f"/dev/fd/{chain.fileno()}", f"/dev/fd/{key.fileno()}")
+        load_own_certificate(context, f"/dev/fd/{chain.fileno()}", f"/dev/fd/{key.fileno()}")
     return context
 
 

@@ -17,7 +17,9 @@ from erlconnect.api import (
     LookupTimeoutError,
     RefusedError,
     UsageError,
+    certificate_remedy,
     redact,
+    tls_words,
 )
 
 if TYPE_CHECKING:
@@ -86,12 +88,14 @@ def tls_refused(address: AgentAddress, error: ssl.SSLError) -> LookupFailedError
     """Fail because of certificates, or because one side does not speak TLS."""
     if isinstance(error, ssl.SSLCertVerificationError):
         return LookupFailedError(
-            f"Consul at {address} showed a certificate that is not trusted:"
-            f" {error.verify_message.rstrip('.')}",
-            remedy="Name the agent's CA with -o ca-file= or CONSUL_CACERT, and the name that its"
-            " certificate is for with -o tls-server-name= (often server.dc1.consul).",
+            f"Consul at {address} showed a certificate that is not trusted: {tls_words(error)}",
+            remedy=certificate_remedy(
+                error,
+                "Name the agent's CA with -o ca-file= or CONSUL_CACERT, and the name that its"
+                " certificate is for with -o tls-server-name= (often server.dc1.consul).",
+            ),
         )
-    reason = (error.reason or str(error)).replace("_", " ").lower()
+    reason = tls_words(error)
     if "wrong version" in reason:
         remedy = f"The port seems to speak plain HTTP. {_CHECK_ADDRESS}: http:// or https://."
     else:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import os
-import ssl
 from typing import TYPE_CHECKING, Any
 
-from erlconnect.api import ConfigurationError, LookupTimeoutError, redact
+from erlconnect.api import ConfigurationError, LookupTimeoutError, RefusedError, redact, tls_words
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -42,6 +40,8 @@ def unreadable(paths: str, error: Exception) -> ConfigurationError:
     """Fail because a file is not readable or no kubeconfig; a parser's words quote the file."""
     if isinstance(error, OSError):
         words = error.strerror or "it cannot be read"
+    elif isinstance(error, UnicodeDecodeError):
+        words = "it is not in UTF-8"
     else:
         mark = getattr(error, "problem_mark", None)
         words = "it is no kubeconfig" + (f" (line {mark.line + 1})" if mark else "")
@@ -56,11 +56,58 @@ def unusable(context: str, error: Exception) -> ConfigurationError:
     if isinstance(error, OSError):
         words = f"{error.filename or 'a file'}: {error.strerror}"
     else:
-        # Behind these words, the library quotes whole entries with their tokens.
-        words = str(error).partition(" in ")[0]
+        words = str(error)
     return ConfigurationError(
         f"The context {context} cannot be used: {redact(words)}",
         remedy="Correct the kubeconfig; `kubectl --context` with this context has to work, too.",
+    )
+
+
+def wrong_entry(place: str, words: str) -> ConfigurationError:
+    """Fail because of what stands at ``place``: a file and a key in it, never its value."""
+    return ConfigurationError(
+        f"The kubeconfig cannot be used: {place} {redact(words)}",
+        remedy="Correct it there; `kubectl get pods` has to work with it, too.",
+    )
+
+
+def missing_file(place: str, path: str, error: Exception) -> ConfigurationError:
+    """Fail because a file that the kubeconfig names cannot be read."""
+    words = "it is not in UTF-8" if isinstance(error, ValueError) else tls_words(error)
+    return ConfigurationError(
+        f"The kubeconfig cannot be used: {place} names {path}: {words}",
+        remedy="Correct the name in the kubeconfig, or let this user read the file.",
+    )
+
+
+def no_entry(place: str, kind: str, name: str, known: Sequence[str]) -> ConfigurationError:
+    """Fail because a context names a cluster or user that is nowhere."""
+    there = ", ".join(map(repr, known)) or "none at all"
+    words = f"names the {kind} {name!r}, which is in no file" if name else f"names no {kind}"
+    return wrong_entry(place, f"{words}; there are {there}")
+
+
+def unknown_provider(context: str, name: str, replacement: str) -> RefusedError:
+    """Fail because the credentials cannot be had; nobody is asked without them."""
+    if replacement:
+        return RefusedError(
+            f"The context {context} logs in by the auth provider {name}, which Kubernetes has"
+            f" removed in favour of {replacement}",
+            remedy=f"Use {replacement} in the kubeconfig (`exec`); the provider's own program"
+            " writes it there.",
+        )
+    return RefusedError(
+        f"The context {context} logs in by an auth provider that is not known: {name!r}",
+        remedy="Known is oidc; anything else is a credential plugin (`exec`) in the kubeconfig.",
+    )
+
+
+def no_plugin(context: str, plugin: Mapping[str, Any]) -> ConfigurationError:
+    """Fail because a credential plugin is not installed; the kubeconfig may say how to do that."""
+    hint = " ".join(str(plugin.get("installHint") or "").split())[:_MAX_SHOWN]
+    return ConfigurationError(
+        f"The credential plugin {plugin.get('command')} of the context {context} is not installed",
+        remedy=hint or "Install the program, or correct `command` in the kubeconfig.",
     )
 
 
@@ -118,18 +165,18 @@ def unprintable_token(context: str) -> ConfigurationError:
     )
 
 
-def bad_authority(context: str, error: OSError) -> ConfigurationError:
+def bad_authority(context: str, error: Exception) -> ConfigurationError:
     """Fail because the CA certificates cannot be used."""
     return ConfigurationError(
-        f"The CA certificates of the context {context} could not be used: {_words(error)}",
+        f"The CA certificates of the context {context} could not be used: {tls_words(error)}",
         remedy="Correct certificate-authority or certificate-authority-data in the kubeconfig.",
     )
 
 
-def bad_certificate(context: str, error: OSError) -> ConfigurationError:
+def bad_certificate(context: str, error: Exception) -> ConfigurationError:
     """Fail because the client's certificate or key cannot be used."""
     return ConfigurationError(
-        f"The client certificate of the context {context} could not be used: {_words(error)}",
+        f"The client certificate of the context {context} could not be used: {tls_words(error)}",
         remedy="Correct client-certificate and client-key in the kubeconfig: PEM, the key"
         " unencrypted.",
     )
@@ -143,9 +190,3 @@ def unknown_proxy(context: str, proxy: SplitResult, schemes: Sequence[str]) -> C
         remedy=f"Proxies of these kinds can be used: {', '.join(schemes)}. Correct proxy-url in the"
         " kubeconfig or HTTPS_PROXY.",
     )
-
-
-def _words(error: OSError) -> str:
-    if isinstance(error, ssl.SSLError):
-        return (error.reason or "not in PEM form").replace("_", " ").lower()
-    return os.strerror(error.errno) if error.errno else str(error)

@@ -1,8 +1,8 @@
-"""Reads kubeconfig files and a pod's own service account, by the library ``kubernetes``.
+"""One context of the kubeconfig, or a pod's own service account, from which access is made.
 
-The library merges files and runs credential plugins. Its REST client is not taken: it blocks, and
-its generated models take two seconds to import. Refuses to connect; ``connection`` does.
-Format: https://kubernetes.io/docs/reference/config-api/kubeconfig.v1/
+Finds which of both counts and collects credentials from wherever the kubeconfig says. The library
+reads the service account and, in ``credential_plugin``, runs plugins: nothing that it does here
+uses the network. Refuses to read YAML (``kubeconfig``) and to connect (``connection``).
 """
 
 from __future__ import annotations
@@ -13,16 +13,28 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-import yaml
 from kubernetes.client import Configuration
 from kubernetes.config import ConfigException
 from kubernetes.config import incluster_config as in_cluster
-from kubernetes.config.kube_config import KubeConfigLoader, KubeConfigMerger
 
 from erlconnect_backends.kubernetes_cluster import access_failures as failures
 from erlconnect_backends.kubernetes_cluster.cluster_access import ClusterAccess, Loaded
-from erlconnect_backends.kubernetes_cluster.library_log import said_by_library
-from erlconnect_backends.kubernetes_cluster.loading import Found, found_by, loaded_of
+from erlconnect_backends.kubernetes_cluster.credential_plugin import plugin_credentials
+from erlconnect_backends.kubernetes_cluster.credentials_named import (
+    Issued,
+    check_user,
+    content_file,
+    own_authorization,
+    provider_config,
+    written,
+)
+from erlconnect_backends.kubernetes_cluster.kubeconfig import (
+    Entry,
+    MergedKubeconfig,
+    merged_kubeconfig,
+)
+from erlconnect_backends.kubernetes_cluster.loading import Found, loaded_of
+from erlconnect_backends.kubernetes_cluster.oidc import OidcLogin
 from erlconnect_backends.kubernetes_cluster.plugin_process import PluginDeadline
 
 if TYPE_CHECKING:
@@ -85,8 +97,8 @@ def contexts(settings: AccessSettings, environment: Mapping[str, str]) -> dict[s
     paths = _named(settings, environment) or _DEFAULT_PATH
     if not _are_there(paths):
         return {}
-    found = _entries(_merged(paths), "context")
-    return {name: str(context.get("namespace") or "") for name, context in found.items()}
+    found = merged_kubeconfig(paths).entries["context"]
+    return {name: context.text("namespace") for name, context in found.items()}
 
 
 def _named(settings: AccessSettings, environment: Mapping[str, str]) -> str:
@@ -138,53 +150,59 @@ class _Kubeconfig:
 
     def __init__(self, paths: str, context: str) -> None:
         self._paths = paths
-        merged = _merged(paths)
-        self.context = context or _current(merged)
-        self.namespace = str(self._context(merged).get("namespace") or "default")
+        merged = merged_kubeconfig(paths)
+        self.context = context or merged.current_context
+        self.namespace = self._context(merged).text("namespace") or "default"
 
     def find(self, folder: str) -> Found:
-        """Read all that the context says; what the library has to write goes into ``folder``."""
-        merged = _merged(self._paths)
-        user = _entries(merged, "user").get(str(self._context(merged).get("user")), {})
-        loader: Any = KubeConfigLoader(
-            merged.config,
-            active_context=self.context,
-            config_base_path=None,
-            temp_file_path=folder,
+        """Read all that the context says; keys and certificates in it go into ``folder``."""
+        merged = merged_kubeconfig(self._paths)
+        context = self._context(merged)
+        cluster = self._named(merged, context, "cluster")
+        user = self._named(merged, context, "user")
+        check_user(self.context, user)
+        authorization = own_authorization(user)
+        issued = Issued() if authorization else self._issued(user, cluster, folder)
+        certificate = content_file(user, "client-certificate", folder)
+        key = content_file(user, "client-key", folder)
+        if bool(certificate) != bool(key):
+            raise failures.wrong_entry(user.place, "has a client-certificate or client-key alone")
+        if issued.certificate:
+            certificate = written(issued.certificate.encode(), folder, "issued-certificate")
+            key = written(issued.key.encode(), folder, "issued-key")
+        return Found(
+            host=cluster.text("server"),
+            verified=not cluster.values.get("insecure-skip-tls-verify"),
+            authority_file=content_file(cluster, "certificate-authority", folder),
+            certificate_file=certificate,
+            key_file=key,
+            tls_server_name=cluster.text("tls-server-name"),
+            proxy=cluster.text("proxy-url"),
+            token=authorization or (f"Bearer {issued.token}" if issued.token else ""),
+            user=user.values,
+            expiry=issued.expiry,
+            seconds=None if "exec" in user.values and not authorization else _FILE_SECONDS,
         )
-        with said_by_library() as said:
-            loader.load_and_set(Configuration())
-        found = found_by(loader, user, seconds=None if "exec" in user else _FILE_SECONDS)
-        if "exec" in user and not (found.token or found.certificate_file):
-            raise failures.plugin_failed(self.context, user["exec"], said)
-        return found
 
-    def _context(self, merged: Any) -> Mapping[str, Any]:
-        contexts = _entries(merged, "context")
+    def _issued(self, user: Entry, cluster: Entry, folder: str) -> Issued:
+        if "exec" in user.values:
+            return plugin_credentials(self.context, user, cluster)
+        if "auth-provider" in user.values:
+            place = f"{user.place}.auth-provider.config"
+            return OidcLogin(self.context, place, provider_config(user)).issued(folder)
+        return Issued()
+
+    def _context(self, merged: MergedKubeconfig) -> Entry:
+        contexts = merged.entries["context"]
         if self.context not in contexts:
             raise failures.no_context(self.context, sorted(contexts), self._paths)
         return contexts[self.context]
 
-
-def _merged(paths: str) -> Any:
-    try:
-        merged: Any = KubeConfigMerger(paths)
-        for kind in ("context", "cluster", "user"):
-            _entries(merged, kind)
-    except (ConfigException, OSError, ValueError, yaml.YAMLError) as error:
-        raise failures.unreadable(paths, error) from None
-    except (TypeError, AttributeError, LookupError):
-        raise failures.unreadable(paths, ValueError()) from None
-    return merged
-
-
-def _current(merged: Any) -> str:
-    # The first file that names one, as with kubectl; the library takes the last.
-    named = (content.get("current-context") for content in merged.config_files.values())
-    return next(filter(None, named), "")
-
-
-def _entries(merged: Any, kind: str) -> dict[str, Mapping[str, Any]]:
-    """Give the entries of all files by name; beside it, the rest is called like ``kind``."""
-    nodes = merged.config.value[f"{kind}s"]
-    return {str(node.value["name"]): node.value.get(kind) or {} for node in nodes}
+    def _named(self, merged: MergedKubeconfig, context: Entry, kind: str) -> Entry:
+        """Return the cluster or user that the context names; only a user may be left out."""
+        name = context.text(kind)
+        if not name and kind == "user":
+            return Entry(place=context.place, values={})
+        if not name or name not in merged.entries[kind]:
+            raise failures.no_entry(context.place, kind, name, sorted(merged.entries[kind]))
+        return merged.entries[kind][name]

@@ -18,7 +18,9 @@ from erlconnect.api import (
     LookupTimeoutError,
     NameNotFoundError,
     RefusedError,
+    certificate_remedy,
     redact,
+    tls_words,
 )
 
 if TYPE_CHECKING:
@@ -64,13 +66,15 @@ def _tls_refused(access: ClusterAccess, what: str, error: ssl.SSLError) -> Looku
     if isinstance(error, ssl.SSLCertVerificationError):
         return LookupFailedError(
             f"Asked for {what}: {_where(access)} showed a certificate that is not trusted:"
-            f" {error.verify_message.rstrip('.')}",
-            remedy="Put the cluster's CA into certificate-authority-data of the kubeconfig; if only"
-            " the name differs, set tls-server-name there.",
+            f" {tls_words(error)}",
+            remedy=certificate_remedy(
+                error,
+                "Put the cluster's CA into certificate-authority-data of the kubeconfig; if only"
+                " the name differs, set tls-server-name there.",
+            ),
         )
-    reason = (error.reason or str(error)).replace("_", " ").lower()
     return LookupFailedError(
-        f"Asked for {what}: TLS with {_where(access)} failed: {reason}",
+        f"Asked for {what}: TLS with {_where(access)} failed: {tls_words(error)}",
         remedy="Check the `server` and the client certificate in the kubeconfig.",
     )
 

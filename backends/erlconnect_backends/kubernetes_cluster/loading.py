@@ -7,19 +7,19 @@ check of certificates off.
 from __future__ import annotations
 
 import os
-import ssl
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import SplitResult, urlsplit
 
-from erlconnect.api import remember
+from erlconnect.api import client_context, load_own_certificate, remember
 from erlconnect_backends.kubernetes_cluster import access_failures as failures
 from erlconnect_backends.kubernetes_cluster.cluster_access import Credentials, Loaded
 from erlconnect_backends.kubernetes_cluster.proxies import proxy_for
 
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import Iterator, Mapping
 
 _LOOPBACK: Final = ("127.0.0.1", "::1", "localhost")
@@ -29,7 +29,7 @@ _EARLIER_SECONDS: Final = 10.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Found:
-    """What the library read; ``token`` is the whole value of the header ``Authorization``.
+    """What was read; ``token`` is the whole value of the header ``Authorization``.
 
     ``expiry`` is a POSIX time. ``seconds`` is for how long this may be used otherwise.
     """
@@ -45,24 +45,6 @@ class Found:
     user: Mapping[str, Any] = field(default_factory=dict, repr=False)
     expiry: float | None = None
     seconds: float | None = None
-
-
-def found_by(loader: Any, user: Mapping[str, Any], *, seconds: float | None) -> Found:
-    """Collect what the library's loader has found, which leaves out what is not set."""
-    expiry = getattr(loader, "expiry", None)
-    return Found(
-        host=getattr(loader, "host", ""),
-        verified=getattr(loader, "verify_ssl", True),
-        authority_file=getattr(loader, "ssl_ca_cert", None),
-        certificate_file=getattr(loader, "cert_file", None),
-        key_file=getattr(loader, "key_file", None),
-        tls_server_name=getattr(loader, "tls_server_name", ""),
-        proxy=getattr(loader, "proxy", ""),
-        token=getattr(loader, "token", ""),
-        user=user,
-        expiry=expiry.timestamp() if expiry else None,
-        seconds=seconds,
-    )
 
 
 def loaded_of(found: Found, context: str) -> Loaded:
@@ -85,7 +67,15 @@ def loaded_of(found: Found, context: str) -> Loaded:
 
 
 def _server(found: Found, context: str) -> SplitResult:
-    server = urlsplit(found.host.rstrip("/"))
+    try:
+        server = urlsplit(found.host.rstrip("/"))
+        host, _ = (server.hostname or "").encode("idna").decode("ascii"), server.port
+    except ValueError:
+        raise failures.no_address(context, found.host) from None
+    if not found.host.isascii():
+        # As Go does: what is asked, and what the certificate has to say, is the name in ASCII.
+        port = "" if server.port is None else f":{server.port}"
+        server = server._replace(netloc=f"{host}{port}")
     if server.scheme not in ("https", "http") or not server.hostname:
         raise failures.no_address(context, found.host)
     if server.scheme == "http" and server.hostname not in _LOOPBACK:
@@ -122,17 +112,14 @@ def _impersonation(user: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 
 def _tls(found: Found, context: str) -> ssl.SSLContext:
     try:
-        tls = ssl.create_default_context(cafile=found.authority_file)
-    except (OSError, ssl.SSLError) as error:
+        tls = client_context(authority_file=found.authority_file)
+    except OSError as error:
         raise failures.bad_authority(context, error) from None
-    # From Python 3.13 on, it refuses authorities as Kubernetes' own tools still make them.
-    tls.verify_flags &= ~ssl.VERIFY_X509_STRICT
     tls.set_alpn_protocols(["http/1.1"])
     if found.certificate_file:
         try:
-            # Without a password given, OpenSSL would ask the terminal for one.
-            tls.load_cert_chain(found.certificate_file, found.key_file or None, password="")
-        except (OSError, ssl.SSLError) as error:
+            load_own_certificate(tls, found.certificate_file, found.key_file)
+        except (OSError, ValueError) as error:
             raise failures.bad_certificate(context, error) from None
     return tls
 

@@ -7,8 +7,10 @@ run against Railway itself. Source: https://docs.railway.com/reference/public-ap
 from __future__ import annotations
 
 import asyncio
+import functools
 import http.client
 import json
+import ssl
 import urllib.error
 import urllib.request
 from importlib import resources
@@ -19,8 +21,10 @@ from erlconnect.api import (
     LookupFailedError,
     LookupTimeoutError,
     RefusedError,
+    client_context,
     redact,
     remember,
+    tls_words,
 )
 
 if TYPE_CHECKING:
@@ -39,7 +43,12 @@ class _NoRedirects(urllib.request.HTTPRedirectHandler):
         return None
 
 
-_opener: Final = urllib.request.build_opener(_NoRedirects)
+@functools.cache
+def _opener() -> urllib.request.OpenerDirector:
+    """Return what asks under this program's TLS policy; the system's authorities are read once."""
+    return urllib.request.build_opener(
+        _NoRedirects, urllib.request.HTTPSHandler(context=client_context())
+    )
 
 
 class GraphApi:
@@ -96,7 +105,7 @@ class GraphApi:
         headers = {"Content-Type": "application/json", "User-Agent": "erlconnect", **self._headers}
         try:
             request = urllib.request.Request(self._endpoint, body, headers)  # noqa: S310 - checked
-            with _opener.open(request, timeout=SECONDS) as reply:
+            with _opener().open(request, timeout=SECONDS) as reply:
                 return bytes(reply.read(_LONGEST_ANSWER))
         except urllib.error.HTTPError as error:
             with error:
@@ -110,7 +119,8 @@ class GraphApi:
             if isinstance(reason, TimeoutError):
                 raise TimeoutError from error
             # An exception's text may quote a header, and so the token.
-            seen = redact(str(reason)) or type(reason).__name__
+            words = tls_words(reason) if isinstance(reason, ssl.SSLError) else str(reason)
+            seen = redact(words) or type(reason).__name__
             raise self._failed("the query", seen) from None
 
     def _complaint(self, query: str, errors: Any) -> LookupFailedError | RefusedError:

@@ -14,9 +14,9 @@ from erlconnect.errors import LocalNodeError
 from erlconnect.proxy.frame_stream import LENGTH_SIZE, TLS_LENGTH_SIZE
 from erlconnect.proxy.link import HANDSHAKE_SECONDS
 from erlconnect.proxy.refusals import local_node_silent
-from erlconnect.session import tls_failures as failures
 from erlconnect.session.tls_contexts import server_context
 from erlconnect.streams.sockets import readable_within
+from erlconnect.tls.context import tls_words
 from erlconnect.tls.handshake import tls_handshake
 from erlconnect.tls.pump import TlsPump
 
@@ -85,7 +85,7 @@ def _begins_tls(local: socket.socket) -> bool:
 
 def _not_let_in(error: OSError) -> LocalNodeError:
     return LocalNodeError(
-        f"the local node ended the TLS handshake: {failures.words_of(error) or 'it took too long'}",
+        f"the local node ended the TLS handshake: {tls_words(error) or 'it took too long'}",
         remedy="Its ssl_dist_optfile has to trust the certificate of `-o local-tls-cert=`, which "
         "has to be for localhost and for 127.0.0.1 (as a DNS name and as an address).",
     )

@@ -6,6 +6,8 @@ import ssl
 from typing import TYPE_CHECKING
 
 from erlconnect.errors import ConfigurationError
+from erlconnect.tls.context import client_context as checking_context
+from erlconnect.tls.context import load_own_certificate, tls_words
 from erlconnect.tls.handshake import strict
 
 if TYPE_CHECKING:
@@ -19,14 +21,8 @@ def client_context(settings: TlsSettings) -> ssl.SSLContext:
 
     Names are not looked at: OTP's certificates say ``DNS:`` before addresses, too.
     """
-    context = strict(ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT))
+    context = _checking(settings.tls_ca)
     context.check_hostname = False
-    if settings.tls_ca is None:
-        context.load_default_certs(ssl.Purpose.SERVER_AUTH)
-    else:
-        # What was named is trusted, be it a node's own certificate.
-        context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
-        _load_authorities(context, settings.tls_ca)
     if settings.tls_cert is not None:
         load_own(context, settings.tls_cert, settings.tls_key, "transport.tls-")
     elif settings.tls_key is not None:
@@ -51,22 +47,25 @@ def load_own(context: ssl.SSLContext, certificate: Path, key: Path | None, prefi
     if key is not None:
         key = _readable(f"{prefix}key", key)
     try:
-        context.load_cert_chain(certificate, key, password=_never)
+        load_own_certificate(context, certificate, key)
     except (ssl.SSLError, ValueError) as error:
         files = f"{certificate}" if key is None else f"{certificate} with {key}"
         raise ConfigurationError(
-            f"-o {prefix}cert: {files} cannot be used: {_words(error)}",
+            f"-o {prefix}cert: {files} cannot be used: {tls_words(error)}",
             remedy="Both have to be PEM, the key without a passphrase and that of the certificate; "
             f"`-o {prefix}key=` names a key that is in a file of its own.",
         ) from error
 
 
-def _load_authorities(context: ssl.SSLContext, path: Path) -> None:
+def _checking(path: Path | None) -> ssl.SSLContext:
+    if path is None:
+        return checking_context()
     try:
-        context.load_verify_locations(cafile=_readable("transport.tls-ca", path))
+        return checking_context(authority_file=_readable("transport.tls-ca", path))
     except ssl.SSLError as error:
         raise ConfigurationError(
-            f"-o transport.tls-ca: {path} holds no certificate that can be read: {_words(error)}",
+            f"-o transport.tls-ca: {path} holds no certificate that can be read:"
+            f" {tls_words(error)}",
             remedy="Name a PEM file with the certificates that vouch for the node.",
         ) from error
 
@@ -88,13 +87,3 @@ def _readable(key: str, path: Path) -> Path:
             remedy="Correct the name of the file, or its rights.",
         ) from error
     return found
-
-
-def _never() -> str:
-    """Refuse to ask for a passphrase: the library would ask at the terminal."""
-    raise ValueError("the key is encrypted")
-
-
-def _words(error: Exception) -> str:
-    reason = getattr(error, "reason", None)
-    return str(reason or error).replace("_", " ").lower()

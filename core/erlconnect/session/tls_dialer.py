@@ -16,6 +16,7 @@ from erlconnect.session import tls_failures as failures
 from erlconnect.session.endings import why_ended
 from erlconnect.session.tls_contexts import client_context
 from erlconnect.session.tls_names import fits, names_of
+from erlconnect.tls.context import probe_context, tls_words
 from erlconnect.tls.handshake import tls_handshake
 from erlconnect.tls.pump import TlsPump
 
@@ -88,7 +89,7 @@ class TlsDialer:
                 if isinstance(pump.failure, ssl.SSLError) and not pump.heard:
                     raise failures.refused(self._address, pump.failure, self._client.certificate)
                 below = await why_ended(self._dialer, wire)
-                return below or (failures.words_of(pump.failure) if pump.failure else "")
+                return below or (tls_words(pump.failure) if pump.failure else "")
         return ""
 
     async def _secured(self, wire: socket.socket, where: str) -> Tls:
@@ -112,14 +113,12 @@ class TlsDialer:
         if failures.is_alert(error):
             return failures.refused(where, error, self._client.certificate)
         below = await why_ended(self._dialer, wire)
-        return failures.no_tls(where, below or failures.words_of(error))
+        return failures.no_tls(where, below or tls_words(error))
 
 
 async def speaks_tls(dialer: Dialer, port: int) -> bool:
     """Say whether a TLS server answers at ``port``; nothing is said to it but a hello."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.check_hostname = False
-    context.verify_mode = ssl.CERT_NONE
+    context = probe_context()
     try:
         async with asyncio.timeout(_PROBE_SECONDS):
             with await dialer.dial(port) as wire:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import ssl
 from typing import TYPE_CHECKING
 
 from erlconnect.errors import NotDistributionError, RefusedError, TimedOutError
+from erlconnect.tls.context import certificate_remedy, tls_words
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -17,9 +17,12 @@ def untrusted(where: str, error: ssl.SSLCertVerificationError) -> RefusedError:
     """Fail because nobody whom we trust vouches for the node; nothing was said to it."""
     return RefusedError(
         f"{where} showed a certificate that is not trusted here: "
-        f"{error.verify_message.rstrip('.')}; nothing was sent to it",
-        remedy="Name the certificates that vouch for the node with `-o transport.tls-ca=`: what "
-        "its own ssl_dist_optfile has as cacertfile.",
+        f"{tls_words(error)}; nothing was sent to it",
+        remedy=certificate_remedy(
+            error,
+            "Name the certificates that vouch for the node with `-o transport.tls-ca=`: what "
+            "its own ssl_dist_optfile has as cacertfile.",
+        ),
     )
 
 
@@ -36,7 +39,7 @@ def another_name(where: str, wanted: str, names: Sequence[str]) -> RefusedError:
 
 def refused(where: str, error: Exception, certificate: Path | None) -> RefusedError:
     """Fail because the node did not take what we showed to it."""
-    why = words_of(error)
+    why = tls_words(error)
     if certificate is None:
         return RefusedError(
             f"{where} ended the TLS handshake, and no certificate was shown to it: {why}",
@@ -71,11 +74,3 @@ def silent(where: str, seconds: float) -> TimedOutError:
 def is_alert(error: Exception) -> bool:
     """Say whether the other side ended TLS with a reason."""
     return isinstance(error, ssl.SSLError) and "ALERT" in (error.reason or "")
-
-
-def words_of(error: Exception) -> str:
-    """Say in a few words what the system or the TLS library said."""
-    if isinstance(error, ssl.SSLError):
-        return (error.reason or str(error)).replace("_", " ").lower()
-    number = getattr(error, "errno", None)
-    return os.strerror(number).lower() if number else str(error)
