@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import ssl
 import traceback
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 import pytest
+import trustme
+from aiohttp import web
 from world.ports import free_port
+from world.proxies import connect_proxy
 from world.railway_api import ENVIRONMENT, PERSON_TOKEN, PROJECT, PROJECT_TOKEN, SERVICE, RailwayApi
 
 from erlconnect.api import (
@@ -21,6 +26,7 @@ from erlconnect_backends.railway_network.graph_api import GraphApi
 from erlconnect_backends.railway_network.project import Project
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
     from pathlib import Path
 
     from erlconnect.errors import ErlconnectError
@@ -141,6 +147,57 @@ async def test_nobody_there() -> None:
         await asking(endpoint).ask("variables", **IDS)
 
 
+@asynccontextmanager
+async def api_over_tls(folder: Path) -> AsyncIterator[int]:
+    """An answer to every question, by TLS on a port of 127.0.0.1; its CA is in ``folder``."""
+    authority = trustme.CA()
+    authority.cert_pem.write_to_path(str(folder / "ca.pem"))
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    authority.issue_cert("localhost").configure_cert(context)
+
+    async def answer(request: web.Request) -> web.Response:
+        assert request.headers["Authorization"] == f"Bearer {PERSON_TOKEN}"
+        return web.json_response({"data": {"asked": request.host}})
+
+    app = web.Application()
+    app.add_routes([web.post("/graphql/v2", answer)])
+    runner = web.AppRunner(app)
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, "127.0.0.1", 0, ssl_context=context).start()
+        yield runner.addresses[0][1]
+    finally:
+        await runner.cleanup()
+
+
+async def test_the_api_is_asked_by_tls_and_through_the_proxy_of_the_environment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with api_over_tls(tmp_path) as port:
+        api = asking(f"https://localhost:{port}/graphql/v2")
+        with pytest.raises(LookupFailedError, match="its certificate is not trusted"):
+            await api.ask("variables", **IDS)
+        monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "ca.pem"))
+        assert await api.ask("variables", **IDS) == {"asked": f"localhost:{port}"}
+        with connect_proxy(tmp_path, port, login="me:pass-word") as (proxy, process):
+            monkeypatch.setenv("HTTPS_PROXY", f"http://me:pass-word@{proxy}")
+            assert await api.ask("variables", **IDS) == {"asked": f"localhost:{port}"}
+            process.wait_for_line(f"CONNECT localhost:{port}", 10)
+            monkeypatch.setenv("HTTPS_PROXY", f"http://me:wrong-word@{proxy}")
+            with pytest.raises(LookupFailedError, match="the proxy answered CONNECT with") as no:
+                await api.ask("variables", **IDS)
+            assert_secret(no.value, PERSON_TOKEN, "wrong-word")
+            monkeypatch.setenv("NO_PROXY", "localhost")
+            assert await api.ask("variables", **IDS)
+
+
+async def test_a_proxy_of_another_kind_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HTTPS_PROXY", "socks5://me:pass-word@127.0.0.1:1")
+    with pytest.raises(ConfigurationError, match="HTTPS_PROXY") as refused:
+        await asking("https://example.com").ask("variables", **IDS)
+    assert_secret(refused.value, "pass-word")
+
+
 async def test_a_redirect_does_not_carry_the_token_on(api: RailwayApi) -> None:
     with RailwayApi({}) as other:
         api.elsewhere = other.endpoint
@@ -157,7 +214,13 @@ def test_a_token_that_no_header_can_hold_is_not_shown(kind: str, token: str) -> 
     assert_secret(failed.value, token, "8d1c")
 
 
-@pytest.mark.parametrize("endpoint", ["http://example.com/graphql", "file:///etc/passwd", "nope"])
+@pytest.mark.parametrize(
+    "endpoint",
+    [
+        *("http://example.com/graphql", "file:///etc/passwd", "nope", "https://", "https://a:b"),
+        *("http://localhost:1@example.com/graphql", "http://127.0.0.1:80@example.com"),
+    ],
+)
 def test_a_token_does_not_travel_in_the_clear(endpoint: str) -> None:
     with pytest.raises(ConfigurationError, match="in the clear"):
         asking(endpoint)

@@ -7,24 +7,28 @@ run against Railway itself. Source: https://docs.railway.com/reference/public-ap
 from __future__ import annotations
 
 import asyncio
-import functools
-import http.client
+import base64
 import json
 import ssl
-import urllib.error
-import urllib.request
+from http import HTTPStatus
 from importlib import resources
 from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import unquote, urlsplit
+from urllib.request import getproxies, proxy_bypass
 
 from erlconnect.api import (
     ConfigurationError,
+    HttpConnection,
+    HttpError,
+    HttpProxy,
+    HttpRequest,
     LookupFailedError,
     LookupTimeoutError,
     RefusedError,
     client_context,
+    open_stream,
     redact,
     remember,
-    tls_words,
 )
 
 if TYPE_CHECKING:
@@ -33,22 +37,7 @@ if TYPE_CHECKING:
 SECONDS: Final = 10.0
 _LONGEST_ANSWER: Final = 8 * 1024 * 1024
 _REFUSALS: Final = (401, 403)
-_SAFE_STARTS: Final = ("https://", "http://127.0.0.1:", "http://[::1]:", "http://localhost:")
-
-
-class _NoRedirects(urllib.request.HTTPRedirectHandler):
-    """Another host must not receive the token."""
-
-    def redirect_request(self, *_: Any, **__: Any) -> None:
-        return None
-
-
-@functools.cache
-def _opener() -> urllib.request.OpenerDirector:
-    """Return what asks under this program's TLS policy; the system's authorities are read once."""
-    return urllib.request.build_opener(
-        _NoRedirects, urllib.request.HTTPSHandler(context=client_context())
-    )
+_THIS_MACHINE: Final = ("127.0.0.1", "::1", "localhost")
 
 
 class GraphApi:
@@ -66,7 +55,7 @@ class GraphApi:
         Raises ``ConfigurationError`` where ``endpoint`` is not safe for a token, and
         where the variable holds none.
         """
-        if not endpoint.startswith(_SAFE_STARTS):
+        if not _is_safe(endpoint):
             raise ConfigurationError(
                 f"-o endpoint={endpoint}: a token must not travel in the clear",
                 remedy="Give an https:// address.",
@@ -81,12 +70,12 @@ class GraphApi:
         """Ask the query of that name; give ``data`` of the answer.
 
         Raises ``RefusedError`` where the token has no right, ``LookupTimeoutError`` after 10 s, and
-        ``LookupFailedError`` for all else. Cancelled, a thread may still wait for the answer.
+        ``LookupFailedError`` for all else. Cancelled, it leaves no connection behind.
         """
         text = resources.files(__package__).joinpath("queries", f"{query}.graphql").read_text()
         body = json.dumps({"query": text, "variables": variables}).encode()
         try:
-            answer = json.loads(await asyncio.to_thread(self._post, body))
+            answer = json.loads(await self._post(body))
         except TimeoutError as error:
             raise LookupTimeoutError(
                 f"Railway's API did not answer the question for {query} within {SECONDS:g} s",
@@ -101,27 +90,43 @@ class GraphApi:
             raise self._complaint(query, errors)
         return data
 
-    def _post(self, body: bytes) -> bytes:
-        headers = {"Content-Type": "application/json", "User-Agent": "erlconnect", **self._headers}
+    async def _post(self, body: bytes) -> bytes:
         try:
-            request = urllib.request.Request(self._endpoint, body, headers)  # noqa: S310 - checked
-            with _opener().open(request, timeout=SECONDS) as reply:
-                return bytes(reply.read(_LONGEST_ANSWER))
-        except urllib.error.HTTPError as error:
-            with error:
-                if error.code in _REFUSALS:
-                    raise _refused(f"HTTP status {error.code}") from error
-                raise self._failed("the query", f"HTTP status {error.code}") from error
+            async with asyncio.timeout(SECONDS):
+                status, answer = await self._exchange(body)
         except TimeoutError:
             raise
-        except (OSError, http.client.HTTPException) as error:
-            reason = getattr(error, "reason", error)
-            if isinstance(reason, TimeoutError):
-                raise TimeoutError from error
-            # An exception's text may quote a header, and so the token.
-            words = tls_words(reason) if isinstance(reason, ssl.SSLError) else str(reason)
-            seen = redact(words) or type(reason).__name__
-            raise self._failed("the query", seen) from None
+        except (OSError, HttpError) as error:
+            raise self._failed("the query", _words(error)) from None
+        if status in _REFUSALS:
+            raise _refused(f"HTTP status {status}")
+        # Redirects are not followed: another host must not receive the token.
+        if status != HTTPStatus.OK:
+            raise self._failed("the query", f"HTTP status {status}")
+        return answer
+
+    async def _exchange(self, body: bytes) -> tuple[int, bytes]:
+        parts = urlsplit(self._endpoint)
+        host = parts.hostname or ""
+        secure = parts.scheme == "https"
+        tls = await asyncio.to_thread(client_context) if secure else None
+        place = (host, parts.port or (443 if secure else 80))
+        request = HttpRequest(
+            method="POST",
+            target=(parts.path or "/") + (f"?{parts.query}" if parts.query else ""),
+            headers=[
+                ("Host", parts.netloc.rpartition("@")[2]),
+                ("Content-Type", "application/json"),
+                ("User-Agent", "erlconnect"),
+                ("Connection", "close"),
+                *self._headers.items(),
+            ],
+            body=body,
+        )
+        proxy = _proxy(host) if secure else None
+        async with open_stream(place, tls=tls, tls_name=host, proxy=proxy) as stream:
+            response = await HttpConnection(stream).request(request)
+            return response.status, await response.read(limit=_LONGEST_ANSWER)
 
     def _complaint(self, query: str, errors: Any) -> LookupFailedError | RefusedError:
         listed = errors if isinstance(errors, list) else []
@@ -137,6 +142,47 @@ class GraphApi:
             f"Railway's API at {self._endpoint} could not answer {query}: {seen}",
             remedy="Check -o project= and -o environment=, and Railway's status page.",
         )
+
+
+def _is_safe(endpoint: str) -> bool:
+    """Say whether a token may go there; ``http://localhost:1@elsewhere`` is elsewhere."""
+    try:
+        parts = urlsplit(endpoint)
+        usable = bool(parts.hostname) and parts.port != 0 and "@" not in parts.netloc
+    except ValueError:
+        return False
+    local = parts.scheme == "http" and parts.hostname in _THIS_MACHINE
+    return usable and (parts.scheme == "https" or local)
+
+
+def _proxy(host: str) -> HttpProxy | None:
+    """Return the proxy that the environment has for TLS with ``host``."""
+    url = getproxies().get("https", "")
+    if not url or proxy_bypass(host):
+        return None
+    parts = urlsplit(url if "//" in url else f"http://{url}")
+    if parts.scheme != "http" or not parts.hostname:
+        raise ConfigurationError(
+            "The proxy that HTTPS_PROXY names is none that opens tunnels by HTTP",
+            remedy="Write http://HOST:PORT, or except Railway's API in NO_PROXY.",
+        )
+    remember(unquote(parts.password or ""))
+    login = f"{unquote(parts.username or '')}:{unquote(parts.password or '')}"
+    encoded = base64.b64encode(login.encode()).decode()
+    return HttpProxy(
+        host=parts.hostname,
+        port=parts.port or 80,
+        authorization=f"Basic {encoded}" if parts.username else "",
+    )
+
+
+def _words(error: Exception) -> str:
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return f"its certificate is not trusted: {tls_words(error)}"
+    if isinstance(error, OSError) and error.errno:
+        return tls_words(error)
+    # An exception's text may quote a header, and so the token.
+    return redact(str(error)) or type(error).__name__
 
 
 def _token(variables: Mapping[str, str], name: str) -> str:

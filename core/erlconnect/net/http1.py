@@ -14,7 +14,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Final, Protocol
 
@@ -236,23 +236,67 @@ class _AsyncioStream:
         return await self._reader.read(_PIECE_BYTES)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HttpProxy:
+    """A proxy that opens tunnels by ``CONNECT``; ``authorization`` is ready for its header."""
+
+    host: str
+    port: int
+    authorization: str = field(default="", repr=False)
+
+
+class ProxyRefusalError(OSError):
+    """The proxy opens no tunnel; ``status`` is its answer's."""
+
+    def __init__(self, status: int) -> None:
+        super().__init__(f"the proxy answered CONNECT with HTTP status {status}")
+        self.status = status
+
+
 @asynccontextmanager
 async def open_stream(
-    place: tuple[str, int] | str, *, tls: ssl.SSLContext | None = None, tls_name: str = ""
+    place: tuple[str, int] | str,
+    *,
+    tls: ssl.SSLContext | None = None,
+    tls_name: str = "",
+    proxy: HttpProxy | None = None,
 ) -> AsyncIterator[Stream]:
     """Connect to a host and port, or to the path of a Unix socket; leaving closes the stream.
 
-    With ``tls`` the certificate has to be for ``tls_name``, as the context demands. Raises
-    ``OSError``, as which TLS fails too. It has no deadline of its own.
+    With ``tls`` the certificate has to be for ``tls_name``, as the context demands; through
+    ``proxy``, too, which sees nothing of what is said. Raises ``OSError``, as which TLS and proxies
+    fail too, and ``HttpError`` where the proxy speaks no HTTP. It has no deadline of its own.
     """
     name = tls_name or None if tls else None
     if isinstance(place, str):
         opening = asyncio.open_unix_connection(place, ssl=tls, server_hostname=name)
+    elif proxy:
+        opening = asyncio.open_connection(proxy.host, proxy.port)
     else:
         opening = asyncio.open_connection(*place, ssl=tls, server_hostname=name)
     reader, writer = await opening
     try:
-        yield _AsyncioStream(reader, writer)
+        stream = _AsyncioStream(reader, writer)
+        if proxy and not isinstance(place, str):
+            await _open_tunnel(stream, place, proxy)
+            if tls:
+                await writer.start_tls(tls, server_hostname=name)
+        yield stream
     finally:
         # At once: a TLS farewell would wait for a server that may be silent.
         writer.transport.abort()
+
+
+async def _open_tunnel(stream: Stream, place: tuple[str, int], proxy: HttpProxy) -> None:
+    host, port = place
+    authority = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    headers = [("Host", authority)]
+    if proxy.authorization:
+        headers.append(("Proxy-Authorization", proxy.authorization))
+    request = HttpRequest(method="CONNECT", target=authority, headers=headers)
+    response = await HttpConnection(stream).request(request)
+    if not HTTPStatus.OK <= response.status < HTTPStatus.MULTIPLE_CHOICES:
+        raise ProxyRefusalError(response.status)
+    if response.trailing:
+        # Behind a proxy the server waits for our first bytes, in TLS as in HTTP.
+        raise HttpError("the proxy sent something before anything was said to the server")
