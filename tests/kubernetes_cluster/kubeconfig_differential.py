@@ -21,7 +21,7 @@ import threading
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Self
 
 from world.kubernetes.certificates import Authority
 from world.kubernetes.kubectl import SUITES, Kubectl
@@ -83,7 +83,7 @@ class Comparison:
         self._folder = tempfile.TemporaryDirectory(prefix="kubeconfig-")
         self.folder = Path(self._folder.name)
 
-    def __enter__(self) -> Comparison:
+    def __enter__(self) -> Self:
         self._thread.start()
         (self.folder / "ca.pem").write_bytes(self._authority.certificate)
         (self.folder / "token").write_text("token-of-file\n")

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-import pytest
+from typing import TYPE_CHECKING
+
 from kubernetes_cluster.kubeconfig_differential import SEED, Comparison
+
+if TYPE_CHECKING:
+    import pytest
 
 _NUMBER = 60
 
