@@ -45,3 +45,8 @@ def test_what_is_no_name_says_which_part_is_wrong(text: str, reason: str) -> Non
 
 def test_255_bytes_are_a_name() -> None:
     assert NodeName.parse("a@" + "b" * 253).name == "a"
+
+
+def test_a_host_that_is_not_in_utf_8_is_told_without_a_codecs_words() -> None:
+    with pytest.raises(ValueError, match="the host is not in UTF-8"):
+        NodeName.parse("a@h\udce9st")

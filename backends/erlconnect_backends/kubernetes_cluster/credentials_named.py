@@ -38,7 +38,8 @@ class Issued:
 
 def check_user(context: str, user: Entry) -> None:
     """Refuse what kubectl refuses. Raises ``ConfigurationError`` and ``RefusedError``."""
-    if user.text("token") and (user.text("username") or user.text("password")):
+    token, name = user.text("token"), user.text("username")
+    if (token and (name or user.text("password"))) or (user.text("tokenFile") and name):
         raise failures.wrong_entry(user.place, "has a token and a username; only one may be there")
     more = [key for key in ("as-groups", "as-uid", "as-user-extra") if user.values.get(key)]
     if more and not user.text("as"):

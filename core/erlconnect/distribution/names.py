@@ -48,6 +48,9 @@ class NodeName:
             )
         if not _HOST_PART.fullmatch(host):
             raise ValueError(f"{text!r} is no node name: the host after the '@' is not usable")
+        if any("\ud800" <= character <= "\udfff" for character in host):
+            # So Python holds bytes of the command line that are no UTF-8.
+            raise ValueError(f"{text!r} is no node name: the host is not in UTF-8")
         if len(text.encode()) > MAX_NAME_BYTES:
             raise ValueError(f"{text!r} is no node name: longer than {MAX_NAME_BYTES} bytes")
         return cls(name=name, host=host)

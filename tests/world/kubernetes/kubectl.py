@@ -28,12 +28,14 @@ _SECONDS: Final = 30
 class Kubectl:
     """One version with one kubeconfig; a context manager that removes its cache."""
 
-    def __init__(self, suite: str, kubeconfig: Path) -> None:
+    def __init__(self, suite: str, kubeconfig: Path | None) -> None:
+        """Without ``kubeconfig`` the variable KUBECONFIG counts."""
         self.suite = suite
         self.program = _WORLD / f"kubectl-{suite}" / "usr" / "bin" / "kubectl"
         require(f"kubectl of Debian {suite}", self.program.exists())
         self._cache = tempfile.TemporaryDirectory(prefix="kubectl-")
-        self._options = (f"--kubeconfig={kubeconfig}", f"--cache-dir={self._cache.name}")
+        named = () if kubeconfig is None else (f"--kubeconfig={kubeconfig}",)
+        self._options = (*named, f"--cache-dir={self._cache.name}")
 
     def __enter__(self) -> Self:
         return self
