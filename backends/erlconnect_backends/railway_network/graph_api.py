@@ -29,6 +29,7 @@ from erlconnect.api import (
     open_stream,
     redact,
     remember,
+    tls_words,
 )
 
 if TYPE_CHECKING:
