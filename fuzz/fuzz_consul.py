@@ -10,11 +10,10 @@ from unittest import mock
 from fuzz_input import InputReader
 
 from erlconnect.api import ErlconnectError
-from erlconnect_backends.consul_catalogue import exchange
-from erlconnect_backends.consul_catalogue.access import Access
-from erlconnect_backends.consul_catalogue.address import agent_address
-from erlconnect_backends.consul_catalogue.connect_agent import MeshAgent
-from erlconnect_backends.consul_catalogue.instances import target_of
+from erlconnect_backends.consul import agent
+from erlconnect_backends.consul.access import Access, agent_address
+from erlconnect_backends.consul.agent import MeshAgent
+from erlconnect_backends.consul.instances import target_of
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
@@ -81,7 +80,7 @@ async def asked(question: int, answer: bytes) -> None:
     async def opened(*_: object, **__: object) -> AsyncIterator[Answer]:
         yield Answer(answer)
 
-    with mock.patch.object(exchange, "open_stream", opened):
+    with mock.patch.object(agent, "open_stream", opened):
         try:
             await QUESTIONS[question](MeshAgent(ACCESS))
         except ErlconnectError:

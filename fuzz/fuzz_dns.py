@@ -9,19 +9,16 @@ from typing import TYPE_CHECKING, TypeVar, cast
 from fuzz_input import InputReader, result_of
 
 from erlconnect.api import ErlconnectError
-from erlconnect_backends.dns_records.exchange import is_cut
-from erlconnect_backends.dns_records.failures import Complaint, no_answer
-from erlconnect_backends.dns_records.hosts import hosts_of, targets_of
-from erlconnect_backends.dns_records.records import Question
-from erlconnect_backends.dns_records.resolver import Resolver
-from erlconnect_backends.dns_records.servers import NameServer, host_and_port
+from erlconnect_backends.dns.backend import hosts_of, targets_of
+from erlconnect_backends.dns.errors import ServerFailure, no_answer
+from erlconnect_backends.dns.nameservers import NameServer, host_and_port
+from erlconnect_backends.dns.resolver import Question, Resolver, is_cut
 
 if TYPE_CHECKING:
     import socket
     from collections.abc import Callable
 
-    from erlconnect_backends.dns_records.records import Answer, Kind
-    from erlconnect_backends.dns_records.tries import Tries
+    from erlconnect_backends.dns.resolver import Answer, Kind, Tries
 
 Answered = TypeVar("Answered")
 KINDS: list[Kind] = ["SRV", "A", "AAAA"]
@@ -56,7 +53,7 @@ class OneServer:
         is_cut(answer)
         try:
             return SERVER, read(answer)
-        except Complaint as complaint:
+        except ServerFailure as complaint:
             raise no_answer(question, {SERVER: complaint}) from complaint
 
 

@@ -10,21 +10,23 @@ from typing import TYPE_CHECKING
 from fuzz_input import InputReader
 
 from erlconnect.distribution.errors import RemoteProtocolError
-from erlconnect.epmd.directory import Directory
-from erlconnect.epmd.replies import Alive2Response, NamesResponse, Port2Response
-from erlconnect.epmd.requests import (
+from erlconnect.epmd.messages import (
     Alive2Request,
+    Alive2Response,
     NamesRequest,
+    NamesResponse,
+    Port2Response,
     PortPlease2Request,
     frame,
     parse_request,
     take_request,
 )
+from erlconnect.epmd.server import NodeTable
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from erlconnect.epmd.requests import Request
+    from erlconnect.epmd.messages import Request
 
 EPMD_PORT = 4369
 REPLIES: list[Callable[[bytes], Alive2Response | Port2Response | NamesResponse | None]] = [
@@ -63,7 +65,7 @@ def received(data: bytes) -> None:
 def conversation(data: bytes) -> None:
     """Check the answers of one server to several requests, each over a connection of its own."""
     reader = InputReader(data)
-    directory = Directory(EPMD_PORT, creation=1)
+    directory = NodeTable(EPMD_PORT, creation=1)
     for number in range(8):
         try:
             request = parse_request(reader.counted(256))

@@ -12,15 +12,14 @@ from typing import TYPE_CHECKING, cast
 from fuzz_input import InputReader, byte_by_byte, split
 from fuzz_websocket import SUBPROTOCOLS, asked, frame
 
-from erlconnect_backends.kubernetes_cluster.channel_codec import ChannelCodec
-from erlconnect_backends.kubernetes_cluster.tunnel_codec import TunnelCodec
-from erlconnect_backends.kubernetes_cluster.websocket import Opened
+from erlconnect_backends.kubernetes.forward_streams import ChannelCodec, TunnelCodec
+from erlconnect_backends.kubernetes.websocket import HandshakeResult
 
 if TYPE_CHECKING:
     import socket
     from collections.abc import Callable, Iterable
 
-    from erlconnect_backends.kubernetes_cluster.forward_codec import ForwardCodec
+    from erlconnect_backends.kubernetes.forward_streams import ForwardCodec
 
 PORT = 9100
 CODECS: list[Callable[..., ForwardCodec]] = [partial(ChannelCodec, port=PORT), TunnelCodec]
@@ -34,7 +33,9 @@ def contents(kind: int, pieces: Iterable[bytes], early: bytes) -> tuple[bytes, b
     websocket, agreement = asked(SUBPROTOCOLS[kind])
     first = tuple(websocket.receive(memoryview(agreement + early)))
     unused = cast("socket.socket", None)  # a codec takes the websocket alone
-    codec = CODECS[kind](Opened(wire=unused, websocket=websocket, early=first), lambda: None)
+    codec = CODECS[kind](
+        HandshakeResult(wire=unused, websocket=websocket, early=first), lambda: None
+    )
     found = b"".join(codec.early())
     codec.encode(memoryview(b"\x23\x8cdata"))
     for piece in pieces:

@@ -6,15 +6,17 @@ from typing import TYPE_CHECKING
 
 from fuzz_input import InputReader
 
-from erlconnect.distribution.challenge_messages import (
+from erlconnect.distribution.errors import RemoteProtocolError
+from erlconnect.distribution.handshake import Acceptor, Initiator
+from erlconnect.distribution.handshake_messages import (
     Challenge,
     ChallengeAck,
     ChallengeReply,
     Complement,
+    SendName,
+    Status,
+    StatusKind,
 )
-from erlconnect.distribution.errors import RemoteProtocolError
-from erlconnect.distribution.handshake import Acceptor, Initiator
-from erlconnect.distribution.handshake_messages import SendName, Status, StatusKind
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -9,15 +9,21 @@ from typing import TYPE_CHECKING, cast
 
 from fuzz_input import InputReader, byte_by_byte, result_of, split
 
-from erlconnect_backends.kubernetes_cluster import exchange
-from erlconnect_backends.kubernetes_cluster.bodies import decoded, lines, message_in, whole
-from erlconnect_backends.kubernetes_cluster.exchange import NotHttpError, Response
-from erlconnect_backends.kubernetes_cluster.incoming import Incoming
+from erlconnect_backends.kubernetes import connection
+from erlconnect_backends.kubernetes.connection import (
+    BufferedReader,
+    NotHttpError,
+    Response,
+    decoded,
+    lines,
+    message_in,
+    whole,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from erlconnect_backends.kubernetes_cluster.connection import Connection
+    from erlconnect_backends.kubernetes.connection import Connection
 
 HEADS = [
     b"",
@@ -41,9 +47,9 @@ class Wire:
 
 async def response_of(pieces: Iterable[bytes]) -> Response:
     """Return an answer whose head was read."""
-    incoming = Incoming(cast("Connection", Wire(pieces)))
-    status, headers = await exchange._head(incoming)  # noqa: SLF001 - what follows the connection
-    body = exchange._body(incoming, headers)  # noqa: SLF001
+    incoming = BufferedReader(cast("Connection", Wire(pieces)))
+    status, headers = await connection._head(incoming)  # noqa: SLF001 - what follows the connection
+    body = connection._body(incoming, headers)  # noqa: SLF001
     return Response(status=status, headers=headers, pieces=body)
 
 

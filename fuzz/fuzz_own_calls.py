@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from erlconnect.distribution.errors import RemoteProtocolError
-from erlconnect.distribution.own_calls import evaluated, is_auth_answer, message_of
+from erlconnect.distribution.rpc import evaluation_result, is_auth_answer, message_of
 
 CALLER = "check@erlconnect.invalid"
 
@@ -15,6 +15,6 @@ def one_input(data: bytes) -> None:
             message = message_of(body)
             if message is not None:
                 is_auth_answer(message, CALLER)
-                evaluated(message)
+                evaluation_result(message)
         except RemoteProtocolError:
             continue

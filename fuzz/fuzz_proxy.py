@@ -7,7 +7,7 @@ import socket
 
 from fuzz_input import InputReader
 
-from erlconnect_backends.kubernetes_cluster.proxy_dialog import Proxy, pass_proxy
+from erlconnect_backends.kubernetes.connection import Proxy, proxy_connect
 
 PROXIES = [
     Proxy(scheme=scheme, host="proxy", port=1080, user=user, password=user)
@@ -26,7 +26,7 @@ async def passed(proxy: Proxy, answer: bytes) -> None:
         theirs.sendall(answer)
         theirs.shutdown(socket.SHUT_WR)
         try:
-            await pass_proxy(ours, proxy, "api.example", 6443)
+            await proxy_connect(ours, proxy, "api.example", 6443)
         except OSError:
             return
         left = ours.recv(len(answer) + 1)

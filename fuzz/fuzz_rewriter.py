@@ -8,21 +8,23 @@ from __future__ import annotations
 from fuzz_input import InputReader
 
 from erlconnect.distribution.errors import RemoteProtocolError
-from erlconnect.distribution.name_table import inverse, permutation
-from erlconnect.distribution.rewrite_table import RewriteTable
+from erlconnect.distribution.name_mapping import CompiledMapping, inverse, permutation
 from erlconnect.distribution.rewriter import Rewriter
 
 LONG = "-app@pod-0.app.default.svc.cluster.local-0000"
 NAMES = permutation([("app@127.0.0.1", LONG[1:]), ("d@e", LONG)])
-TABLES = [RewriteTable(NAMES), RewriteTable(inverse(NAMES)), RewriteTable({})]
-TABLES += [RewriteTable(NAMES, fun_sizes=False), RewriteTable(inverse(NAMES), fun_sizes=False)]
+TABLES = [CompiledMapping(NAMES), CompiledMapping(inverse(NAMES)), CompiledMapping({})]
+TABLES += [
+    CompiledMapping(NAMES, fun_sizes=False),
+    CompiledMapping(inverse(NAMES), fun_sizes=False),
+]
 KINDS = [b"\x83D", b"\x83E\0\0\0\0\0\0\0", b"\x83F\0\0\0\0\0\0\0", b"p\x83", b""]
 TOKENS = [bytes([len(name)]) + name.encode() for name in NAMES]
 TOKENS += [b"w" + token for token in TOKENS] + [b"v\0" + token for token in TOKENS]
 TOKENS += [b"h\2", b"l\0\0\0\2", b"m\0\0\0\x20", b"XR\0", b"p\0\0\0\x40" + bytes(25), b"\0", b"\1"]
 
 
-def outcome(table: RewriteTable, stream: bytes, cuts: list[int]) -> bytes | None:
+def outcome(table: CompiledMapping, stream: bytes, cuts: list[int]) -> bytes | None:
     """All that comes out, as a relay feeds it; of several errors the split decides the first."""
     rewriter = Rewriter(table, max_frame=65536)
     buffer = bytearray()

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from fuzz_input import InputReader, byte_by_byte, split
 
-from erlconnect_backends.kubernetes_cluster.spdy_streams import SpdyStreams
+from erlconnect_backends.kubernetes.spdy import SpdyStreams
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

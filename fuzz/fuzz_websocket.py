@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 from fuzz_input import InputReader, byte_by_byte, split
 from websockets.utils import accept_key
 
-from erlconnect_backends.kubernetes_cluster.layers import Clear
-from erlconnect_backends.kubernetes_cluster.websocket import WebSocket, WebSocketFailedError
+from erlconnect_backends.kubernetes.connection import PlainLayer
+from erlconnect_backends.kubernetes.websocket import WebSocket, WebSocketFailedError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -22,7 +22,7 @@ _KEY = b"Sec-WebSocket-Key: "
 
 def asked(subprotocol: str) -> tuple[WebSocket, bytes]:
     """Return a websocket that has asked to be opened, and the answer that opens it."""
-    websocket = WebSocket("ws://h/x", Clear(), headers=[], subprotocols=[subprotocol])
+    websocket = WebSocket("ws://h/x", PlainLayer(), headers=[], subprotocols=[subprotocol])
     request = websocket.outgoing()
     key = request.split(_KEY, 1)[1].split(b"\r\n", 1)[0].decode()
     lines = [

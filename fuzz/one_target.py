@@ -10,7 +10,6 @@ with atheris.instrument_imports(
     include=["erlconnect", "erlconnect_backends", "websockets", "dns.wire", "dns.message"]
 ):
     from targets import TARGETS
-
 if __name__ == "__main__":
     name = sys.argv.pop(1)
     atheris.Setup(sys.argv, TARGETS[name])

@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 CORPUS: Final = Path(__file__).parent / "corpus"
-
 TARGETS: Final[dict[str, Callable[[bytes], None]]] = {
     "consul": fuzz_consul.one_input,
     "dns": fuzz_dns.one_input,

@@ -33,7 +33,7 @@ _SEE_ALSO = """
 
 
 def man_page(version: str) -> str:
-    """Give the whole page."""
+    """Return the whole page."""
     command: Any = get_command(app)
     lines = [
         f'.TH ERLCONNECT 1 "" "erlconnect {version}" "User Commands"',
@@ -84,7 +84,7 @@ def _item(head: str, text: str) -> list[str]:
 
 
 def _prose(text: str) -> Iterator[str]:
-    """Give paragraphs; those that are set in hold what to type."""
+    """Return paragraphs; those that are set in hold what to type."""
     for paragraph in re.split(r"\n\s*\n", text.strip("\n")):
         if paragraph.startswith("  "):
             yield from (".PP", ".RS 4", ".EX", _escaped(paragraph.strip()), ".EE", ".RE")

@@ -31,7 +31,6 @@ PEERS: Final = (
     *("mmdebstrap", "openssl", "rabbitmq-server", "socat", "ssh", "sshd", "tinyproxy"),
 )
 """Programs that a machine with nothing but the virtual environment may lack."""
-
 _STARTS: Final = (
     *(subprocess.Popen, subprocess.run, subprocess.call),
     *(subprocess.check_call, subprocess.check_output),

@@ -34,44 +34,46 @@ from typer.testing import CliRunner
 from erlconnect import errors, hookspecs
 from erlconnect.api import NodeName, Query, Target
 from erlconnect.command_line.app import app
-from erlconnect.command_line.child_environment import child_environment, cookie_variables
-from erlconnect.command_line.copy_paste import ready_text
-from erlconnect.command_line.rates import Rates
-from erlconnect.configuration.options import parse_options
-from erlconnect.configuration.session_settings import SESSION_KEYS
+from erlconnect.command_line.child_session import child_environment, cookie_variables
+from erlconnect.command_line.live_view import Throughput
+from erlconnect.command_line.output import ready_text
+from erlconnect.configuration.session_settings import SESSION_KEYS, parse_options
 from erlconnect.configuration.settings import setting_fields, variable_name
 from erlconnect.configuration.tls_settings import TLS, TLS_KEYS
+from erlconnect.diagnostics.events import (
+    phase_payload,
+    pong_payload,
+    role_payload,
+    step_payload,
+    target_payload,
+)
+from erlconnect.diagnostics.ping import PHASES, Pong
+from erlconnect.diagnostics.steps import StepName, StepTimer
+from erlconnect.diagnostics.targets import TargetProbe
 from erlconnect.distribution.flags import DistributionFlag
 from erlconnect.errors import ErlconnectError, ExitCode, UnreachableError
 from erlconnect.hookspecs import LinkEvent
-from erlconnect.plugin_catalogue import Catalogue, Kind
-from erlconnect.proxy.knock import Knocked
-from erlconnect.proxy.stopwatch import Phase
-from erlconnect.session.approach import Approached
-from erlconnect.session.choices import Choices
+from erlconnect.plugin_manager import Catalogue, Kind
+from erlconnect.proxy.probe import ProbeResult
+from erlconnect.proxy.timing import Span
+from erlconnect.session.config import SessionConfig
+from erlconnect.session.connector import ConnectedTarget
 from erlconnect.session.events import (
     AliasEntry,
+    AliasStatus,
     Event,
     Failed,
+    LinkStatus,
     Ready,
+    SessionStatus,
     Stopped,
     TargetLost,
     TargetReplaced,
     Warned,
     payload,
+    status_payload,
 )
-from erlconnect.session.examination.events import (
-    phase_payload,
-    pong_payload,
-    role_payload,
-    sighting_payload,
-    step_payload,
-)
-from erlconnect.session.examination.ping import PHASES, Pong
-from erlconnect.session.examination.sightings import Sighting
-from erlconnect.session.examination.steps import Stage, StepName
-from erlconnect.session.planning import Plan, PlannedTarget, plan_payload
-from erlconnect.session.status import AliasStatus, LinkStatus, SessionStatus, status_payload
+from erlconnect.session.plan import Plan, PlannedTarget, plan_payload
 from erlconnect.testing import check_backend, check_offer
 
 if TYPE_CHECKING:
@@ -337,16 +339,16 @@ def test_every_event_has_an_example_with_its_fields_explained(event: dict[str, A
 
 _ERROR = UnreachableError("a", remedy="b")
 _TARGET = Target(node=NodeName(name="a", host="b"), address="c", facts={"d": "e"})
-_APPROACHED = Approached(
+_APPROACHED = ConnectedTarget(
     target=_TARGET,
     transport="a",
     dialer=cast("Dialer", None),
     port=1,
     length_size=2,
-    knocked=Knocked(node=_TARGET.node, creation=1, flags=DistributionFlag.HANDSHAKE_23),
+    knocked=ProbeResult(node=_TARGET.node, creation=1, flags=DistributionFlag.HANDSHAKE_23),
     close=lambda: None,
 )
-_PHASE = Phase(name="challenge", detail="", seconds=0.5, error=None)
+_PHASE = Span(name="challenge", detail="", seconds=0.5, error=None)
 _PONG = Pong(
     node="a",
     address="b",
@@ -357,17 +359,17 @@ _PONG = Pong(
     otp="e",
 )
 _LOOKED_AT = [
-    step_payload(Stage(StepName.PORT).failed(_ERROR)),
+    step_payload(StepTimer(StepName.PORT).failed(_ERROR)),
     phase_payload(_PHASE),
     pong_payload(_PONG, [_PHASE]),
-    sighting_payload(Sighting(target=_TARGET, approached=_APPROACHED)),
-    sighting_payload(
-        Sighting(target=replace(_TARGET, node=NodeName(name="", host="b")), error=_ERROR)
+    target_payload(TargetProbe(target=_TARGET, approached=_APPROACHED)),
+    target_payload(
+        TargetProbe(target=replace(_TARGET, node=NodeName(name="", host="b")), error=_ERROR)
     ),
     role_payload("a", "b"),
     plan_payload(
         Plan(
-            choices=Choices(
+            choices=SessionConfig(
                 service="a", backend="b", profile="c", options=parse_options((), environment={})
             ),
             targets=[
@@ -411,7 +413,7 @@ _STATUS = SessionStatus(
 
 def test_the_status_of_a_session_has_an_example_with_its_fields_explained() -> None:
     text = section(page("reference/events.md"), "`session`")
-    event = Rates().add(status_payload(_STATUS))
+    event = Throughput().add(status_payload(_STATUS))
     [example] = blocks(text, "json")
     assert shape(json.loads(example)) == shape(event)
     explained = {code for row in rows(text) for code in codes(row[0])}

@@ -11,13 +11,13 @@ from command_line.running import erlconnect
 from configuration.homes import Home
 from pages import blocks, codes, page, rows, section
 
-from erlconnect.configuration.profile_keys import PROFILE_ONLY, SERVICE_ONLY, SHARED
+from erlconnect.configuration.profile_schema import PROFILE_ONLY, SERVICE_ONLY, SHARED
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from erlconnect.configuration.profile_keys import ProfileKey
+    from erlconnect.configuration.profile_schema import ProfileKey
 
 GUIDE = page("guides/profiles.md")
 EVENTS = page("reference/events.md")

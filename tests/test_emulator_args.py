@@ -11,12 +11,7 @@ from world.emulator_flags import LISTS, differences, flag_lists
 from world.missing import require
 from world.releases import available
 
-from erlconnect.emulator_args import (
-    ErlangVariables,
-    cookie_in_flags,
-    emulator_args,
-    read_variables,
-)
+from erlconnect.emulator_args import ErlangVariables, cookie_in_flags, emulator_args, read_variables
 
 RANGE = "-kernel inet_dist_listen_min {} inet_dist_listen_max {}"
 

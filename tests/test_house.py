@@ -11,14 +11,11 @@ from source_tree import PROJECT, Module, SourceTree
 TREE: Final = SourceTree()
 TESTS: Final = PROJECT / "tests"
 _SMALL: Final = 80
-
 # Small modules with one importer that stay alone, and why. Modules that an entry point names, and
 # `__init__` and `__main__`, need no line here.
 ALONE: Final[dict[str, str]] = {}
-
 # Modules without a test file of their name, and the test files of their neighbours that hold them.
 TESTED_ELSEWHERE: Final[dict[str, str]] = {}
-
 # Folders of tests that are about no folder of sources.
 FOLDERS_ACROSS: Final = {
     "consul_connect": "the mesh of Consul, through the transport of its own",
@@ -26,7 +23,6 @@ FOLDERS_ACROSS: Final = {
     "fidelity": "what arrives behind the proxy and without it",
     "kubernetes_double": "the API server that the tests themselves bring",
 }
-
 # Test files that are about behaviour across modules, and which.
 FILES_ACROSS: Final[dict[str, str]] = {}
 

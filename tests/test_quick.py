@@ -87,8 +87,8 @@ def test_a_quick_run_fails_where_a_peer_is_started(tmp_path: Path, name: str) ->
 
 
 def test_a_quick_run_leaves_out_what_starts_a_peer() -> None:
-    said = quick_run(TESTS, ["--collect-only", "epmd/test_client.py", "epmd/test_replies.py"])
-    assert "test_replies.py" in said
+    said = quick_run(TESTS, ["--collect-only", "epmd/test_client.py", "epmd/test_messages.py"])
+    assert "test_messages.py" in said
     assert "deselected" in said
 
 

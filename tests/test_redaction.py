@@ -16,13 +16,7 @@ from rich.console import Console
 from rich.logging import RichHandler
 
 from erlconnect.api import Cookie
-from erlconnect.redaction import (
-    RedactingFilter,
-    Redactor,
-    redact,
-    redacted_traceback,
-    remember,
-)
+from erlconnect.redaction import RedactingFilter, Redactor, redact, redacted_traceback, remember
 
 if TYPE_CHECKING:
     from collections.abc import Callable

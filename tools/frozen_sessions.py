@@ -12,9 +12,6 @@ from typing import TYPE_CHECKING, Final
 
 from settled import Settled
 from source_tree import PROJECT
-
-sys.path.insert(0, str(PROJECT / "tests"))
-
 from world.consul import ConsulAgent
 from world.epmd import RealEpmd
 from world.erlang import ErlangNode
@@ -25,6 +22,7 @@ from world.processes import Process
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+sys.path.insert(0, str(PROJECT / "tests"))
 COMMAND: Final = Path(sys.executable).with_name("erlconnect")
 _COOKIE: Final = "cookie-of-the-remote-node"
 _LOCAL_COOKIE: Final = "cookie-of-this-machine"

@@ -28,16 +28,12 @@ from typing import TYPE_CHECKING, Final
 from unittest.mock import patch
 
 from source_tree import PROJECT, ROOTS
-
-sys.path.insert(0, str(PROJECT / "tests"))
-
 from world.epmd import RealEpmd
 from world.erlang import ErlangNode
 from world.knot import KnotServer
 from world.ports import free_port
 
-# All that this tool needs of the inside.
-from erlconnect.distribution.rewrite_table import RewriteTable
+from erlconnect.distribution.name_mapping import CompiledMapping
 from erlconnect.distribution.rewriter import Rewriter
 from erlconnect.proxy.relay import Pump
 
@@ -45,6 +41,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from types import CodeType, FrameType
 
+sys.path.insert(0, str(PROJECT / "tests"))
 _HERE: Final = tuple(f"{PROJECT / root}{os.sep}" for root in ROOTS)
 _BACKENDS: Final = f"{PROJECT / 'backends'}{os.sep}"
 _COOKIE: Final = "cookie-of-the-remote-node"
@@ -125,7 +122,7 @@ class Profile:
 
 
 def _is_import(frame: FrameType | None) -> bool:
-    """Tell whether a module of the project is being imported, here or in a frame that waits."""
+    """Return whether a module of the project is being imported, here or in a frame that waits."""
     while frame:
         code = frame.f_code
         if code.co_name == "<module>" and code.co_filename.startswith(_HERE):
@@ -305,7 +302,7 @@ def _fed(frames: list[bytes]) -> Journey:
 
 
 def _rewriter() -> Rewriter:
-    return Rewriter(RewriteTable({_ALIAS: _NODE, _NODE: _ALIAS}))
+    return Rewriter(CompiledMapping({_ALIAS: _NODE, _NODE: _ALIAS}))
 
 
 def all_journeys() -> list[Journey]:

@@ -14,8 +14,8 @@ from speed.usage import cpu_seconds
 from world.kubernetes.kubectl import Kubectl
 
 from erlconnect.api import NodeName, Target
-from erlconnect_backends.kubernetes_cluster.forward_transport import PortForwardTransport
-from erlconnect_backends.kubernetes_cluster.port_forward import PortForwardSettings
+from erlconnect_backends.kubernetes.plugin import PortForwardSettings
+from erlconnect_backends.kubernetes.port_forward import PortForwardTransport
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

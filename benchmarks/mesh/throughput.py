@@ -14,9 +14,9 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from backends.consul.connect.mesh import sidecar, upstream_proxy
+from backends.consul.connect.opening import target, transport
 from benchmarks.mesh.peer import give, request, take
-from consul_connect.mesh import sidecar, upstream_proxy
-from consul_connect.opening import target, transport
 from world.consul import ConsulAgent
 from world.processes import Process
 

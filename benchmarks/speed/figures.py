@@ -8,10 +8,8 @@ from dataclasses import dataclass
 from typing import Literal, TypeVar
 
 Way = TypeVar("Way")
-
 Sample = Mapping[str, float]
 """One run of one workload over one way: the name of a measure and its value, less is better."""
-
 Samples = Mapping[str, Sequence[Sample]]
 """All runs of one workload: the name of a way and its samples, one for each repetition."""
 

@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 RAW = "raw relay"
-
 _RELAY = Path(__file__).with_name("floor_relay.py")
 _FRAGMENT = 65536
 _PID = b"XR\0" + bytes(range(12))

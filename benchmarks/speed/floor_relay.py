@@ -11,8 +11,7 @@ import sys
 import threading
 from typing import TYPE_CHECKING
 
-from erlconnect.distribution.name_table import inverse, permutation
-from erlconnect.distribution.rewrite_table import RewriteTable
+from erlconnect.distribution.name_mapping import CompiledMapping, inverse, permutation
 from erlconnect.distribution.rewriter import Rewriter
 from erlconnect.proxy.relay import Pump
 
@@ -60,7 +59,7 @@ def erlconnect_pump(
         "local",
         source=source,
         sink=sink,
-        rewriter=Rewriter(RewriteTable(names)),
+        rewriter=Rewriter(CompiledMapping(names)),
         on_end=lambda _: sink.shutdown(socket.SHUT_WR),
     )
 

@@ -9,11 +9,14 @@ from typing import TYPE_CHECKING
 from world.epmd import RealEpmd
 from world.ports import free_port
 
-from erlconnect.distribution.challenge_messages import ChallengeReply
-from erlconnect.distribution.digest import gen_challenge, gen_digest
-from erlconnect.distribution.flags import KNOCK_FLAGS
+from erlconnect.distribution.flags import PROBE_FLAGS
 from erlconnect.distribution.handshake import Initiator
-from erlconnect.distribution.handshake_messages import SendName
+from erlconnect.distribution.handshake_messages import (
+    ChallengeReply,
+    SendName,
+    gen_challenge,
+    gen_digest,
+)
 from speed.figures import Figure, Wanted
 from speed.usage import forget_peak, peak_bytes, resident_bytes
 from speed.ways import ERLCONNECT, erlconnect_session, erlconnect_way
@@ -78,7 +81,7 @@ def _idle_links(remote: Remote, number: int) -> Figure:
 
 def _shake_hands(link: socket.socket, name: str, cookie: str) -> None:
     initiator = Initiator()
-    _send(link, initiator.send_name(SendName(name=name, flags=KNOCK_FLAGS, creation=1)))
+    _send(link, initiator.send_name(SendName(name=name, flags=PROBE_FLAGS, creation=1)))
     initiator.recv_status(_receive(link))
     challenge = initiator.recv_challenge(_receive(link)).challenge
     reply = ChallengeReply(challenge=gen_challenge(), digest=gen_digest(challenge, cookie))

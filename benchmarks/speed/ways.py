@@ -21,7 +21,7 @@ from world.ports import free_port
 from world.processes import Process
 from world.session import ErlconnectSession
 
-from erlconnect.epmd.requests import Alive2Request, frame
+from erlconnect.epmd.messages import Alive2Request, frame
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
 DIRECT = "direct"
 SOCAT = "socat"
 ERLCONNECT = "erlconnect"
-
 _REMOTE_HOST = "127.3.2.1"
 _WORKLOAD = Path(__file__).with_name("workload.erl")
 

@@ -8,27 +8,24 @@ from __future__ import annotations
 
 import pluggy
 
-from erlconnect.child_starts import started_whole
-from erlconnect.contract.roles import (
+from erlconnect.contract import (
     Backend,
+    Cookie,
     CookieSource,
     DescribesRights,
     Dialer,
     ExplainsEnd,
     ListsServices,
-    SessionApi,
-    SuggestsProfiles,
-    Transport,
-    WatchesTargets,
-)
-from erlconnect.contract.values import (
-    Cookie,
     Offer,
     Query,
     Ref,
+    SessionApi,
     Settings,
     SuggestedProfile,
+    SuggestsProfiles,
     Target,
+    Transport,
+    WatchesTargets,
 )
 from erlconnect.cookie_file import cookie_text, default_cookie_file, read_cookie_file
 from erlconnect.distribution.names import NodeName, is_helper
@@ -63,20 +60,18 @@ from erlconnect.net.http1 import (
     open_stream,
 )
 from erlconnect.net.http1 import TooLongError as HttpTooLongError
-from erlconnect.redaction import redact, remember
-from erlconnect.streams.codec import StreamCodec
-from erlconnect.streams.pump import StreamPump
-from erlconnect.streams.sockets import readable_within
-from erlconnect.streams.waiting import set_within
-from erlconnect.tls.context import (
+from erlconnect.net.sockets import readable_within, set_within
+from erlconnect.net.stream_pump import StreamCodec, StreamPump
+from erlconnect.net.subprocesses import started_whole
+from erlconnect.net.tls import Tls, TlsPump, tls_handshake
+from erlconnect.net.tls import strict as strict_tls
+from erlconnect.net.tls_context import (
     certificate_remedy,
     client_context,
     load_own_certificate,
     tls_words,
 )
-from erlconnect.tls.handshake import Tls, tls_handshake
-from erlconnect.tls.handshake import strict as strict_tls
-from erlconnect.tls.pump import TlsPump
+from erlconnect.redaction import redact, remember
 
 __all__ = [
     "ERLANG_VARIABLES",
@@ -143,5 +138,4 @@ __all__ = [
     "tls_handshake",
     "tls_words",
 ]
-
 hookimpl = pluggy.HookimplMarker("erlconnect")

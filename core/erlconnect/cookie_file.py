@@ -23,17 +23,15 @@ from typing import Final
 from erlconnect.errors import ConfigurationError, CookieNotFoundError
 
 MAX_COOKIE_CHARACTERS: Final = 255  # a cookie is an atom
-
 _MAX_FILE_BYTES: Final = 4096
 _NEW_COOKIE_LETTERS: Final = 20
 _FORBIDDEN_MODE: Final = 0o077
-
 # auth.erl: printable characters, then nothing but newlines and spaces.
 _CONTENT: Final = re.compile(r"([\x20-\x7e\xa0-\xff]*)[\n\r ]*")
 
 
 def cookie_text(data: bytes, *, place: str) -> str:
-    """Give the characters of the cookie that ``data`` is: UTF-8 if valid, otherwise Latin-1.
+    """Return the characters of the cookie that ``data`` is: UTF-8 if valid, otherwise Latin-1.
 
     ``place`` names in words where the bytes are from. Raises ``ConfigurationError`` where they
     cannot be a cookie: a character beyond U+00FF, or more than 255 of them.
@@ -56,7 +54,7 @@ def cookie_text(data: bytes, *, place: str) -> str:
 
 
 def read_cookie_file(path: Path) -> str:
-    """Give the cookie's characters out of ``path``, as Erlang reads its cookie file.
+    """Return the cookie's characters out of ``path``, as Erlang reads its cookie file.
 
     Raises ``CookieNotFoundError`` where there is no such file or no cookie in it, and
     ``ConfigurationError`` where others can read it, it cannot be read, or it holds something else.
@@ -123,7 +121,7 @@ def _content(data: bytes, place: str) -> str:
 
 
 def local_cookie_file(path: Path | None = None) -> Path:
-    """Give the local cookie's file, made now if missing; ``None``: where ``erl`` looks for it.
+    """Return the local cookie's file, made now if missing; ``None``: where ``erl`` looks for it.
 
     Raises ``ConfigurationError`` where it is missing and cannot be made.
     """
@@ -134,12 +132,12 @@ def local_cookie_file(path: Path | None = None) -> Path:
 
 
 def local_cookie_place(path: Path | None = None) -> Path:
-    """Give where the local cookie's file is, or would be made."""
+    """Return where the local cookie's file is, or would be made."""
     return _expanded(path) if path else default_cookie_file()
 
 
 def default_cookie_file() -> Path:
-    """Give the file that ``erl`` would read, or make: in the home, else in its configuration.
+    """Return the file that ``erl`` would read, or make: in the home, else in its configuration.
 
     Erlang looks into ``erlang/.erlang.cookie`` of the user's configuration folder since OTP 25.
     """
@@ -150,7 +148,7 @@ def default_cookie_file() -> Path:
 
 
 def _user_configuration() -> Path:
-    """Give the folder that Erlang's ``filename:basedir(user_config, "")`` gives."""
+    """Return the folder that Erlang's ``filename:basedir(user_config, "")`` gives."""
     if sys.platform == "darwin":
         return _home() / "Library" / "Application Support"
     return Path(os.environ.get("XDG_CONFIG_HOME") or _home() / ".config")

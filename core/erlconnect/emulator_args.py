@@ -28,7 +28,6 @@ _ERTS: Final = re.compile(r"/erts-(\d+)\.")
 _ERTS_OF_OTP_23: Final = 11
 _ERL: Final = ("erl", "werl", "cerl", "erlexec")
 _ELIXIR: Final = ("elixir", "iex")
-
 # Emulator flags that take the next word; all others are whole in themselves. Neither reaches init.
 _ALLOCATORS: Final = "[uBIDEFHLRSTXZ]"
 _PLUS_WITH_VALUE: Final = re.compile(
@@ -60,7 +59,6 @@ _KERNEL_DEFAULTS: Final = (
     "shell_history_drop",
 )
 _START_FLAGS: Final = ("-s", "-run", "-eval")
-
 # Options of the script `elixir` and the number of words that they take.
 _ELIXIR_OPTIONS: Final = {
     "--hidden": 0,
@@ -82,7 +80,6 @@ _AS_FLAGS: Final = {
     "--vm-args": _ARGS_FILE,
     "--proto_dist": "-proto_dist",
 }
-
 _SERVER_VARIABLES: Final = (
     "RABBITMQ_NODENAME",
     "RABBITMQ_NODE_NAME",
@@ -102,7 +99,6 @@ _SERVER_VARIABLES: Final = (
     "COUCHDB_SECRET",
     "COUCHDB_ERLANG_COOKIE",
 )
-
 ERLANG_VARIABLES: Final = (
     "RELEASE_NODE",
     "RELEASE_NAME",

@@ -7,18 +7,17 @@ from typing import TYPE_CHECKING, Final, Literal
 
 import pluggy
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from erlconnect.contract import Offer
+
 HOOKSPEC_VERSION: Final = 1
 """Grows when an existing hook changes its meaning; a new hook leaves it as it is.
 
 A module may say ``ERLCONNECT_HOOKSPEC_VERSION = 1``: it is then refused by name, and not used
 wrongly, by an erlconnect that has another version.
 """
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from erlconnect.api import Offer
-
 hookspec = pluggy.HookspecMarker("erlconnect")
 
 
@@ -45,17 +44,17 @@ class LinkEvent:
 
 @hookspec
 def erlconnect_backends() -> Sequence[Offer]:  # type: ignore[empty-body]
-    """Give the backends of this plugin; ``create`` returns a ``Backend``."""
+    """Return the backends of this plugin; ``create`` returns a ``Backend``."""
 
 
 @hookspec
 def erlconnect_cookie_sources() -> Sequence[Offer]:  # type: ignore[empty-body]
-    """Give the cookie sources of this plugin; ``create`` returns a ``CookieSource``."""
+    """Return the cookie sources of this plugin; ``create`` returns a ``CookieSource``."""
 
 
 @hookspec
 def erlconnect_transports() -> Sequence[Offer]:  # type: ignore[empty-body]
-    """Give the transports of this plugin; ``create`` returns a ``Transport``."""
+    """Return the transports of this plugin; ``create`` returns a ``Transport``."""
 
 
 @hookspec

@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 REPLACEMENT: Final = "[redacted]"
-
 # Shorter ones occur inside ordinary words, and so do short stretches of base64.
 _SHORTEST_ANYWHERE: Final = 4
 _SHORTEST_BASE64_CORE: Final = 6
@@ -49,13 +48,13 @@ class Redactor:
                 self._expressions = expressions
 
     def redact(self, text: str) -> str:
-        """Give ``text`` with every form of every remembered secret replaced."""
+        """Return ``text`` with every form of every remembered secret replaced."""
         pattern = self._pattern
         return text if pattern is None else pattern.sub(REPLACEMENT, text)
 
 
 def _expressions(secret: str) -> Iterator[str]:
-    """Give the regular expressions that find ``secret`` in text."""
+    """Return the regular expressions that find ``secret`` in text."""
     for form in _written_forms(secret):
         if len(secret) < _SHORTEST_ANYWHERE:
             yield rf"(?<!\w){re.escape(form)}(?!\w)"
@@ -82,7 +81,7 @@ def _written_forms(secret: str) -> set[str]:
 
 
 def _encodings(secret: str) -> set[bytes]:
-    """Give the bytes of ``secret`` in UTF-8 and, where it has them, in Latin-1."""
+    """Return the bytes of ``secret`` in UTF-8 and, where it has them, in Latin-1."""
     encoded = {secret.encode(errors="replace")}
     if max(secret) <= "\xff":
         encoded.add(secret.encode("latin-1"))
@@ -117,12 +116,12 @@ def remember(secret: str) -> None:
 
 
 def redact(text: str) -> str:
-    """Give ``text`` with every secret of this process replaced by ``[redacted]``."""
+    """Return ``text`` with every secret of this process replaced by ``[redacted]``."""
     return _process_wide.redact(text)
 
 
 def redacted_traceback(error: BaseException) -> str:
-    """Give the traceback of ``error`` with its causes and notes, without the secrets in it."""
+    """Return the traceback of ``error`` with its causes and notes, without the secrets in it."""
     return redact("".join(traceback.format_exception(error)))
 
 
@@ -147,7 +146,7 @@ class RedactingFilter(logging.Filter):
 
 
 def _message(record: logging.LogRecord) -> str:
-    """Give the formatted message; one that cannot be formatted would print its arguments."""
+    """Return the formatted message; one that cannot be formatted would print its arguments."""
     try:
         return record.getMessage()
     except Exception as error:  # noqa: BLE001 - __str__ of an argument may raise anything

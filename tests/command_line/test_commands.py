@@ -168,7 +168,7 @@ def test_names_of_profiles_are_known_without_anything_heavy() -> None:
 
 
 def test_a_session_imports_no_library_of_a_backend_that_it_does_not_use() -> None:
-    modules = imported_by("import erlconnect.command_line.serving")
+    modules = imported_by("import erlconnect.command_line.connect")
     assert modules.isdisjoint(["kubernetes", "consul", "dns"])
 
 

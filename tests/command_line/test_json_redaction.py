@@ -6,7 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from erlconnect.api import remember
-from erlconnect.command_line.reporting import JsonReporter, print_line
+from erlconnect.command_line.output import JsonReporter, print_line
 from erlconnect.session.events import AliasEntry, Ready, TargetLost, redacted_fields
 
 if TYPE_CHECKING:

@@ -31,7 +31,6 @@ server = "10.3.2.53"
 target = "_epmd._tcp.shop.internal"
 as = "shop-prod"
 """
-
 _EXPLAINED = """\
 production/shop inherits from staging
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from erlconnect.configuration.files import Configuration, read_configuration
-from erlconnect.configuration.places import user_file
+from erlconnect.configuration.paths import user_file
 from erlconnect.errors import ConfigurationError
 
 if TYPE_CHECKING:

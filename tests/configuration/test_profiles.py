@@ -8,14 +8,14 @@ import pytest
 
 from erlconnect.configuration.files import profile_names, service_names
 from erlconnect.configuration.problems import ProblemError
-from erlconnect.configuration.profile import OF_ANY_TRANSPORT
+from erlconnect.configuration.profiles import OF_ANY_TRANSPORT
 from erlconnect.configuration.tls_settings import TLS_KEYS
 from erlconnect.errors import ConfigurationError, UnknownProfileError
 
 if TYPE_CHECKING:
     from configuration.homes import Home
 
-    from erlconnect.configuration.profile import Profile
+    from erlconnect.configuration.profiles import Profile
 
 _FAMILY = """
 [profiles.base]

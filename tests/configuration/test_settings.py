@@ -10,14 +10,14 @@ import pytest
 from pydantic import Field, SecretStr, field_validator, model_validator
 
 from erlconnect.api import Offer, Settings
-from erlconnect.configuration.places import Scope
+from erlconnect.configuration.paths import Scope
+from erlconnect.configuration.problems import SourcedValue
 from erlconnect.configuration.settings import (
     argument_option,
     resolve_settings,
     setting_fields,
     written_problems,
 )
-from erlconnect.configuration.written import Written
 from erlconnect.errors import (
     ConfigurationError,
     ErlconnectError,
@@ -65,15 +65,17 @@ def offer(settings: type[Settings] = LanternSettings, name: str = "sea-lantern")
     return Offer(name=name, summary="Shines.", settings=settings, create=settings)
 
 
-def written(value: object, path: Path = Path("/etc/c.toml")) -> Written:
-    return Written(value=value, path=path, scope=Scope.USER, line=7, table="profiles.x.sea-lantern")
+def written(value: object, path: Path = Path("/etc/c.toml")) -> SourcedValue:
+    return SourcedValue(
+        value=value, path=path, scope=Scope.USER, line=7, table="profiles.x.sea-lantern"
+    )
 
 
 def resolve(
     options: Mapping[str, str] | None = None,
     *,
     inherited: Mapping[str, object] | None = None,
-    profile: Mapping[str, Written] | None = None,
+    profile: Mapping[str, SourcedValue] | None = None,
     foreign: tuple[str, ...] = (),
     **environment: str,
 ) -> LanternSettings:

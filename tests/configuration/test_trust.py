@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import pytest
 from configuration.homes import write
 
-from erlconnect.configuration.documents import Document, read_document
-from erlconnect.configuration.places import Place, Scope
+from erlconnect.configuration.files import Document, read_document
+from erlconnect.configuration.paths import ConfigPath, Scope
 from erlconnect.configuration.trust import decisions, forget, is_trusted, trust
 from erlconnect.errors import ConfigurationError, ExitCode, UntrustedFileError
 
@@ -27,7 +27,7 @@ confirm = true
 
 
 def document(here: Home) -> Document:
-    read = read_document(Place(path=here.project_file, scope=Scope.PROJECT))
+    read = read_document(ConfigPath(path=here.project_file, scope=Scope.PROJECT))
     assert read
     return read
 

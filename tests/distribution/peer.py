@@ -6,10 +6,14 @@ import socket
 import struct
 from typing import TYPE_CHECKING, Self
 
-from erlconnect.distribution.challenge_messages import ChallengeReply
-from erlconnect.distribution.digest import digests_equal, gen_challenge, gen_digest
 from erlconnect.distribution.handshake import Initiator
-from erlconnect.distribution.handshake_messages import SendName
+from erlconnect.distribution.handshake_messages import (
+    ChallengeReply,
+    SendName,
+    digests_equal,
+    gen_challenge,
+    gen_digest,
+)
 
 if TYPE_CHECKING:
     from types import TracebackType

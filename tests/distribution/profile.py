@@ -10,7 +10,6 @@ import os
 from hypothesis import HealthCheck, settings
 
 _EXAMPLES = os.environ.get("ERLCONNECT_EXAMPLES")
-
 settings.register_profile(
     "distribution",
     max_examples=int(_EXAMPLES or "40"),
@@ -19,5 +18,4 @@ settings.register_profile(
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
-
 repeatable = settings.get_profile("distribution")

@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 Event = tuple[object, ...]
-
 _ATOMS = {119: 1, 118: 2, 115: 1, 100: 2}
 _RAW = {97: 1, 98: 4, 99: 31, 70: 8, 106: 0}
 _COUNTED = {107: (2, 0), 109: (4, 0), 77: (4, 1), 110: (1, 1), 111: (4, 1)}
@@ -75,7 +74,7 @@ class Reader:
         return int.from_bytes(self._take(size), "big")
 
     def _head(self, missing: int, open_funs: list[tuple[int, Fun]]) -> int:
-        """Read one term's head, an identifier's whole; give how many terms it wants."""
+        """Read one term's head, an identifier's whole; return how many terms it wants."""
         start = self.position
         tag = self._number(1)
         if tag in _RAW:

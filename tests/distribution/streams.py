@@ -122,7 +122,7 @@ class Receiver:
     _under_way: dict[int, _UnderWay] = field(default_factory=dict)
 
     def receive(self, stream: bytes) -> list[Message]:
-        """Take a whole stream; give all messages that were completed so far."""
+        """Take a whole stream; return all messages that were completed so far."""
         for body in bodies(stream):
             if not body:
                 self.messages.append(Message("tick", [], [], []))

@@ -15,7 +15,6 @@ if TYPE_CHECKING:
 
 _ALPHABET = "abcdefgh0129-.@_"
 _LENGTHS = [1, 2, 3, 5, 13, 46, 47, 48, 49, 50, 119, 127, 128, 254, 255]
-
 IDENTIFIERS = {b"X": 12, b"g": 9, b"x": 12, b"Y": 8, b"f": 5, b"e": 5}
 REFERENCES = {b"Z": 4, b"r": 1}
 

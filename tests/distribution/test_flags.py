@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from erlconnect.distribution.flags import (
-    KNOCK_FLAGS,
+    PROBE_FLAGS,
     DistributionFlag,
     checks_fun_sizes,
     flag_names,
@@ -14,7 +14,6 @@ from erlconnect.distribution.flags import (
 OTP_23 = 0x101DF7FBD
 OTP_25 = 0xD07DF7FBD
 OTP_29 = 0x6D07DF7FBD
-
 # "Distributed flags" of the protocol chapter, as OTP 25 spells them.
 NAMES_OF_OTP_25 = """
 PUBLISHED EXTENDED_REFERENCES DIST_MONITOR FUN_TAGS DIST_MONITOR_NAME NEW_FUN_TAGS
@@ -49,8 +48,8 @@ def test_hidden_clears_published_and_nothing_else(flags: int) -> None:
 def test_a_knock_is_hidden_and_has_what_otp_27_demands() -> None:
     demanded = {"MANDATORY_25_DIGEST", "UNLINK_ID", "V4_NC", "HANDSHAKE_23"}
 
-    assert demanded <= set(flag_names(KNOCK_FLAGS))
-    assert hidden(KNOCK_FLAGS) == KNOCK_FLAGS
+    assert demanded <= set(flag_names(PROBE_FLAGS))
+    assert hidden(PROBE_FLAGS) == PROBE_FLAGS
 
 
 def test_only_releases_before_25_may_check_the_size_of_a_fun() -> None:

@@ -6,15 +6,17 @@ import struct
 
 import pytest
 from distribution import streams, terms
+from distribution.fragmented import APP as APP_FRAGMENTED
+from distribution.fragmented import POD as POD_FRAGMENTED
+from distribution.fragmented import TABLE as TABLE_FRAGMENTED
 from distribution.reference import Reader
-from distribution.streams import TICK, Reference, bodies, relayed
+from distribution.streams import TICK, Receiver, Reference, bodies, relayed
 
-from erlconnect.distribution.name_table import permutation
-from erlconnect.distribution.rewrite_table import RewriteTable
-from erlconnect.distribution.rewriter import Rewriter
+from erlconnect.distribution.name_mapping import CompiledMapping, permutation
+from erlconnect.distribution.rewriter import PrefixCache, Rewriter
 
 APP, POD = "app@127.0.0.1", "app@pod-0.app.default.svc.cluster.local"
-TABLE = RewriteTable({APP: POD, POD: APP})
+TABLE = CompiledMapping({APP: POD, POD: APP})
 NAME, RENAMED = terms.atom(APP.encode()), terms.atom(POD.encode())
 CONTROL = b"h\4a\6" + terms.pid(b"R\0") + b"w\0w\1x"
 NEW_ENTRY = streams.references([Reference(0, 7, APP.encode()), Reference(1, 3, b"lists")])
@@ -76,7 +78,7 @@ def test_names_of_every_length(shape: str) -> None:
             names = permutation([("a" * (old - 1) + "@", "b" * (new - 1) + "+")])
             pair = next(iter(names.items()))
             sent, expected = (_message(shape, name.encode()) for name in pair)
-            assert relayed(Rewriter(RewriteTable(names)), sent) == expected
+            assert relayed(Rewriter(CompiledMapping(names)), sent) == expected
 
 
 def _message(shape: str, name: bytes) -> bytes:
@@ -155,7 +157,7 @@ def test_nothing_passes_inside_a_fragment() -> None:
 
 
 def test_a_table_whose_names_share_no_byte_lets_nothing_pass() -> None:
-    odd = RewriteTable({"a": "b", "b": "a"})
+    odd = CompiledMapping({"a": "b", "b": "a"})
     assert not Rewriter(odd).passes(bytearray(PLAIN), len(PLAIN))
 
 
@@ -171,7 +173,7 @@ def test_a_tick_goes_at_once_and_waits_for_nothing() -> None:
 
 def test_a_name_may_seem_to_reach_into_a_tick() -> None:
     """Whoever calls itself so ends its name with a zero, and so begins the length of a tick."""
-    odd = RewriteTable({"x\0": "a@b", "a@b": "x\0"})
+    odd = CompiledMapping({"x\0": "a@b", "a@b": "x\0"})
     stream = streams.whole(b"\0", b"w\2x") + TICK + PLAIN
 
     assert relayed(Rewriter(odd), stream) == stream
@@ -225,3 +227,98 @@ def test_the_walk_of_a_frame_full_of_funs_and_names_takes_linear_time() -> None:
     (body,) = bodies(relayed(rewriter, streams.whole(b"\0", said)))
     assert rewriter.rewritten == 40_000
     assert all(fun.exact for fun in Reader(body, 3).term().funs)
+
+
+NAME_FRAME_BEGINNINGS = terms.atom(APP_FRAGMENTED.encode())
+HEADER = streams.references([Reference(0, slot) for slot in range(40)])
+ATOMS = b"".join(b"R" + bytes([slot]) for slot in range(40))
+
+
+def body(number: int, rest: bytes = NAME_FRAME_BEGINNINGS) -> bytearray:
+    return bytearray(HEADER + b"h\4" + ATOMS + b"b" + number.to_bytes(4, "big") + rest)
+
+
+def learn(beginnings: PrefixCache, data: bytearray) -> None:
+    beginnings.learn(data, 0, len(HEADER), data.find(NAME_FRAME_BEGINNINGS))
+
+
+def test_what_two_frames_begin_with_is_known_up_to_the_border_of_a_token() -> None:
+    beginnings = PrefixCache(TABLE_FRAGMENTED)
+    one, other = body(0x01020304), body(0x01020305)
+    assert beginnings.skip(one, 0, len(one)) == 0
+    learn(beginnings, one)
+    assert beginnings.skip(one, 0, len(one)) == one.find(NAME_FRAME_BEGINNINGS)
+    assert beginnings.skip(other, 0, len(other)) == 0
+
+    learn(beginnings, other)
+    border = one.find(b"b\x01\x02")
+    for number in range(5):
+        later = body(number)
+        assert beginnings.skip(later, 0, len(later)) == border
+
+
+def test_a_frame_that_ends_before_is_not_skipped() -> None:
+    beginnings = PrefixCache(TABLE_FRAGMENTED)
+    learn(beginnings, body(1))
+    learn(beginnings, body(2))
+
+    assert beginnings.skip(body(3), 0, len(HEADER) + 10) == 0
+
+
+def test_where_nothing_but_the_header_is_shared_nothing_is_known_ever_after() -> None:
+    beginnings = PrefixCache(TABLE_FRAGMENTED)
+    learn(beginnings, body(1))
+    other = bytearray(HEADER + b"a\1" + NAME_FRAME_BEGINNINGS)
+    learn(beginnings, other)
+
+    for frame in (body(1), other, body(1)):
+        assert beginnings.skip(frame, 0, len(frame)) == 0
+        learn(beginnings, frame)
+
+
+def test_kinds_that_are_too_many_are_forgotten() -> None:
+    beginnings = PrefixCache(TABLE_FRAGMENTED)
+    frames = [
+        bytearray(streams.references([Reference(0, kind)] * 40) + b"h\2a\1" + NAME_FRAME_BEGINNINGS)
+        for kind in range(65)
+    ]
+    for frame in frames:
+        beginnings.learn(frame, 0, frame.find(b"h\2"), frame.find(NAME_FRAME_BEGINNINGS))
+
+    known = [beginnings.skip(frame, 0, len(frame)) > 0 for frame in frames]
+    assert known == [False] * 64 + [True]
+
+
+def test_frames_that_begin_alike_are_rewritten_alike() -> None:
+    rests = [
+        NAME_FRAME_BEGINNINGS,
+        b"a\1",
+        terms.binary(NAME_FRAME_BEGINNINGS),
+        NAME_FRAME_BEGINNINGS * 1,
+        b"\1" + NAME_FRAME_BEGINNINGS,
+        NAME_FRAME_BEGINNINGS,
+    ]
+    frames = [
+        streams.frame(b"\x83D" + bytes(body(number, rest))) for number, rest in enumerate(rests * 3)
+    ]
+    rewriter = Rewriter(TABLE_FRAGMENTED)
+    together = relayed(rewriter, b"".join(frames))
+
+    assert together == b"".join(relayed(Rewriter(TABLE_FRAGMENTED), frame) for frame in frames)
+    assert together.count(terms.atom(POD_FRAGMENTED.encode())) == 9
+    assert rewriter.lost == 3
+
+
+def test_a_new_entry_of_the_header_is_never_skipped() -> None:
+    entries = [Reference(0, slot) for slot in range(39)]
+    known = streams.references([*entries, Reference(0, 39)])
+    new = streams.references([*entries, Reference(0, 39, APP_FRAGMENTED.encode())])
+    frames = [
+        streams.whole(header, b"h\1" + NAME_FRAME_BEGINNINGS)
+        for header in (known, known, new, new, known)
+    ]
+
+    got = Receiver().receive(relayed(Rewriter(TABLE_FRAGMENTED), b"".join(frames)))
+    assert [message.events.count(("atom", 119, POD_FRAGMENTED.encode())) for message in got] == [
+        1
+    ] * 5

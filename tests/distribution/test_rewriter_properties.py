@@ -12,8 +12,8 @@ from distribution.streams import Message, Receiver, relayed
 from hypothesis import given
 from hypothesis import strategies as st
 
-from erlconnect.distribution.messages_under_way import MessagesUnderWay
-from erlconnect.distribution.rewrite_table import RewriteTable
+from erlconnect.distribution.fragments import ReassemblyTable
+from erlconnect.distribution.name_mapping import CompiledMapping
 from erlconnect.distribution.rewriter import Rewriter
 
 if TYPE_CHECKING:
@@ -100,7 +100,7 @@ def test_a_limit_on_what_is_undecided_changes_nothing(
     conversation: Conversation, limit: int
 ) -> None:
     limited = Rewriter(conversation.table)
-    limited._fragments._messages = MessagesUnderWay(conversation.table, max_undecided=limit)
+    limited._fragments._messages = ReassemblyTable(conversation.table, max_undecided=limit)
 
     got = Receiver().receive(relayed(limited, conversation.stream))
     free = Receiver().receive(relayed(Rewriter(conversation.table), conversation.stream))
@@ -112,7 +112,7 @@ def test_a_limit_on_what_is_undecided_changes_nothing(
 def test_without_a_name_terms_keep_their_bytes(conversation: Conversation, cuts: list[int]) -> None:
     """Sizes of funs too, where no name can become shorter."""
     names = {"nobody@nowhere": "nowhere@nobody", "nowhere@nobody": "nobody@nowhere"}
-    rewriter = Rewriter(RewriteTable(names))
+    rewriter = Rewriter(CompiledMapping(names))
 
     got = relayed(rewriter, conversation.stream, cuts)
     assert bodies_by_message(got) == bodies_by_message(conversation.stream)
@@ -125,7 +125,7 @@ def test_without_a_name_terms_keep_their_bytes(conversation: Conversation, cuts:
 def test_without_a_name_whole_frames_are_not_touched(
     conversation: Conversation, cuts: list[int]
 ) -> None:
-    table = RewriteTable({"nobody@nowhere": "n@n", "n@n": "nobody@nowhere"})
+    table = CompiledMapping({"nobody@nowhere": "n@n", "n@n": "nobody@nowhere"})
 
     assert relayed(Rewriter(table), conversation.stream, cuts) == conversation.stream
 

@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from erlconnect.distribution.errors import RemoteProtocolError
-from erlconnect.distribution.rewrite_table import RewriteTable
+from erlconnect.distribution.name_mapping import CompiledMapping
 from erlconnect.distribution.rewriter import Rewriter
 
 if TYPE_CHECKING:
@@ -77,12 +77,14 @@ def test_a_size_that_lies_in_a_rewritten_frame() -> None:
     fun = terms.fun(NAME, terms.pid(NAME), NAME)
     for size in (0, 3, 40, len(fun), 2**32 - 1):
         lying = b"p" + struct.pack(">I", size) + fun[5:]
-        got = relayed(Rewriter(RewriteTable({APP: "a@b", "a@b": APP})), streams.whole(b"\0", lying))
+        got = relayed(
+            Rewriter(CompiledMapping({APP: "a@b", "a@b": APP})), streams.whole(b"\0", lying)
+        )
         (message,) = Receiver().receive(got)
         assert message.funs[0].start + 1 + message.funs[0].size <= message.funs[0].end
 
 
-def outcome(table: RewriteTable, stream: bytes, cuts: Sequence[int] = ()) -> bytes | None:
+def outcome(table: CompiledMapping, stream: bytes, cuts: Sequence[int] = ()) -> bytes | None:
     """All that comes out; of several errors the split decides which one is raised."""
     try:
         return relayed(Rewriter(table), stream, cuts)

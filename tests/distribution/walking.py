@@ -7,23 +7,23 @@ from typing import TYPE_CHECKING
 
 from distribution.fragmented import TABLE
 
-from erlconnect.distribution.term_walk import Findings, TermWalk
+from erlconnect.distribution.etf_scanner import EtfScanner, ScanResult
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from erlconnect.distribution.rewrite_table import RewriteTable
+    from erlconnect.distribution.name_mapping import CompiledMapping
 
 
 def walked(
-    data: bytes, cuts: Sequence[int] = (), table: RewriteTable = TABLE
-) -> tuple[TermWalk, list[int], list[tuple[int, int]]]:
-    """Walk in pieces; give the positions in the whole."""
-    walk = TermWalk(table.token_run, table.replacements)
+    data: bytes, cuts: Sequence[int] = (), table: CompiledMapping = TABLE
+) -> tuple[EtfScanner, list[int], list[tuple[int, int]]]:
+    """Walk in pieces; return the positions in the whole."""
+    walk = EtfScanner(table.token_run, table.replacements)
     names: list[int] = []
     funs: list[tuple[int, int]] = []
     for start, end in pairwise([0, *sorted(cuts), len(data)]):
-        found = Findings()
+        found = ScanResult()
         piece = b"??" + data[start:end]
         walk.advance(piece, 2, len(piece), found)
         names += [at - 2 + start for at in found.names]

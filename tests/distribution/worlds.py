@@ -9,8 +9,7 @@ from distribution import streams, terms
 from distribution.streams import Reference
 from hypothesis import strategies as st
 
-from erlconnect.distribution.name_table import inverse, permutation
-from erlconnect.distribution.rewrite_table import RewriteTable
+from erlconnect.distribution.name_mapping import CompiledMapping, inverse, permutation
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -31,12 +30,12 @@ class Conversation:
         return b"".join(self.frames)
 
     @property
-    def table(self) -> RewriteTable:
-        return RewriteTable(self.names, fun_sizes=self.fun_sizes)
+    def table(self) -> CompiledMapping:
+        return CompiledMapping(self.names, fun_sizes=self.fun_sizes)
 
     @property
-    def back(self) -> RewriteTable:
-        return RewriteTable(inverse(self.names))
+    def back(self) -> CompiledMapping:
+        return CompiledMapping(inverse(self.names))
 
     @property
     def texts(self) -> dict[bytes, bytes]:

@@ -9,7 +9,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING
 
 from end_to_end.machine import FROM_VARIABLE
-from transports.sockets import silent
+from plugins.transports.sockets import silent
 from world.connected import REMOTE_COOKIE
 from world.epmd import RealEpmd
 from world.erlang import ErlangNode

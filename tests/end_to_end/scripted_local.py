@@ -8,9 +8,15 @@ from typing import TYPE_CHECKING, Final
 from end_to_end.scripted_remote import hear, say
 from world.connected import LOCAL_COOKIE
 
-from erlconnect.distribution.challenge_messages import Challenge, ChallengeAck, ChallengeReply
-from erlconnect.distribution.digest import gen_digest
-from erlconnect.distribution.handshake_messages import SendName, Status, StatusKind
+from erlconnect.distribution.handshake_messages import (
+    Challenge,
+    ChallengeAck,
+    ChallengeReply,
+    SendName,
+    Status,
+    StatusKind,
+    gen_digest,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -29,7 +35,7 @@ def dialled(ready: Mapping[str, Any], name: str) -> socket.socket:
 
 
 def linked(ready: Mapping[str, Any], name: str) -> socket.socket:
-    """Give the socket of a link that is up: both sides have shown that they know the cookie."""
+    """Return the socket of a link that is up: both sides have shown that they know the cookie."""
     sock = dialled(ready, name)
     assert Status.parse(hear(sock)).kind is StatusKind.OK
     posed = Challenge.parse(hear(sock))

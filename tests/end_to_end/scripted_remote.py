@@ -14,9 +14,15 @@ from typing import TYPE_CHECKING, Final, Self
 from world.connected import REMOTE_COOKIE
 from world.ports import free_port
 
-from erlconnect.distribution.challenge_messages import Challenge, ChallengeAck, ChallengeReply
-from erlconnect.distribution.digest import gen_digest
-from erlconnect.distribution.handshake_messages import SendName, Status, StatusKind
+from erlconnect.distribution.handshake_messages import (
+    Challenge,
+    ChallengeAck,
+    ChallengeReply,
+    SendName,
+    Status,
+    StatusKind,
+    gen_digest,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -27,7 +33,6 @@ if TYPE_CHECKING:
 _FLAGS: Final = 0xD07DF7FBD  # what OTP 25 sends
 _CHALLENGE: Final = 1234
 _SECONDS: Final = 20
-
 HTTP_ERROR: Final = b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n"
 TLS_ALERT: Final = bytes.fromhex("15030300020246")
 

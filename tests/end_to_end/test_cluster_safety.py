@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 
 NAMES = ("shop-1@127.0.0.1", "shop-2@127.0.0.1", "shop-3@127.0.0.1")
 MINUTE_SECONDS = 60.0
-
 # Every coming and going of visible nodes, from now on, in the order seen.
 WATCH = """
     ok = net_kernel:monitor_nodes(true, [{node_type, visible}, nodedown_reason]).

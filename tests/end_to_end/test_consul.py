@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from consul_connect.mesh import sidecar
+from backends.consul.connect.mesh import sidecar
 from world.connected import LOCAL_COOKIE, LOCAL_NAME, REMOTE_COOKIE, home_with_cookie
 from world.consul import ConsulAgent
 from world.epmd import RealEpmd

@@ -7,8 +7,8 @@ import time
 from typing import TYPE_CHECKING
 
 import pytest
-from consul_connect.mesh import sidecar, upstream_proxy
-from consul_connect.meshed import (
+from backends.consul.connect.mesh import sidecar, upstream_proxy
+from backends.consul.connect.meshed import (
     Here,
     alive,
     assert_called_with_64_megabytes,
@@ -25,7 +25,7 @@ from world.epmd import RealEpmd
 from world.ports import free_port
 from world.waiting import wait_until
 
-from erlconnect.session.approach import KNOCK_SECONDS
+from erlconnect.session.connector import PROBE_SECONDS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -110,7 +110,7 @@ def test_nobody_goes_around_an_intention_that_denies(agent: ConsulAgent, here: H
     with meshed_node(agent), here.session() as session:
         began = time.monotonic()
         error = session.wait_event("error", 20)
-        assert time.monotonic() - began < KNOCK_SECONDS
+        assert time.monotonic() - began < PROBE_SECONDS
         assert "intentions do not let erlconnect connect to shop" in error["message"]
         assert "direct" not in session.process.output
 

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from end_to_end.evidence import (
-    assert_no_secret,
-)
+from end_to_end.evidence import assert_no_secret
 from end_to_end.machine import fixed, machine
 from end_to_end.terminal import AtTerminal
 from world.cluster import cluster

@@ -8,12 +8,7 @@ import sys
 from typing import TYPE_CHECKING
 
 import pytest
-from end_to_end.evidence import (
-    WRONG_COOKIE,
-    assert_explained,
-    assert_secret,
-    failure,
-)
+from end_to_end.evidence import WRONG_COOKIE, assert_explained, assert_secret, failure
 from end_to_end.machine import VARIABLE, alias_of, fixed, machine
 from world.cluster import cluster
 from world.connected import LOCAL_NAME, REMOTE_COOKIE, remote_node

@@ -13,7 +13,7 @@ from end_to_end.directory import real_directory
 from end_to_end.examined import examined, run
 from end_to_end.machine import FROM_VARIABLE, VARIABLE, fixed, machine
 from end_to_end.scripted_remote import ScriptedRemote, plays
-from transports.sockets import silent
+from plugins.transports.sockets import silent
 from world.certificates import tls_files
 from world.connected import LOCAL_COOKIE, REMOTE_COOKIE, remote_node
 from world.consul import ConsulAgent

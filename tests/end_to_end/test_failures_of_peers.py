@@ -9,15 +9,8 @@ from typing import TYPE_CHECKING
 import pytest
 from end_to_end.evidence import assert_explained, failure
 from end_to_end.machine import FROM_VARIABLE, fixed, machine
-from end_to_end.scripted_remote import (
-    HTTP_ERROR,
-    TLS_ALERT,
-    ScriptedRemote,
-    closes,
-    plays,
-    sends,
-)
-from transports.sockets import silent
+from end_to_end.scripted_remote import HTTP_ERROR, TLS_ALERT, ScriptedRemote, closes, plays, sends
+from plugins.transports.sockets import silent
 from world.connected import remote_node
 from world.epmd import RealEpmd
 from world.ports import free_port

@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import pytest
+from backends.kubernetes.port_forward.kubectl_on_path import kubectl_on_path, without_kubectl
 from end_to_end.evidence import rss
 from end_to_end.machine import FROM_VARIABLE, Machine, alias_of, machine
 from end_to_end.scripted_local import dialled
 from end_to_end.scripted_remote import hear
 from end_to_end.test_memory import FLOOD, SINK, highest_rss
-from kubernetes_port_forward.kubectl_on_path import kubectl_on_path, without_kubectl
 from world.connected import LOCAL_NAME, REMOTE_COOKIE
 from world.kubernetes.api import KubernetesApi
 from world.kubernetes.deployments import ErlangDeployment, Template

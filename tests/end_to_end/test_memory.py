@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 MEGABYTE = 1024 * 1024
 GIGABYTE = 1024 * MEGABYTE
 LINKS = 200
-
 # Counts the messages that came by their MD5.
 SINK = """
     register(sink, spawn(fun() ->

@@ -8,13 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from end_to_end.mirrored import assert_calls_work, load_mirror, mirrored
-from world.connected import (
-    LOCAL_COOKIE,
-    LOCAL_NAME,
-    REMOTE_COOKIE,
-    REMOTE_NAME,
-    session_to,
-)
+from world.connected import LOCAL_COOKIE, LOCAL_NAME, REMOTE_COOKIE, REMOTE_NAME, session_to
 from world.epmd import RealEpmd
 from world.erlang import ErlangNode
 from world.ports import free_port

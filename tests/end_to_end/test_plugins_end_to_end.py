@@ -62,7 +62,7 @@ class NomadHandler(BaseHTTPRequestHandler):
 
 @contextmanager
 def nomad(dist_port: int) -> Iterator[str]:
-    """Give the address of a Nomad that knows one instance of ``shop``."""
+    """Return the address of a Nomad that knows one instance of ``shop``."""
     instance = {
         "ID": "_nomad-task-1",
         "AllocID": "alloc-1",

@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 
 APP = "app@127.0.0.1"
 CONNECT = f"net_kernel:connect_node('{APP}')."
-
 DOWN = f"receive {{nodedown, '{APP}'}} -> down after 5000 -> up end."
 
 
@@ -208,7 +207,7 @@ def test_a_signal_after_an_error_changes_nothing(
 
 
 def _delivered(pid: int) -> bool:
-    """Tell whether no signal waits for the process, which may have ended by now."""
+    """Return whether no signal waits for the process, which may have ended by now."""
     try:
         status = Path(f"/proc/{pid}/status").read_text()
     except (FileNotFoundError, ProcessLookupError):

@@ -5,18 +5,21 @@ import gc
 import signal
 import socket
 from contextlib import asynccontextmanager
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 from epmd.fakes import until
+from hypothesis import given
+from hypothesis import strategies as st
 from world.erlang import ErlangNode
 from world.ports import free_port
 
 from erlconnect.epmd import client
-from erlconnect.epmd.place import EpmdPlace
-from erlconnect.epmd.registration import LocalEpmd
-from erlconnect.epmd.requests import Alive2Request
+from erlconnect.epmd.local_epmd import EpmdProvider
+from erlconnect.epmd.messages import Alive2Request
+from erlconnect.epmd.registration import LocalEpmd, candidate_names
 from erlconnect.errors import EpmdError, UsageError
 
 if TYPE_CHECKING:
@@ -32,7 +35,7 @@ COOKIE = "test-of-epmd"
 @pytest.fixture
 def patient(monkeypatch: pytest.MonkeyPatch) -> None:
     """A busy machine may take longer than a second to start a real epmd again."""
-    monkeypatch.setattr("erlconnect.epmd.place._RETURN_SECONDS", 30)
+    monkeypatch.setattr("erlconnect.epmd.local_epmd._RETURN_SECONDS", 30)
 
 
 @asynccontextmanager
@@ -202,14 +205,14 @@ async def test_a_lost_name_that_someone_else_took_is_waited_for(
     may_register = asyncio.Event()
     may_register.set()
 
-    async def counted(place: EpmdPlace, request: Alive2Request) -> Registration | None:
+    async def counted(place: EpmdProvider, request: Alive2Request) -> Registration | None:
         nonlocal attempts
         attempts += 1
         await may_register.wait()
         return await original(place, request)
 
-    original = EpmdPlace.register
-    monkeypatch.setattr(EpmdPlace, "register", counted)
+    original = EpmdProvider.register
+    monkeypatch.setattr(EpmdProvider, "register", counted)
     monkeypatch.setattr("erlconnect.epmd.registration._TRY_AGAIN_SECONDS", 0.01)
     async with session(epmd.port) as (local, warnings):
         await local.register("app", port=1234)
@@ -293,3 +296,31 @@ async def test_nothing_remains() -> None:
     await asyncio.sleep(0)
     assert asyncio.all_tasks() == tasks_before
     assert _open_sockets() == before
+
+
+name_parts = st.text("ab-_1", min_size=1, max_size=6)
+
+
+def test_the_plain_name_then_the_suffix_then_numbers() -> None:
+    assert list(islice(candidate_names("app", "prod"), 4)) == ["app", "app-prod", "app-2", "app-3"]
+    assert list(islice(candidate_names("app"), 3)) == ["app", "app-2", "app-3"]
+
+
+def test_a_suffix_holds_only_what_a_node_name_may_hold() -> None:
+    assert list(islice(candidate_names("app", "prod/shop.eu "), 2))[1] == "app-prod-shop-eu"
+    assert list(islice(candidate_names("app", "//"), 2)) == ["app", "app-2"]
+
+
+def test_there_is_an_end() -> None:
+    assert list(candidate_names("app"))[-1] == "app-999"
+
+
+@given(name_parts, st.text(max_size=6))
+def test_livebook_never_sees_two_dashes_in_a_row(name: str, suffix: str) -> None:
+    assert not [candidate for candidate in candidate_names(name, suffix) if "--" in candidate]
+
+
+@given(name_parts, st.text(max_size=6))
+def test_later_candidates_differ_from_the_first(name: str, suffix: str) -> None:
+    first, *later = candidate_names(name, suffix)
+    assert first not in later

@@ -14,8 +14,18 @@ from world.erlang import ErlangNode
 from world.ports import free_port
 
 from erlconnect.epmd import client
-from erlconnect.epmd.requests import Alive2Request
-from erlconnect.epmd.server import EmbeddedEpmd
+from erlconnect.epmd.messages import (
+    Alive2Request,
+    Alive2Response,
+    DumpRequest,
+    KillRequest,
+    NamesRequest,
+    NamesResponse,
+    Port2Response,
+    PortPlease2Request,
+    StopRequest,
+)
+from erlconnect.epmd.server import EmbeddedEpmd, NodeTable
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -305,3 +315,88 @@ async def test_a_machine_without_ipv6_is_served_without_a_word(
     async with embedded(epmd_port) as (_, warnings):
         assert await _names(epmd_port) == {}
     assert warnings == []
+
+
+def _directory(creation: int = 1000) -> NodeTable:
+    return NodeTable(4369, creation=creation)
+
+
+def _register(directory: NodeTable, name: str, owner: int, *, highest: int = 6) -> Alive2Response:
+    request = Alive2Request(port_no=1234, node_name=name, highest_version=highest)
+    reply = Alive2Response.parse(directory.answer(request, owner).reply)
+    assert reply is not None
+    return reply
+
+
+def _names_directory(directory: NodeTable) -> tuple[tuple[str, int], ...]:
+    return NamesResponse.parse(directory.answer(NamesRequest(), 0).reply).nodes
+
+
+def test_a_registered_node_is_listed_and_found() -> None:
+    directory = _directory()
+    request = Alive2Request(port_no=1234, node_name="app", node_type=72, extra=b"x")
+    answer = directory.answer(request, 1)
+    assert answer.registered
+    assert _names_directory(directory) == (("app", 1234),)
+    found = Port2Response.parse(directory.answer(PortPlease2Request(node_name="app"), 2).reply)
+    assert found == Port2Response(
+        result=0,
+        port_no=1234,
+        node_type=72,
+        highest_version=6,
+        lowest_version=5,
+        node_name="app",
+        extra=b"x",
+    )
+
+
+def test_an_unknown_name_is_answered_with_one() -> None:
+    assert _directory().answer(PortPlease2Request(node_name="app"), 1).reply == b"w\1"
+
+
+def test_a_taken_name_is_refused_and_stays_with_its_first_owner() -> None:
+    directory = _directory()
+    _register(directory, "app", 1)
+    assert _register(directory, "app", 2) == Alive2Response(result=1, creation=99)
+    directory.forget(2)
+    assert _names_directory(directory) == (("app", 1234),)
+    directory.forget(1)
+    assert _names_directory(directory) == ()
+
+
+def test_each_registration_has_a_new_creation_that_is_not_one_of_the_small_ones() -> None:
+    directory = _directory(creation=0xFFFFFFFE)
+    creations = []
+    for owner in range(4):
+        creations.append(_register(directory, "app", owner).creation)
+        directory.forget(owner)
+    assert creations == [0xFFFFFFFF, 4, 5, 6]
+
+
+def test_an_old_node_gets_the_old_reply_with_a_small_creation() -> None:
+    reply = _register(_directory(), "app", 1, highest=5)
+    assert reply.old
+    assert reply.result == 0
+    assert reply.creation in (1, 2, 3)
+
+
+def test_names_that_would_break_the_listing_are_refused() -> None:
+    directory = _directory()
+    for name in ("a" * 256, "a b", "a\nname b at port 1", "\udcff", "\x7f"):
+        assert _register(directory, name, 1).result == 1
+    assert _register(directory, "a" * 255, 1).result == 0
+
+
+def test_the_dump_shows_names_ports_and_connections() -> None:
+    directory = _directory()
+    _register(directory, "app", 7)
+    dump = directory.answer(DumpRequest(), 8).reply
+    assert dump == b"\0\0\x11\x11active name     <app> at port 1234, fd = 7\n\0"
+
+
+def test_nobody_can_end_it_or_drop_a_name() -> None:
+    directory = _directory()
+    _register(directory, "app", 1)
+    assert directory.answer(KillRequest(), 2).reply == b"NO"
+    assert directory.answer(StopRequest(node_name="app"), 3).reply == b""
+    assert _names_directory(directory) == (("app", 1234),)

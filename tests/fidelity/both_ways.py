@@ -43,7 +43,7 @@ class BothWays:
     through: Way
 
     def compare(self, words: Callable[[str], list[str]], *, of_a_moment: bool = False) -> int:
-        """Run what ``words`` gives for a node's name, on both ways; give the common exit code.
+        """Run what ``words`` gives for a node's name, on both ways; return the common exit code.
 
         What a tool says ``of_a_moment`` is another thing a moment later; only its exit code lasts.
         """

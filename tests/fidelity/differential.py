@@ -17,7 +17,7 @@ _BATCH = 10_000
 
 
 def compare(local: str, remote: str, *, seed: int, operations: int) -> int:
-    """Run batches of consecutive seeds; give the operations that were equal until one was not."""
+    """Run batches of consecutive seeds; return the operations that were equal until one was not."""
     done = 0
     with paired(local, remote) as pair, pair.direct() as direct:
         load_program(pair.world.remote, pair.world.local, direct)

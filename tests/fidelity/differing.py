@@ -58,7 +58,7 @@ def names_seen(pair: Pair) -> list[str]:
 
 
 def program(names: list[str], there: str, *, seed: int, operations: int, workers: int) -> str:
-    """Give the expressions that run the program against ``there``.
+    """Return the expressions that run the program against ``there``.
 
     Its terms hold bytes that look like any of ``names``.
     """

@@ -71,7 +71,7 @@ _TRIES: Final = 6
 
 
 def run(ways: BothWays, program: str, command: str) -> int:
-    """Run one command on both ways and compare; give its exit code."""
+    """Run one command on both ways and compare; return its exit code."""
     for _ in range(_TRIES - 1 if command in _RACING else 0):
         with suppress(AssertionError):
             return _compared(ways, program, command)

@@ -53,7 +53,7 @@ class Held:
 
 
 def rounds(seconds: float, seed: int = 1) -> Iterator[Held]:
-    """Go on for so long; give what the session holds after each round."""
+    """Go on for so long; return what the session holds after each round."""
     until = time.monotonic() + seconds
     with paired("25", "25") as pair:
         load_program(pair.world.remote, pair.world.local)

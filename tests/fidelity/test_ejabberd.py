@@ -16,7 +16,7 @@ from world.ports import free_port
 from world.processes import Process
 
 from erlconnect.api import is_helper
-from erlconnect.session.node_choice import choose_name
+from erlconnect.session.discovery import choose_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -11,21 +11,12 @@ import pytest
 from end_to_end.evidence import COMMAND, WRONG_COOKIE
 from end_to_end.machine import FROM_VARIABLE, machine
 from fidelity.both_ways import registered_during
-from fidelity.rabbitmq import (
-    CONTROL,
-    DIAGNOSTICS,
-    FAILING,
-    FOLDER,
-    NODE,
-    rabbitmq,
-    run,
-    words_of,
-)
+from fidelity.rabbitmq import CONTROL, DIAGNOSTICS, FAILING, FOLDER, NODE, rabbitmq, run, words_of
 from world.erlang_servers import Inside
 from world.processes import Process
 
 from erlconnect.api import is_helper
-from erlconnect.session.node_choice import choose_name
+from erlconnect.session.discovery import choose_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

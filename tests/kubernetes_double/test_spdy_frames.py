@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 from world.kubernetes.spdy_frames import Data, FrameReader, FrameWriter, Opened, Ping, Reset
 
-from erlconnect_backends.kubernetes_cluster.spdy_dictionary import DICTIONARY
+from erlconnect_backends.kubernetes.spdy import DICTIONARY
 
 if TYPE_CHECKING:
     from world.kubernetes.spdy_frames import Frame

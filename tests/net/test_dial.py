@@ -7,14 +7,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from transports.own_network import run_in_own_network
-from transports.sockets import listening, silent, take_all
+from plugins.transports.own_network import run_in_own_network
+from plugins.transports.sockets import listening, silent, take_all
 from world.ports import free_port
 from world.waiting import wait_until
 
 from erlconnect.net import dial as module
 from erlconnect.net.dial import Address, Race
-from erlconnect_backends.sockets import connected as dialled
+from erlconnect.net.sockets import connected as dialled
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -150,7 +150,7 @@ def test_a_backend_does_not_wait_for_a_dead_address_either(tmp_path: Path) -> No
     """As towards an API server, its proxy or a sidecar whose first AAAA answers nothing."""
     program = """
 from contextlib import ExitStack
-from erlconnect_backends.sockets import connected
+from erlconnect.net.sockets import connected
 
 async def first():
     async with asyncio.timeout(8):

@@ -7,15 +7,17 @@ import socket
 from typing import TYPE_CHECKING
 
 from erlconnect.api import Cookie
-from erlconnect.distribution.challenge_messages import (
+from erlconnect.distribution.handshake_messages import (
     Challenge,
     ChallengeAck,
     ChallengeReply,
+    SendName,
+    Status,
+    StatusKind,
+    gen_digest,
 )
-from erlconnect.distribution.digest import gen_digest
-from erlconnect.distribution.handshake_messages import SendName, Status, StatusKind
-from erlconnect.proxy.introduction import Cookies, Introduction
-from erlconnect.session.local_names import alias_for
+from erlconnect.proxy.handshake import Cookies, HandshakeConfig
+from erlconnect.session.names import alias_for
 
 if TYPE_CHECKING:
     from erlconnect.hookspecs import LinkEvent
@@ -43,7 +45,7 @@ class Peer:
         await asyncio.get_running_loop().sock_sendall(self.socket, data)
 
     async def hear(self) -> bytes:
-        """Give the body of the next frame; empty at the end of the connection."""
+        """Return the body of the next frame; empty at the end of the connection."""
         head = await self.exactly(2)
         return await self.exactly(int.from_bytes(head, "big")) if head else b""
 
@@ -68,7 +70,7 @@ class Peer:
 
 
 def connected() -> tuple[socket.socket, Peer]:
-    """Give our end, non-blocking, and the peer at the other one."""
+    """Return our end, non-blocking, and the peer at the other one."""
     ours, theirs = socket.socketpair()
     ours.setblocking(False)
     return ours, Peer(theirs)
@@ -107,8 +109,8 @@ class RemoteSide:
         """Close what was never dialled; a link closes what it got."""
         self._remote.close()
 
-    def introduction(self) -> Introduction:
-        return Introduction(
+    def introduction(self) -> HandshakeConfig:
+        return HandshakeConfig(
             alias_for=lambda local_node: alias_for("app", local_node),
             caller_name_for=lambda _: CALLER,
             neighbours=lambda *_: (),

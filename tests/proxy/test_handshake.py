@@ -24,15 +24,17 @@ from proxy.peers import (
     status,
 )
 
-from erlconnect.distribution.challenge_messages import (
+from erlconnect.distribution.flags import DistributionFlag
+from erlconnect.distribution.handshake_messages import (
     Challenge,
     ChallengeAck,
     ChallengeReply,
     Complement,
+    SendName,
+    Status,
+    StatusKind,
+    gen_digest,
 )
-from erlconnect.distribution.digest import gen_digest
-from erlconnect.distribution.flags import DistributionFlag
-from erlconnect.distribution.handshake_messages import SendName, Status, StatusKind
 from erlconnect.errors import (
     AnotherNodeError,
     ErlconnectError,

@@ -18,8 +18,7 @@ from distribution.streams import relayed
 from hypothesis import given
 from hypothesis import strategies as st
 
-from erlconnect.distribution.name_table import permutation
-from erlconnect.distribution.rewrite_table import RewriteTable
+from erlconnect.distribution.name_mapping import CompiledMapping, permutation
 from erlconnect.distribution.rewriter import Rewriter
 from erlconnect.proxy import relay
 from erlconnect.proxy.relay import Pump
@@ -40,7 +39,7 @@ class Direction:
         sink, self.far = socket.socketpair()
         self.far.settimeout(SECONDS)
         self.reasons: queue.Queue[str] = queue.Queue()
-        table = RewriteTable(permutation([("app@127.0.0.1", "app@10.3.2.1.example")]))
+        table = CompiledMapping(permutation([("app@127.0.0.1", "app@10.3.2.1.example")]))
         self.pump = Pump(
             "local",
             source=source,
@@ -139,7 +138,7 @@ def test_a_sink_that_does_not_read_stops_the_source(direction: Direction) -> Non
 
 
 def fill(sock: socket.socket, limit: int) -> int:
-    """Send whole messages until nobody takes more; give how many bytes went."""
+    """Send whole messages until nobody takes more; return how many bytes went."""
     sent = 0
     try:
         while sent < limit:

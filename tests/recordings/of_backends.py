@@ -5,7 +5,7 @@ from __future__ import annotations
 import tempfile
 from pathlib import Path
 
-from consul_connect.mesh import sidecar
+from backends.consul.connect.mesh import sidecar
 from end_to_end.directory import real_directory
 from end_to_end.test_consul import register, shop_node
 from end_to_end.test_railway import railway_network

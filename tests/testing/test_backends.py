@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from erlconnect.api import NodeName, NoNodeFoundError, Query, Ref, RefusedError, Target
-from erlconnect.testing import StandaloneSession, check_backend, traces
+from erlconnect.testing import StandaloneSession, check_backend, kit
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
@@ -194,7 +194,7 @@ async def test_a_backend_that_breaks_the_contract_is_told_why(
 async def test_a_task_that_outlives_a_cancellation_is_found(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(traces, "GRACE_SECONDS", 0.1)
+    monkeypatch.setattr(kit, "GRACE_SECONDS", 0.1)
     backend = LeavesTask()
     with pytest.raises(AssertionError, match=r"cancelled, left behind: the task .*sleep"):
         await check_backend(backend, HERE)
@@ -204,7 +204,7 @@ async def test_a_task_that_outlives_a_cancellation_is_found(
 async def test_a_descriptor_that_outlives_a_cancellation_is_found(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(traces, "GRACE_SECONDS", 0.1)
+    monkeypatch.setattr(kit, "GRACE_SECONDS", 0.1)
     backend = LeavesDescriptor()
     with pytest.raises(AssertionError, match="left behind: the open file descriptor"):
         await check_backend(backend, HERE)

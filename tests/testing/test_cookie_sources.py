@@ -11,8 +11,8 @@ import pytest
 from world.processes import Process
 
 from erlconnect.api import Cookie, NodeName, Target
-from erlconnect.plugin_catalogue import Catalogue, Kind
-from erlconnect.testing import check_cookie_source, traces
+from erlconnect.plugin_manager import Catalogue, Kind
+from erlconnect.testing import check_cookie_source, kit
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -128,7 +128,7 @@ async def test_a_source_that_breaks_the_contract_is_told_why_without_the_cookie(
 async def test_a_child_that_outlives_a_cancellation_is_found(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(traces, "GRACE_SECONDS", 0.1)
+    monkeypatch.setattr(kit, "GRACE_SECONDS", 0.1)
     source = LeavesChild(cookie())
     with pytest.raises(AssertionError, match=r"left behind: .*the child process"):
         await check_cookie_source(source, TARGET)

@@ -12,8 +12,8 @@ import pytest
 from world.ports import free_port
 
 from erlconnect.api import NodeName, Target, UnreachableError
-from erlconnect.plugin_catalogue import Catalogue, Kind
-from erlconnect.testing import check_transport, traces
+from erlconnect.plugin_manager import Catalogue, Kind
+from erlconnect.testing import check_transport, kit
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -152,7 +152,7 @@ async def test_bytes_that_change_on_the_way_are_found(garbling_port: int) -> Non
 async def test_what_leaving_the_context_leaves_open_is_found(
     echo_port: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(traces, "GRACE_SECONDS", 0.3)
+    monkeypatch.setattr(kit, "GRACE_SECONDS", 0.3)
     transport = Leaking()
     with pytest.raises(AssertionError, match=r"open\(\) and dial\(\) left behind: the open file"):
         await check_transport(transport, TARGET, port=echo_port, closed_port=free_port())

@@ -146,7 +146,7 @@ def session_to(
 
 
 def home_with_cookie(folder: Path, cookie: str = LOCAL_COOKIE) -> Path:
-    """Give ``folder`` the cookie file of a user."""
+    """Return ``folder`` the cookie file of a user."""
     file = folder / ".erlang.cookie"
     file.write_text(cookie)
     file.chmod(0o400)

@@ -152,7 +152,7 @@ class ConsulAgent:
         self.request("PUT", "/acl/policy", {"Name": name, "Rules": rules})
 
     def token(self, *policies: str) -> str:
-        """Make a token that has these policies; give the secret that requests carry."""
+        """Make a token that has these policies; return the secret that requests carry."""
         links = [{"Name": name} for name in policies]
         made: dict[str, Any] = self.request("PUT", "/acl/token", {"Policies": links})
         return str(made["SecretID"])

@@ -60,7 +60,7 @@ class Inside:
     environment: Mapping[str, str] = field(default_factory=dict)
 
     def command(self, *words: str) -> list[str]:
-        """Give the words that run ``words`` in the tree; skip the test where there is no tree."""
+        """Return the words that run ``words`` in the tree; skip the test where there is no tree."""
         tree = trees.available(_TREE)
         require("RabbitMQ and ejabberd", tree is not None)
         self.folder.chmod(0o755)

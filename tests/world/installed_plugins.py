@@ -19,7 +19,6 @@ from pathlib import Path
 
 _PROJECT = Path(__file__).parents[2]
 _EXAMPLE = _PROJECT / "examples" / "third_party_backend"
-
 _OFFER = """
 from erlconnect.api import NodeName, Offer, Settings, Target, hookimpl
 
@@ -38,7 +37,6 @@ def offer(name, **changes):
     what = dict(name=name, summary="From " + __name__, settings=Settings, create=Found)
     return Offer(**{**what, **changes})
 """
-
 _ODD_MODULES = {
     "rubbish": """
         @hookimpl
@@ -152,7 +150,6 @@ _ODD_MODULES = {
             raise ValueError("stumbled over " + event.alias)
     """,
 }
-
 # Distribution -> entry points -> the text of the module that each names.
 _MADE_UP = {
     "erlconnect-lantern": {
@@ -209,7 +206,7 @@ class InstalledPlugins:
     folder: Path
 
     def environment(self, **changes: str) -> dict[str, str]:
-        """Give an environment in which Python finds the plugins."""
+        """Return an environment in which Python finds the plugins."""
         return {**os.environ, "PYTHONPATH": str(self.folder), **changes}
 
     def python(self, code: str, **changes: str) -> str:

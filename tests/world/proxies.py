@@ -27,7 +27,7 @@ ConnectPort {allowed}
 
 @contextmanager
 def connect_proxy(folder: Path, allowed: int, *, login: str = "") -> Iterator[tuple[str, Process]]:
-    """Give its ``HOST:PORT`` and its process; it leads to the port ``allowed`` alone.
+    """Return its ``HOST:PORT`` and its process; it leads to the port ``allowed`` alone.
 
     ``login`` is ``NAME:PASSWORD``.
     """
@@ -44,7 +44,7 @@ def connect_proxy(folder: Path, allowed: int, *, login: str = "") -> Iterator[tu
 
 @contextmanager
 def socks_proxy(folder: Path) -> Iterator[str]:
-    """Give the ``HOST:PORT`` of an ssh client that leads out of an sshd."""
+    """Return the ``HOST:PORT`` of an ssh client that leads out of an sshd."""
     port = free_port()
     with (
         SshServer(folder) as server,

@@ -66,7 +66,7 @@ class RailwayApi:
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,))
 
     def answer(self, question: Mapping[str, Any]) -> dict[str, Any]:
-        """Give what Railway would for a query of this name and these variables."""
+        """Return what Railway would for a query of this name and these variables."""
         name = question["query"].split("query ", 1)[1].split("(")[0].split("{")[0].strip()
         self.asked.append(name)
         wanted = question["variables"]

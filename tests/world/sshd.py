@@ -55,7 +55,7 @@ class SshServer:
         self._process.wait_for_line("Server listening", 20)
 
     def command(self, *more: str) -> list[str]:
-        """Give the words of an ssh that logs in without asking anything."""
+        """Return the words of an ssh that logs in without asking anything."""
         options = ["BatchMode=yes", "StrictHostKeyChecking=no", "UserKnownHostsFile=/dev/null"]
         words = [word for option in options for word in ("-o", option)]
         user = getpass.getuser()

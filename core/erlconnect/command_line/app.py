@@ -1,4 +1,7 @@
-"""The command line as a whole: ``connect`` by default, and one exit for every error."""
+"""The command line as a whole: ``connect`` by default, and one exit for every error.
+
+The end of a command that failed: one message, one remedy, one exit code.
+"""
 
 from __future__ import annotations
 
@@ -8,23 +11,35 @@ from typing import Any, Final
 import typer
 from typer.core import TyperGroup
 
-from erlconnect.command_line import (
-    connect,
-    demo,
-    doctor,
-    ping,
-    plugins,
-    profiles,
-    run,
-    shell,
-    status,
-    targets,
-    trust,
-)
+from erlconnect.command_line import commands, plugins, status
 from erlconnect.command_line.completion import leave_at_once
-from erlconnect.command_line.failing import report_and_exit_code
-from erlconnect.command_line.streams import open_missing_streams
-from erlconnect.errors import UsageError
+from erlconnect.command_line.stdio import ignore_broken_pipe, open_missing_streams
+from erlconnect.errors import ErlconnectError, UsageError
+from erlconnect.redaction import redact, redacted_traceback
+
+
+def report_and_exit_code(error: Exception, *, as_json: bool) -> int:
+    """Show ``error`` and give the exit code; a traceback only for what is our own bug."""
+    if not isinstance(error, ErlconnectError):
+        _tell(redacted_traceback(error))
+        error = ErlconnectError(
+            f"erlconnect itself failed: {type(error).__name__}: {error}",
+            remedy="This is a bug; please report it with the traceback above.",
+        )
+    if as_json:
+        from erlconnect.command_line.output import JsonReporter  # noqa: PLC0415 - --help is quick
+        from erlconnect.session.events import Failed  # noqa: PLC0415
+
+        JsonReporter().report(Failed(error=error))
+    else:
+        _tell(redact(f"error: {error.message}\n{error.remedy}"))
+    return int(error.exit_code)
+
+
+def _tell(text: str) -> None:
+    with ignore_broken_pipe(sys.stderr):
+        print(text, file=sys.stderr, flush=True)  # noqa: T201
+
 
 _EXAMPLES: Final = """
 Connect local Erlang and Elixir tools to a remote node, as if it ran on this machine.
@@ -103,17 +118,17 @@ def _group(
     pass
 
 
-app.command("connect", help=connect.HELP)(connect.connect)
-app.command("shell", help=shell.HELP)(shell.shell)
-app.command("run", help=run.HELP)(run.run)
-app.command("status", help=status.HELP)(status.status)
-app.command("doctor", help=doctor.HELP)(doctor.doctor)
-app.command("ping", help=ping.HELP)(ping.ping)
-app.command("targets", help=targets.HELP)(targets.targets)
-app.command("demo")(demo.demo)
+app.command("connect", help=commands.CONNECT_HELP)(commands.connect)
+app.command("shell", help=commands.SHELL_HELP)(commands.shell)
+app.command("run", help=commands.RUN_HELP)(commands.run)
+app.command("status", help=status.STATUS_HELP)(status.status)
+app.command("doctor", help=commands.DOCTOR_HELP)(commands.doctor)
+app.command("ping", help=commands.PING_HELP)(commands.ping)
+app.command("targets", help=commands.TARGETS_HELP)(commands.targets)
+app.command("demo")(commands.demo)
 app.command("plugins")(plugins.plugins)
-app.add_typer(profiles.group, name="profiles")
-app.command("trust", help=trust.HELP)(trust.trust)
+app.add_typer(commands.profiles_group, name="profiles")
+app.command("trust", help=commands.TRUST_HELP)(commands.trust)
 
 
 def main() -> None:
@@ -129,7 +144,7 @@ def main() -> None:
 
 
 def _own_words(words: list[str]) -> list[str]:
-    """Give the words before ``--``; those behind it are another program's."""
+    """Return the words before ``--``; those behind it are another program's."""
     return words[: words.index("--")] if "--" in words else words
 
 

@@ -17,8 +17,8 @@ import typer  # noqa: TC002 - typer reads annotations at run time
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from erlconnect.command_line.flags import Flags
-    from erlconnect.plugin_catalogue.kinds import Kind
+    from erlconnect.command_line.options import Flags
+    from erlconnect.plugin_manager.validation import Kind
 
 _SECONDS: Final = 1.0
 _HARMLESS: Final = re.compile(r"[\w.@%+:/][\w.@%+:/-]*", re.ASCII)
@@ -26,21 +26,21 @@ _HARMLESS: Final = re.compile(r"[\w.@%+:/][\w.@%+:/-]*", re.ASCII)
 
 def backends(incomplete: str) -> list[str]:
     """Complete ``--backend``."""
-    from erlconnect.plugin_catalogue.kinds import Kind  # noqa: PLC0415 - --help is quick
+    from erlconnect.plugin_manager.validation import Kind  # noqa: PLC0415 - --help is quick
 
     return _offers(Kind.BACKEND, incomplete)
 
 
 def transports(incomplete: str) -> list[str]:
     """Complete ``--transport``."""
-    from erlconnect.plugin_catalogue.kinds import Kind  # noqa: PLC0415 - --help is quick
+    from erlconnect.plugin_manager.validation import Kind  # noqa: PLC0415 - --help is quick
 
     return _offers(Kind.TRANSPORT, incomplete)
 
 
 def cookie_sources(incomplete: str) -> list[str]:
     """Complete ``--cookie-from``."""
-    from erlconnect.plugin_catalogue.kinds import Kind  # noqa: PLC0415 - --help is quick
+    from erlconnect.plugin_manager.validation import Kind  # noqa: PLC0415 - --help is quick
 
     return _offers(Kind.COOKIE_SOURCE, incomplete)
 
@@ -84,8 +84,10 @@ def targets(ctx: typer.Context, incomplete: str) -> list[str]:
 
 
 def _offers(kind: Kind, incomplete: str) -> list[str]:
-    from erlconnect.plugin_catalogue.entries import scan  # noqa: PLC0415 - --help is quick
-    from erlconnect.plugin_catalogue.hints import names_of_kind  # noqa: PLC0415
+    from erlconnect.plugin_manager.loading import (  # noqa: PLC0415 - read when it is used
+        names_of_kind,
+        scan,
+    )
 
     entries, _ = scan({})
     return _fitting(names_of_kind(entries, kind), incomplete)
@@ -104,20 +106,20 @@ def _services(params: dict[str, Any], target: str) -> list[str]:
 def _asked(params: dict[str, Any], target: str) -> Iterable[str]:
     import asyncio  # noqa: PLC0415 - --help is quick
 
-    from erlconnect.command_line.choosing import choose  # noqa: PLC0415
-    from erlconnect.session.services import listed_services  # noqa: PLC0415
+    from erlconnect.command_line.resolve import resolve_config  # noqa: PLC0415
+    from erlconnect.session.plugin_resolver import list_services  # noqa: PLC0415
 
     try:
-        chosen = choose(
+        chosen = resolve_config(
             [target], _flags(params), environment=os.environ, warn=lambda _: None, ask=False
         )
-        return asyncio.run(listed_services(chosen.choices[0], chosen.catalogue, os.environ))
+        return asyncio.run(list_services(chosen.choices[0], chosen.catalogue, os.environ))
     except Exception:  # noqa: BLE001 - there is nobody to tell: the user is typing
         return []
 
 
 def _flags(params: dict[str, Any]) -> Flags:
-    from erlconnect.command_line.flags import Flags  # noqa: PLC0415 - --help is quick
+    from erlconnect.command_line.options import Flags  # noqa: PLC0415 - --help is quick
 
     names = ("backend", "profile", "option", "cookie_from", "transport", "via", "config")
     given = {name: params[name] for name in names if params.get(name)}

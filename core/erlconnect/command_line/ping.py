@@ -1,35 +1,54 @@
-"""``erlconnect ping TARGET``: the handshake alone, with its times."""
+"""Running one ping, and showing its phases; those that were passed also before an error."""
 
 from __future__ import annotations
 
-from erlconnect.command_line import options
-from erlconnect.command_line.flags import Flags, takes_flags
+import os
+from typing import TYPE_CHECKING
 
-HELP = """
-Shake hands with TARGET and leave: how long each phase took. It needs no Erlang on this machine.
+from erlconnect.command_line.output import print_line, print_text, run_async
+from erlconnect.command_line.resolve import resolve_config
+from erlconnect.diagnostics.events import phase_payload, pong_payload
+from erlconnect.diagnostics.ping import PHASES, phase_results, ping
 
-With a cookie it is the whole handshake, in which both sides prove it; without one it ends where
-the remote node has said its name. Either way the node sees nobody but a hidden visitor.
-
-Examples:
-
-  erlconnect ping -b fixed app@10.3.2.1 --cookie-from env:APP_COOKIE
-
-  erlconnect ping -b dns shop.internal --json
-"""
+if TYPE_CHECKING:
+    from erlconnect.command_line.options import Flags
+    from erlconnect.command_line.output import OutputOptions
+    from erlconnect.diagnostics.ping import Pong
+    from erlconnect.proxy.timing import Span, Timer
 
 
-@takes_flags(without=("all_targets", "visible", "as_name", "local_cookie_file"))
-def ping(
-    *,
-    target: options.Target,
-    flags: Flags,
-    json: options.Json = False,
-    verbose: options.Verbose = False,
-    quiet: options.Quiet = False,
-) -> None:
-    """Read the choices and ping what they mean."""
-    from erlconnect.command_line.looking import Voice  # noqa: PLC0415
-    from erlconnect.command_line.pinging import ping_once  # noqa: PLC0415
+def ping_once(target: str, flags: Flags, voice: OutputOptions) -> None:
+    """Ping ``target`` and show it. Raises ``ErlconnectError``, after the phases that went well."""
+    chosen = resolve_config([target], flags, environment=os.environ, warn=voice.warn, ask=False)
+    stopwatches: list[Timer] = []
+    try:
+        voice.reporter.progress(f"looking for {chosen.choices[0].service}")
+        pong = run_async(
+            ping(chosen.choices[0], chosen.catalogue, os.environ, voice.warn, stopwatches.append)
+        )
+    finally:
+        phases = phase_results(stopwatches[0].phases if stopwatches else ())
+        voice.silence()
+        _show_phases(phases, voice)
+    if voice.as_json:
+        print_line(pong_payload(pong, phases))
+    else:
+        print_text(_text(pong, phases))
 
-    ping_once(target, flags, Voice(as_json=json, quiet=quiet, verbose=verbose))
+
+def _show_phases(phases: list[Span], voice: OutputOptions) -> None:
+    for phase in phases:
+        if voice.as_json:
+            print_line(phase_payload(phase))
+        elif not voice.quiet:
+            print_text(f"{PHASES[phase.name]:10}{phase.seconds * 1000:10.1f} ms")
+
+
+def _text(pong: Pong, phases: list[Span]) -> str:
+    took = sum(phase.seconds for phase in phases) * 1000
+    cookie = f"cookie from {pong.cookie_source} accepted" if pong.cookie_source else "no cookie"
+    releases = f", OTP {pong.otp} by its flags" if pong.otp else ""
+    return (
+        f"{pong.node} at {pong.address}:{pong.dist_port} by {pong.transport} answered in "
+        f"{took:.1f} ms, {cookie}{releases}"
+    )

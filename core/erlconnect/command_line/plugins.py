@@ -11,8 +11,8 @@ import typer
 from erlconnect.command_line import options
 
 if TYPE_CHECKING:
-    from erlconnect.api import Offer
-    from erlconnect.plugin_catalogue import Catalogue, Kind, PluginReport
+    from erlconnect.contract import Offer
+    from erlconnect.plugin_manager import Catalogue, Kind, PluginReport
 
 
 def plugins(
@@ -34,7 +34,7 @@ def plugins(
       erlconnect plugins --json
     """
     from erlconnect.configuration.files import read_configuration  # noqa: PLC0415 - --help is quick
-    from erlconnect.plugin_catalogue import Catalogue  # noqa: PLC0415
+    from erlconnect.plugin_manager import Catalogue  # noqa: PLC0415
 
     configuration = read_configuration(config, environment=os.environ)
     catalogue = Catalogue(prefer=configuration.prefer)
@@ -48,7 +48,7 @@ def plugins(
 
 
 def _print_json(catalogue: Catalogue, reports: Any) -> None:
-    from erlconnect.command_line.reporting import print_line  # noqa: PLC0415 - pydantic
+    from erlconnect.command_line.output import print_line  # noqa: PLC0415 - pydantic
 
     for report in reports:
         print_line(

@@ -1,141 +1,170 @@
-"""``erlconnect profiles`` and the commands below it: their options, their help, no more."""
+"""Which profiles there are, and what may be in them at all.
+
+What holds for a profile, and why: ``profiles show`` and ``profiles explain``.
+"""
 
 from __future__ import annotations
 
-from typing import Annotated, Final
+import json
+import os
+from typing import TYPE_CHECKING, Any
 
 import typer
 
-from erlconnect.command_line import completion, options
+from erlconnect.command_line.output import print_line, print_text
+from erlconnect.configuration.files import read_configuration
+from erlconnect.configuration.problems import written_where
+from erlconnect.configuration.toml import toml_key, toml_value
+from erlconnect.plugin_manager import Catalogue
+from erlconnect.plugin_manager.profiles import config_schema, problems
+from erlconnect.plugin_manager.profiles import explain as explain_values
 
-_HELP: Final = """
-List the profiles of the configuration files, and look into them.
+if TYPE_CHECKING:
+    from pathlib import Path
 
-Examples:
-
-  erlconnect profiles init
-
-  erlconnect profiles explain staging/my-service
-
-  erlconnect profiles check
-"""
-_SHOW: Final = """
-Show what holds for a profile, as TOML.
-
-Examples:
-
-  erlconnect profiles show staging
-
-  erlconnect profiles show staging/my-service --json
-"""
-_EXPLAIN: Final = """
-Show each value of a profile with the place where it is written, and what it is used over.
-
-Examples:
-
-  erlconnect profiles explain staging
-
-  ERLCONNECT_DNS_SERVER=10.3.2.53 erlconnect profiles explain staging/my-service
-"""
-_CHECK: Final = """
-Look for every mistake in the configuration files; the exit code is 78 if there is one.
-
-Examples:
-
-  erlconnect profiles check
-
-  erlconnect profiles check --config erlconnect.toml --json
-"""
-_INIT: Final = """
-Write a first configuration file, with a profile for each place that is found on this machine.
-
-These are the contexts of the kubeconfig, the agent of CONSUL_HTTP_ADDR, and the project that
-`railway link` named for this folder. A file that is there stays as it is.
-
-Examples:
-
-  erlconnect profiles init
-
-  erlconnect profiles init --print
-"""
-_SCHEMA: Final = """
-Print the JSON schema of configuration files, with the settings of what is installed, for editors.
-
-Examples:
-
-  erlconnect profiles schema > ~/.config/erlconnect/config.schema.json
-"""
-
-Name = Annotated[
-    str,
-    typer.Argument(
-        metavar="NAME[/SERVICE]",
-        help="A profile, and the service of it that is meant.",
-        autocompletion=completion.profiles_and_services,
-        show_default=False,
-    ),
-]
-ToStdout = Annotated[
-    bool,
-    typer.Option("--print", help="Write to stdout and make no file.", rich_help_panel=options.TALK),
-]
-
-group = typer.Typer(
-    help=_HELP,
-    invoke_without_command=True,
-    rich_markup_mode="markdown",
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
+    from erlconnect.configuration.profiles import Profile, Profiles
+    from erlconnect.plugin_manager.profiles import Explained, Source
 
 
-@group.callback()
-def profiles(
-    context: typer.Context, *, config: options.ConfigFile = None, as_json: options.Json = False
-) -> None:
-    """List the profiles; the commands below look into one."""
-    if not context.invoked_subcommand:
-        from erlconnect.command_line.profiles_list import list_profiles  # noqa: PLC0415 - as below
-
-        list_profiles(config, as_json=as_json)
-
-
-@group.command("show", help=_SHOW)
-def show(*, name: Name, config: options.ConfigFile = None, as_json: options.Json = False) -> None:
-    """Show what holds."""
-    from erlconnect.command_line.profiles_explain import show  # noqa: PLC0415 - --help is quick
-
-    show(name, config, as_json=as_json)
+def list_profiles(config: Path | None, *, as_json: bool) -> None:
+    """Show all profiles: as a table, or as JSON lines."""
+    known = read_configuration(config, environment=os.environ).profiles
+    default = os.environ.get("ERLCONNECT_PROFILE") or known.default()
+    rows = [_row(known, known.resolve(name), default) for name in known.names()]
+    if as_json:
+        for row in rows:
+            print_line({"schema": 1, "event": "profile", **row})
+    elif rows:
+        _print_table(rows)
+    else:
+        typer.echo("There is no profile yet; `erlconnect profiles init` makes a file.", err=True)
 
 
-@group.command("explain", help=_EXPLAIN)
-def explain(
-    *, name: Name, config: options.ConfigFile = None, as_json: options.Json = False
-) -> None:
-    """Show what holds, and why."""
-    from erlconnect.command_line.profiles_explain import explain  # noqa: PLC0415 - --help is quick
-
-    explain(name, config, as_json=as_json)
+def print_schema() -> None:
+    """Print the JSON schema of configuration files."""
+    typer.echo(json.dumps(config_schema(Catalogue().inspect_all()), indent=2))
 
 
-@group.command("check", help=_CHECK)
-def check(*, config: options.ConfigFile = None, as_json: options.Json = False) -> None:
-    """Show what is wrong."""
-    from erlconnect.command_line.profiles_check import check  # noqa: PLC0415 - --help is quick
+def _row(known: Profiles, profile: Profile, default: str | None) -> dict[str, Any]:
+    backend, confirm = profile.get("backend"), profile.get("confirm")
+    first = known.written(profile.name)
+    return {
+        "name": profile.name,
+        "backend": str(backend.value) if backend else "",
+        "inherits": list(profile.chain[1:]),
+        "services": known.services(profile.name),
+        "default": profile.name == default,
+        "confirm": bool(confirm and confirm.value),
+        "file": str(first.path),
+        "line": first.line,
+    }
 
-    raise typer.Exit(check(config, as_json=as_json))
+
+def _print_table(rows: list[dict[str, Any]]) -> None:
+    cells = [(row["name"], row["backend"], _notes(row)) for row in rows]
+    widths = [max(len(row[column]) for row in cells) for column in range(3)]
+    for row, columns in zip(rows, cells, strict=True):
+        padded = (f"{cell:{width}}" for cell, width in zip(columns, widths, strict=True))
+        print_text("  ".join([*padded, f"{row['file']}, line {row['line']}"]))
 
 
-@group.command("init", help=_INIT)
-def init(*, config: options.ConfigFile = None, to_stdout: ToStdout = False) -> None:
-    """Begin a file."""
-    from erlconnect.command_line.profiles_init import init  # noqa: PLC0415 - --help is quick
+def _notes(row: dict[str, Any]) -> str:
+    notes = ["default"] if row["default"] else []
+    notes += [f"inherits {row['inherits'][0]}"] if row["inherits"] else []
+    notes += ["asks first"] if row["confirm"] else []
+    return ", ".join(notes)
 
-    init(config, to_stdout=to_stdout)
+
+def show_profile(name: str, config: Path | None, *, as_json: bool) -> None:
+    """Show the values that hold for ``NAME[/SERVICE]``: as TOML, or as a JSON object."""
+    profile, explained = _explained(name, config)
+    used = [one for one in explained if not one.unused]
+    if as_json:
+        values: dict[str, Any] = {}
+        for one in used:
+            table = values.setdefault(one.keys[0], {}) if len(one.keys) > 1 else values
+            table[one.keys[-1]] = one.sources[0].value
+        _print_json("profile-values", profile, values)
+        return
+    print_text(f"# {_title(profile)}")
+    for one in used:
+        print_text(f"{toml_key(one.keys)} = {toml_value(one.sources[0].value)}")
 
 
-@group.command("schema", help=_SCHEMA)
-def schema() -> None:
-    """Show what may be in a file."""
-    from erlconnect.command_line.profiles_list import print_schema  # noqa: PLC0415 - --help is quick
+def explain_profile(name: str, config: Path | None, *, as_json: bool) -> None:
+    """Show each value with the place that it is from: as text, or as a JSON object."""
+    profile, explained = _explained(name, config)
+    if as_json:
+        _print_json("profile-explained", profile, [_json(one) for one in explained])
+        return
+    print_text(_title(profile))
+    for one in explained:
+        print_text(f"\n{_text(one)}")
 
-    print_schema()
+
+def _explained(name: str, config: Path | None) -> tuple[Profile, list[Explained]]:
+    """Return a profile whose values are right with all of them; raises what is wrong with it."""
+    configuration = read_configuration(config, environment=os.environ)
+    catalogue = Catalogue(prefer=configuration.prefer)
+    before, _, after = name.partition("/")
+    profile = configuration.profiles.resolve(before, after)
+    for problem in problems(catalogue, profile):
+        raise problem.error()
+    return profile, explain_values(catalogue, profile, os.environ)
+
+
+def _title(profile: Profile) -> str:
+    whole = f"{profile.name}/{profile.service}" if profile.service else profile.name
+    ancestors = ", then ".join(profile.chain[1:])
+    return f"{whole} inherits from {ancestors}" if ancestors else whole
+
+
+def _text(one: Explained) -> str:
+
+    first, *others = one.sources
+    lines = [f"{toml_key(one.keys)} = {toml_value(first.value)}", f"    {_place(first)}"]
+    lines += [f"    over {toml_value(other.value)} of {_place(other)}" for other in others]
+    lines += [f"    not used: {one.unused}"] if one.unused else []
+    return "\n".join(lines)
+
+
+def _place(source: Source) -> str:
+    if source.variable:
+        return f"the variable {source.variable}"
+
+    assert source.path is not None  # noqa: S101 - it is a file's, then
+    return f"{written_where(source.path, source.line)} ({source.table})"
+
+
+def _print_json(event: str, profile: Profile, values: object) -> None:
+
+    print_line(
+        {
+            "schema": 1,
+            "event": event,
+            "name": profile.name,
+            "service": profile.service,
+            "inherits": list(profile.chain[1:]),
+            "values": values,
+        }
+    )
+
+
+def _json(one: Explained) -> dict[str, Any]:
+    first, *others = one.sources
+    return {
+        "key": list(one.keys),
+        **_json_source(first),
+        "over": [_json_source(other) for other in others],
+        "unused": one.unused,
+    }
+
+
+def _json_source(source: Source) -> dict[str, Any]:
+    return {
+        "value": source.value,
+        "variable": source.variable,
+        "file": str(source.path or ""),
+        "line": source.line,
+        "table": source.table,
+    }

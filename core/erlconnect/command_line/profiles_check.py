@@ -1,33 +1,38 @@
-"""Everything that is wrong with the configuration files: ``profiles check``."""
+"""Everything that is wrong with the configuration files: ``profiles check``.
+
+A first configuration file, made from what is on this machine: ``profiles init``.
+"""
 
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import typer
 
-from erlconnect.command_line.reporting import print_line, print_text
-from erlconnect.configuration.documents import read_document
-from erlconnect.configuration.files import configuration_of, users_profiles
-from erlconnect.configuration.places import places
+from erlconnect.command_line.output import print_line, print_text
+from erlconnect.configuration.files import configuration_of, read_document, users_profiles
+from erlconnect.configuration.paths import config_paths, user_file
 from erlconnect.configuration.problems import ProblemError
+from erlconnect.configuration.profile_schema import profile_name, shape_problems
 from erlconnect.configuration.profiles import Profiles
-from erlconnect.configuration.shape import shape_problems
+from erlconnect.configuration.toml import toml_key, toml_value
 from erlconnect.configuration.trust import untrusted_decisions
-from erlconnect.errors import ExitCode
-from erlconnect.plugin_catalogue import Catalogue
-from erlconnect.plugin_catalogue.profile_problems import all_problems
+from erlconnect.contract import SuggestsProfiles
+from erlconnect.errors import ConfigurationError, ErlconnectError, ExitCode, UsageError
+from erlconnect.plugin_manager import Catalogue, Kind
+from erlconnect.plugin_manager.profiles import all_problems
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
-    from erlconnect.configuration.documents import Document
+    from erlconnect.configuration.files import Document
     from erlconnect.configuration.problems import Problem
+    from erlconnect.contract import SuggestedProfile
 
 
-def check(config: Path | None, *, as_json: bool) -> ExitCode:
+def check_profiles(config: Path | None, *, as_json: bool) -> ExitCode:
     """Show each mistake: as text, or as JSON lines. Gives the exit code."""
     documents, problems = look(config)
     for problem in problems:
@@ -44,7 +49,7 @@ def look(config: Path | None) -> tuple[Sequence[Document], Sequence[Problem]]:
     """Read the files, and find all that is wrong with them."""
     documents: list[Document] = []
     problems: list[Problem] = []
-    for place in places(config, environment=os.environ):
+    for place in config_paths(config, environment=os.environ):
         try:
             document = read_document(place)
         except ProblemError as error:
@@ -82,4 +87,106 @@ def _print_json(problem: Problem) -> None:
             "message": problem.message,
             "remedy": problem.remedy,
         }
+    )
+
+
+_HEAD: Final = """\
+# Profiles of erlconnect. `erlconnect profiles explain NAME` shows what holds for one,
+# `erlconnect profiles check` looks for mistakes.
+
+{default}
+"""
+_EXAMPLE: Final = """
+# [profiles.staging]
+# backend = "dns"
+# cookie = { from = "env", name = "STAGING_COOKIE" }
+# [profiles.staging.dns]
+# server = "10.3.2.53"
+"""
+
+
+def init_profiles(config: Path | None, *, to_stdout: bool) -> None:
+    """Write what is found to ``config``, or to the user's own file, where none is yet."""
+    path = config or user_file(os.environ)
+    if not to_stdout and path.exists():
+        raise _there_is_one(path)
+    text = _text(list(_found()))
+    if to_stdout:
+        typer.echo(text, nl=False)
+        return
+    _write(path, text)
+    print_text(f"{path} is written; `erlconnect profiles` lists what is in it")
+
+
+def _found() -> Iterator[tuple[str, SuggestedProfile]]:
+    """Return what the backends see here, with the name of each; say what could not be looked at."""
+    catalogue = Catalogue()
+    for entry in catalogue.entries():
+        if Kind.BACKEND not in catalogue.inspect(entry.name).offers:
+            continue
+        try:
+            backend = _created(catalogue, entry.name)
+            if isinstance(backend, SuggestsProfiles):
+                with catalogue.blaming(Kind.BACKEND, entry.name, "suggested_profiles()"):
+                    for one in backend.suggested_profiles(os.environ):
+                        yield entry.name, one
+        except ErlconnectError as error:
+            typer.echo(f"note: {entry.name} was not looked at: {error.message}", err=True)
+
+
+def _created(catalogue: Catalogue, name: str) -> object:
+
+    settings = catalogue.settings(
+        Kind.BACKEND, name, options={}, inherited={}, environment=os.environ
+    )
+    return catalogue.create(Kind.BACKEND, name, settings)
+
+
+def _text(found: list[tuple[str, SuggestedProfile]]) -> str:
+
+    names: list[str] = []
+    parts: list[str] = []
+    for backend, one in found:
+        name = _free_name(one.name, names)
+        names.append(name)
+        table = toml_key(["profiles", name])
+        why = "".join(letter if letter.isprintable() else " " for letter in one.why)
+        parts.append(f'\n# {why}\n[{table}]\nbackend = "{backend}"\n')
+        if one.settings:
+            values = "".join(
+                f"{toml_key([key])} = {toml_value(value)}\n" for key, value in one.settings.items()
+            )
+            parts.append(f"[{table}.{backend}]\n{values}")
+    default = "default-profile = " + toml_value(names[0] if names else "NAME")
+    head = _HEAD.format(default=default if len(names) == 1 else f"# {default}")
+    return "".join([head, *(parts or [_EXAMPLE])])
+
+
+def _free_name(wanted: str, taken: list[str]) -> str:
+    """Return a name that a profile can have and that none has yet."""
+    name = base = profile_name(wanted)
+    number = 2
+    while name in taken:
+        name, number = f"{base}-{number}", number + 1
+    return name
+
+
+def _write(path: Path, text: str) -> None:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("x", encoding="utf-8") as file:
+            file.write(text)
+    except OSError as error:
+        if path.exists():  # Somebody made it just now.
+            raise _there_is_one(path) from None
+        raise ConfigurationError(
+            f"{path} cannot be written: {error.strerror}",
+            remedy="Name another file with --config, or use --print.",
+        ) from error
+
+
+def _there_is_one(path: Path) -> UsageError:
+    return UsageError(
+        f"there is a file {path} already, and it stays as it is",
+        remedy="`erlconnect profiles init --print` shows what would be written.",
     )

@@ -14,9 +14,9 @@ from erlconnect.command_line import options
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from erlconnect.command_line.rates import Rates
+    from erlconnect.command_line.live_view import Throughput
 
-HELP: Final = """
+STATUS_HELP: Final = """
 Show your running sessions: aliases, links, bytes, rates and rewritten names.
 
 Examples:
@@ -27,13 +27,11 @@ Examples:
 
   erlconnect status --json
 """
-
 # Long enough to tell a rate, short enough not to be waited for.
 _LOOK_SECONDS: Final = 0.25
 _WATCH_SECONDS: Final = 1.0
 # Nothing is cut off where nobody looks.
 _PIPE_WIDTH: Final = 1000
-
 Watch = Annotated[
     bool,
     typer.Option(
@@ -44,9 +42,9 @@ Watch = Annotated[
 
 def status(*, watch: Watch = False, as_json: options.Json = False) -> None:
     """Ask the sessions, and show what they tell."""
-    from erlconnect.command_line.rates import Rates  # noqa: PLC0415 - --help is quick
+    from erlconnect.command_line.live_view import Throughput  # noqa: PLC0415 - --help is quick
 
-    rates = Rates()
+    rates = Throughput()
     if _look(rates) or watch:
         time.sleep(_LOOK_SECONDS)
     if not watch:
@@ -58,8 +56,8 @@ def status(*, watch: Watch = False, as_json: options.Json = False) -> None:
         raise typer.Exit(130) from None
 
 
-def _look(rates: Rates, *, tell: bool = False) -> Sequence[dict[str, Any]]:
-    from erlconnect.session.running import running_sessions  # noqa: PLC0415 - --help is quick
+def _look(rates: Throughput, *, tell: bool = False) -> Sequence[dict[str, Any]]:
+    from erlconnect.session.status_socket import running_sessions  # noqa: PLC0415 - --help is quick
 
     running = running_sessions(os.environ)
     for pid in running.silent if tell else ():
@@ -67,7 +65,7 @@ def _look(rates: Rates, *, tell: bool = False) -> Sequence[dict[str, Any]]:
     return [rates.add(session) for session in running.sessions]
 
 
-def _watch(rates: Rates, *, as_json: bool) -> None:
+def _watch(rates: Throughput, *, as_json: bool) -> None:
     if as_json or not sys.stdout.isatty():
         while True:
             _show(_look(rates), as_json=as_json)
@@ -84,7 +82,7 @@ def _watch(rates: Rates, *, as_json: bool) -> None:
 
 def _show(sessions: Sequence[dict[str, Any]], *, as_json: bool) -> None:
     if as_json:
-        from erlconnect.command_line.reporting import print_line  # noqa: PLC0415 - pydantic
+        from erlconnect.command_line.output import print_line  # noqa: PLC0415 - pydantic
 
         for session in sessions:
             print_line(session)

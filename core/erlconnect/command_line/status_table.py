@@ -11,7 +11,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from erlconnect.command_line.reporting import plain
+from erlconnect.command_line.output import plain
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,7 +25,7 @@ _HEADS: Final = ("local node", "for", "in", "out", "in/s", "out/s", "rewritten")
 
 
 def session_view(session: dict[str, Any]) -> RenderableType:
-    """Give the whole of one session, as ``erlconnect status`` shows it."""
+    """Return the whole of one session, as ``erlconnect status`` shows it."""
     targets = ", ".join(session["targets"])
     head = f"{targets}: pid {session['pid']}, for {_since(session['since'])}"
     if not session["aliases"]:
@@ -34,7 +34,7 @@ def session_view(session: dict[str, Any]) -> RenderableType:
 
 
 def alias_views(session: dict[str, Any]) -> Iterator[RenderableType]:
-    """Give each alias with its links, as they are shown live below what ``connect`` printed."""
+    """Return each alias with its links, as they are shown live below what ``connect`` printed."""
     for alias in session["aliases"]:
         where = f"{alias['node']} at {alias['address']}:{alias['dist_port']}"
         yield _line(f"{alias['alias']} is {where}")
@@ -70,7 +70,7 @@ def _line(text: str) -> Text:
 
 
 def size(number: float) -> str:
-    """Give a number of bytes with its unit: ``1.2 MB``."""
+    """Return a number of bytes with its unit: ``1.2 MB``."""
     unit = 0
     while number >= _STEP and unit < len(_UNITS) - 1:
         number /= _STEP
@@ -84,6 +84,6 @@ def _since(moment: str) -> str:
 
 
 def duration(seconds: int) -> str:
-    """Give a time with its unit, rounded down: ``12 min``."""
+    """Return a time with its unit, rounded down: ``12 min``."""
     factor, unit = next((one for one in _TIMES if seconds >= one[0]), (1, "s"))
     return f"{seconds // factor} {unit}"

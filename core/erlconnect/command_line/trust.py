@@ -1,50 +1,87 @@
-"""``erlconnect trust``: let a project's file decide, after a look at what it says."""
+"""Showing what a project's file decides, asking, and remembering the answer."""
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Annotated, Final
+import os
+from typing import TYPE_CHECKING
 
-import typer
+from erlconnect.command_line.output import print_text
+from erlconnect.command_line.resolve import confirm
+from erlconnect.configuration import trust
+from erlconnect.configuration.files import read_document, read_documents, users_profiles
+from erlconnect.configuration.paths import PROJECT_FILE, ConfigPath, Scope, project_file
+from erlconnect.configuration.profile_schema import shape_problems
+from erlconnect.configuration.settings import secret_keys
+from erlconnect.configuration.toml import toml_key, toml_value
+from erlconnect.errors import ConfigurationError
+from erlconnect.plugin_manager import Catalogue
+from erlconnect.plugin_manager.profiles import HIDDEN
 
-from erlconnect.command_line import options
+if TYPE_CHECKING:
+    from pathlib import Path
 
-HELP: Final = """
-Trust a project's erlconnect.toml, until it changes.
-
-Until then such a file chooses among your own profiles and names services, and no more: whoever
-connects lets the other node run code on this machine.
-
-Examples:
-
-  erlconnect trust
-
-  erlconnect trust ../erlconnect.toml --yes
-
-  erlconnect trust --forget
-"""
+    from erlconnect.configuration.files import Document
 
 
-def trust(
-    *,
-    file: Annotated[
-        Path | None,
-        typer.Argument(
-            metavar="FILE", help="Default: the nearest erlconnect.toml.", show_default=False
-        ),
-    ] = None,
-    yes: Annotated[
-        bool, typer.Option("--yes", "-y", help="Do not ask.", rich_help_panel=options.HERE)
-    ] = False,
-    forget: Annotated[
-        bool, typer.Option("--forget", help="Trust it no longer.", rich_help_panel=options.HERE)
-    ] = False,
-    no_input: options.NoInput = False,
-) -> None:
-    """Read the choices and do what they mean."""
-    from erlconnect.command_line import trusting  # noqa: PLC0415 - --help is quick
+def trust_file(file: Path | None, *, yes: bool, no_input: bool) -> None:
+    """Trust ``file``, or the nearest project's file, after a look at it and a yes."""
+    path = _path(file)
+    document = _document(path)
+    if not _show(document):
+        return
+    if not yes:
+        confirm(
+            "Trust it with that, until it changes?",
+            asked_by="erlconnect trust",
+            remedy="Add --yes after you have looked at it.",
+            no_input=no_input,
+        )
+    trust.trust(document, os.environ)
+    print_text(f"{path} is trusted until it changes")
 
-    if forget:
-        trusting.forget_file(file)
-    else:
-        trusting.trust_file(file, yes=yes, no_input=no_input)
+
+def forget_file(file: Path | None) -> None:
+    """Trust ``file``, or the nearest project's file, no longer."""
+    path = _path(file)
+    known = trust.forget(path, os.environ)
+    print_text(f"{path} is trusted no longer" if known else f"{path} was not trusted")
+
+
+def _path(file: Path | None) -> Path:
+    path = file or project_file(os.environ)
+    if path is None:
+        raise ConfigurationError(
+            f"there is no {PROJECT_FILE} here or in a folder above",
+            remedy="Go into the project's folder, or name the file.",
+        )
+    return path
+
+
+def _document(path: Path) -> Document:
+    document = read_document(ConfigPath(path=path, scope=Scope.PROJECT))
+    if document is None:
+        raise ConfigurationError(f"there is no file {path}", remedy="Check the path.")
+    for problem in shape_problems(document):
+        raise problem.error()
+    return document
+
+
+def _show(document: Document) -> bool:
+    """Show what ``document`` decides; ``False`` where it decides nothing that needs trust."""
+    users = users_profiles(read_documents(None, environment=os.environ))
+    found = trust.decisions(document, users)
+    if not found:
+        print_text(f"{document.path} decides nothing that needs trust")
+        return False
+    print_text(f"{document.path} decides:")
+    secret = _secret_keys()
+    for one in found:
+        value = HIDDEN if one.keys[-1] in secret else one.value
+        print_text(f"  line {one.line}: {toml_key(one.keys)} = {toml_value(value)}")
+    return True
+
+
+def _secret_keys() -> set[str]:
+    """Give the keys that hold a secret for any plugin: rather too few values than one too many."""
+    offers = [offer for report in Catalogue().inspect_all() for offer in report.offers.values()]
+    return {key for offer in offers for key in secret_keys(offer.settings)}

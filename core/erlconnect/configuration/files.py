@@ -1,19 +1,27 @@
 """The configuration files of one run together: which were read, and what all of them say.
 
 A file that is wrong, or that decides things without being trusted, stops here.
+
+One configuration file: its bytes, its TOML, and the lines on which its keys stand.
+
+Refuses to know what a key means. TOML: https://toml.io/en/v1.0.0
 """
 
 from __future__ import annotations
 
+import hashlib
+import re
+import tomllib
 from contextlib import suppress
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from erlconnect.configuration.documents import read_document
-from erlconnect.configuration.places import Scope, places
+from erlconnect.configuration.paths import Scope, config_paths
+from erlconnect.configuration.problems import Problem, written_where
+from erlconnect.configuration.profile_schema import shape_problems
 from erlconnect.configuration.profiles import Profiles
-from erlconnect.configuration.shape import shape_problems
+from erlconnect.configuration.toml import key_lines
 from erlconnect.configuration.trust import refuse_untrusted
 from erlconnect.errors import ErlconnectError
 
@@ -21,7 +29,104 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-    from erlconnect.configuration.documents import Document
+    from erlconnect.configuration.paths import ConfigPath
+    from erlconnect.configuration.problems import ProblemError
+    from erlconnect.configuration.toml import KeyPath
+
+_MAX_BYTES: Final = 1024 * 1024
+_PLACE: Final = re.compile(r" \(at (line (?P<line>\d+), column \d+|end of document)\)$")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Document:
+    """A file that was read. ``digest`` is that of the very bytes that ``content`` came from."""
+
+    path: Path
+    scope: Scope
+    content: Mapping[str, Any]
+    lines: Mapping[KeyPath, int]
+    digest: str
+
+    def line(self, *keys: str) -> int | None:
+        """Return the line of a key, else that of the table around it."""
+        for length in range(len(keys), 0, -1):
+            if keys[:length] in self.lines:
+                return self.lines[keys[:length]]
+        return None
+
+    def where(self, *keys: str) -> str:
+        """Name the line of a key for people."""
+        return written_where(self.path, self.line(*keys))
+
+    def problem(self, keys: KeyPath, message: str, remedy: str) -> Problem:
+        """Return what is wrong with a key."""
+        return Problem(path=self.path, line=self.line(*keys), message=message, remedy=remedy)
+
+
+def read_document(place: ConfigPath) -> Document | None:
+    """Read the file at ``place``; ``None`` where nobody named it and it is not there.
+
+    Raises ``ConfigurationError``, with the line where TOML itself is broken.
+    """
+    data = _read(place)
+    if data is None:
+        return None
+    text = _decoded(place.path, data)
+    try:
+        content, lines = tomllib.loads(text), key_lines(text)
+    except tomllib.TOMLDecodeError as error:
+        raise _no_toml(place.path, text, str(error)).error() from None
+    except RecursionError:
+        raise _unreadable(place.path, "its brackets are nested too deeply") from None
+    return Document(
+        path=place.path,
+        scope=place.scope,
+        content=content,
+        lines=lines,
+        digest=hashlib.sha256(data).hexdigest(),
+    )
+
+
+def _read(place: ConfigPath) -> bytes | None:
+    try:
+        with place.path.open("rb") as file:
+            data = file.read(_MAX_BYTES + 1)
+    except FileNotFoundError as error:
+        if place.scope is Scope.NAMED:
+            raise _unreadable(place.path, "there is no such file") from error
+        return None
+    except OSError as error:
+        raise _unreadable(place.path, str(error.strerror)) from error
+    if len(data) > _MAX_BYTES:
+        raise _unreadable(place.path, f"it is longer than {_MAX_BYTES} bytes")
+    return data
+
+
+def _decoded(path: Path, data: bytes) -> str:
+    try:
+        # Without it, tomllib and the lines would not agree on what Windows writes.
+        return data.decode("utf-8-sig").replace("\r\n", "\n")
+    except UnicodeDecodeError as error:
+        raise _unreadable(path, f"it is not UTF-8 after {error.start} bytes") from error
+
+
+def _no_toml(path: Path, text: str, error: str) -> Problem:
+    """Return the line, which only the text of the error has; a column helps nobody."""
+    found = _PLACE.search(error)
+    last = text.count("\n") + 1
+    return Problem(
+        path=path,
+        line=int(found["line"]) if found and found["line"] else last,
+        message=f"this is not TOML: {_PLACE.sub('', error)}",
+        remedy="Correct that line.",
+    )
+
+
+def _unreadable(path: Path, reason: str) -> ProblemError:
+    message = f"this configuration file cannot be read: {reason}"
+    remedy = "Correct it, or name another one with --config."
+    return Problem(path=path, line=None, message=message, remedy=remedy).error()
+
 
 # What files raise that nobody has judged.
 _WRONG_FILES: Final = (ErlconnectError, TypeError, ValueError, AttributeError)
@@ -62,12 +167,12 @@ def read_configuration(named: Path | None, *, environment: Mapping[str, str]) ->
 
 def read_documents(named: Path | None, *, environment: Mapping[str, str]) -> list[Document]:
     """Read the files, the one that wins first, and judge nothing but TOML."""
-    read = [read_document(place) for place in places(named, environment=environment)]
+    read = [read_document(place) for place in config_paths(named, environment=environment)]
     return [document for document in read if document]
 
 
 def configuration_of(documents: Sequence[Document]) -> Configuration:
-    """Give what files say whose shape is right."""
+    """Return what files say whose shape is right."""
     prefer: dict[str, str] = {}
     for document in reversed(documents):
         prefer |= document.content.get("plugins", {}).get("prefer", {})
@@ -75,12 +180,12 @@ def configuration_of(documents: Sequence[Document]) -> Configuration:
 
 
 def users_profiles(documents: Sequence[Document]) -> list[str]:
-    """Give the names of the profiles that come from no project's file."""
+    """Return the names of the profiles that come from no project's file."""
     return Profiles([one for one in documents if one.scope is not Scope.PROJECT]).names()
 
 
 def profile_names(environment: Mapping[str, str], named: Path | None = None) -> list[str]:
-    """Give what may stand behind ``-p``, for completion: quick, and never an error."""
+    """Return what may stand behind ``-p``, for completion: quick, and never an error."""
     with suppress(*_WRONG_FILES):
         return Profiles(read_documents(named, environment=environment)).names()
     return []
@@ -89,7 +194,7 @@ def profile_names(environment: Mapping[str, str], named: Path | None = None) -> 
 def service_names(
     profile: str, environment: Mapping[str, str], named: Path | None = None
 ) -> list[str]:
-    """Give the services that have a table in ``profile``, for completion as well."""
+    """Return the services that have a table in ``profile``, for completion as well."""
     with suppress(*_WRONG_FILES):
         return Profiles(read_documents(named, environment=environment)).services(profile)
     return []

@@ -1,4 +1,9 @@
-"""What is wrong with a configuration file, and on which line."""
+"""What is wrong with a configuration file, and on which line.
+
+Guesses what somebody meant to type.
+
+A value with the file and the line where it is written.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +13,10 @@ from typing import TYPE_CHECKING
 from erlconnect.errors import ConfigurationError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
+
+    from erlconnect.configuration.paths import Scope
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,3 +49,31 @@ class ProblemError(ConfigurationError):
 def written_where(path: Path, line: int | None) -> str:
     """Name a line of a file."""
     return f"{path}, line {line}" if line else str(path)
+
+
+def did_you_mean(word: str, possibilities: Iterable[str]) -> str:
+    """Return ``"Did you mean 'x'? "`` for a word near one of ``possibilities``, else nothing."""
+    import difflib  # noqa: PLC0415 - only a mistake pays for it
+
+    near = difflib.get_close_matches(word, sorted(possibilities), n=1)
+    return f"Did you mean {near[0]!r}? " if near else ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourcedValue:
+    """One value of a profile. ``table`` is the TOML table around it, e.g. ``profiles.staging``."""
+
+    value: object
+    path: Path
+    scope: Scope
+    line: int | None
+    table: str
+
+    @property
+    def where(self) -> str:
+        """The file with the line, for people."""
+        return written_where(self.path, self.line)
+
+    def problem(self, message: str, remedy: str) -> Problem:
+        """Return what is wrong with it."""
+        return Problem(path=self.path, line=self.line, message=message, remedy=remedy)

@@ -1,4 +1,8 @@
-"""Profiles: which there are, from which others they inherit, and in which tables they are written.
+"""One profile as it holds: which of several values wins, and which mean nothing here.
+
+Knows values with their places, best first, and refuses to know the files that they come from.
+
+Profiles: which there are, from which others they inherit, and in which tables they are written.
 
 Order, best first: the service's tables before the profile's own, a profile before the one that it
 inherits from, the project's file before the user's. Knows nothing of flags and variables.
@@ -6,20 +10,103 @@ inherits from, the project's file before the user's. Knows nothing of flags and 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
-from erlconnect.configuration.profile import OFFER_KEYS, merged
-from erlconnect.configuration.suggestions import did_you_mean
-from erlconnect.configuration.toml_text import toml_key
-from erlconnect.configuration.written import Written
+from erlconnect.configuration.problems import SourcedValue, did_you_mean
+from erlconnect.configuration.toml import KeyPath, toml_key
 from erlconnect.errors import UnknownProfileError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Sequence
 
-    from erlconnect.configuration.documents import Document
-    from erlconnect.configuration.profile import Layer, Profile
-    from erlconnect.configuration.toml_lines import KeyPath
+    from erlconnect.configuration.files import Document
+
+# The key that names an offer, in the table of its settings.
+OFFER_KEYS: Final = {"cookie": "from", "transport": "name"}
+# Whatever the transport: they say how the node speaks. ``tls_settings``, which is slow to import,
+# declares them.
+OF_ANY_TRANSPORT: Final = frozenset({"tls-ca", "tls-cert", "tls-key", "tls-server-name"})
+# The values of one table of one file.
+Layer: TypeAlias = Mapping[KeyPath, SourcedValue]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Profile:
+    """What holds for one profile, and for one service of it where ``service`` names one.
+
+    ``stacks`` has all that is written for a key, best first: the first one holds. ``unused`` are
+    settings that belong to another cookie source or transport than the one that is chosen.
+    """
+
+    name: str
+    service: str
+    chain: Sequence[str]
+    stacks: Mapping[KeyPath, Sequence[SourcedValue]]
+    unused: Mapping[KeyPath, Sequence[SourcedValue]]
+
+    def get(self, *keys: str) -> SourcedValue | None:
+        """Return the value that holds for a key."""
+        stack = self.stacks.get(keys)
+        return stack[0] if stack else None
+
+    def table(self, name: str) -> dict[str, SourcedValue]:
+        """Return the settings in a table, without the key that names the offer."""
+        return {
+            keys[1]: stack[0]
+            for keys, stack in self.stacks.items()
+            if len(keys) > 1 and keys[0] == name and keys[1] != OFFER_KEYS.get(name)
+        }
+
+    def tables(self) -> list[str]:
+        """Return the names of all tables with settings."""
+        return list(dict.fromkeys(keys[0] for keys in self.stacks if len(keys) > 1))
+
+
+NO_PROFILE: Final = Profile(name="", service="", chain=(), stacks={}, unused={})
+
+
+def merged(
+    name: str,
+    service: str,
+    chain: Sequence[str],
+    layers: Sequence[Layer],
+    chosen: Mapping[str, str | None],
+) -> Profile:
+    """Return what holds of ``layers``, which are best first; ``chosen`` as ``Profiles.resolve``."""
+    stacks: dict[KeyPath, list[SourcedValue]] = {}
+    unused: dict[KeyPath, list[SourcedValue]] = {}
+    fitting = {kind: _fitting(layers, kind, chosen.get(kind)) for kind in OFFER_KEYS}
+    for number, layer in enumerate(layers):
+        for keys, written in layer.items():
+            fits = not _of_one_offer(keys) or number in fitting[keys[0]]
+            (stacks if fits else unused).setdefault(keys, []).append(written)
+    return Profile(name=name, service=service, chain=chain, stacks=stacks, unused=unused)
+
+
+def _of_one_offer(keys: KeyPath) -> bool:
+    """Whether this is a setting of one cookie source or transport, and of no other."""
+    if keys[0] not in OFFER_KEYS or keys[1] == OFFER_KEYS[keys[0]]:
+        return False
+    return keys[0] != "transport" or keys[1] not in OF_ANY_TRANSPORT
+
+
+def _fitting(layers: Sequence[Layer], kind: str, chosen: str | None) -> set[int]:
+    """Return the numbers of the layers whose settings are for the offer that is in force.
+
+    A layer's settings are for the offer that it names, else for the one named next below it; where
+    nothing below names any, they are for whichever is chosen.
+    """
+    named = [_value(layer, kind, OFFER_KEYS[kind]) for layer in layers]
+    meant = [next((one for one in named[number:] if one), None) for number in range(len(named))]
+    in_force = chosen or next((one for one in named if one), None)
+    return {number for number, offer in enumerate(meant) if offer in (None, in_force)}
+
+
+def _value(layer: Layer, *keys: str) -> object:
+    return layer[keys].value if keys in layer else None
+
 
 _STRUCTURE: Final = ("inherits", "services")
 
@@ -31,21 +118,21 @@ class Profiles:
         self._documents = documents
 
     def names(self) -> list[str]:
-        """Give the names of all profiles, in the order of the alphabet."""
+        """Return the names of all profiles, in the order of the alphabet."""
         return sorted({name for document in self._documents for name in _profiles(document)})
 
-    def written(self, name: str) -> Written:
-        """Give the table of a profile, in the file that wins."""
+    def written(self, name: str) -> SourcedValue:
+        """Return the table of a profile, in the file that wins."""
         document, path, table = next(self._tables([name]))
         return _written(document, path, table)
 
     def services(self, name: str) -> list[str]:
-        """Give the names of the services that a profile or its ancestors have tables for."""
+        """Return the names of the services that a profile or its ancestors have tables for."""
         tables = [table.get("services", {}) for _, _, table in self._tables(self.chain(name))]
         return sorted({service for services in tables for service in services})
 
     def default(self) -> str | None:
-        """Give the name of the profile that is used where none is named.
+        """Return the name of the profile that is used where none is named.
 
         Raises ``ProblemError`` where there is no such profile.
         """
@@ -60,7 +147,7 @@ class Profiles:
         return None
 
     def chain(self, name: str) -> list[str]:
-        """Give a profile and those that it inherits from, nearest first.
+        """Return a profile and those that it inherits from, nearest first.
 
         Raises ``UnknownProfileError`` for a name that is none, and ``ProblemError`` for an ancestor
         that is none, or where profiles inherit from each other in a circle.
@@ -83,7 +170,7 @@ class Profiles:
     def resolve(
         self, name: str, service: str = "", *, chosen: Mapping[str, str | None] | None = None
     ) -> Profile:
-        """Give what holds for a profile and a service.
+        """Return what holds for a profile and a service.
 
         ``chosen`` has the cookie source (``"cookie"``) and the transport (``"transport"``) that
         the command line names. Settings that are written for another one are left out.
@@ -92,10 +179,10 @@ class Profiles:
         return merged(name, service, chain, self._layers(chain, service), chosen or {})
 
     def unknown(self, name: str, message: str) -> UnknownProfileError:
-        """Give the error for a name that is no profile's."""
+        """Return the error for a name that is no profile's."""
         return UnknownProfileError(message, remedy=self._known(name))
 
-    def _parent(self, name: str) -> Written | None:
+    def _parent(self, name: str) -> SourcedValue | None:
         for document in self._documents:
             value = _profiles(document).get(name, {}).get("inherits")
             if value is not None:
@@ -135,7 +222,7 @@ def _profiles(document: Document) -> Mapping[str, dict[str, Any]]:
 
 def _values(
     document: Document, path: KeyPath, table: Mapping[str, Any]
-) -> Iterator[tuple[KeyPath, Written]]:
+) -> Iterator[tuple[KeyPath, SourcedValue]]:
     for key, value in table.items():
         if key in _STRUCTURE:
             continue
@@ -148,8 +235,8 @@ def _values(
             yield (key,), _written(document, (*path, key), value)
 
 
-def _written(document: Document, keys: KeyPath, value: object) -> Written:
-    return Written(
+def _written(document: Document, keys: KeyPath, value: object) -> SourcedValue:
+    return SourcedValue(
         value=value,
         path=document.path,
         scope=document.scope,

@@ -1,4 +1,7 @@
-"""The settings that the session itself takes with every backend, third parties' too."""
+"""The settings that the session itself takes with every backend, third parties' too.
+
+Sorts ``-o KEY=VALUE`` by whom it is for; refuses to know what the offers' keys mean.
+"""
 
 from __future__ import annotations
 
@@ -7,14 +10,14 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
-from erlconnect.configuration.places import beside
-from erlconnect.configuration.suggestions import did_you_mean
-from erlconnect.errors import ConfigurationError, UnknownSettingError
+from erlconnect.configuration.paths import beside
+from erlconnect.configuration.problems import did_you_mean
+from erlconnect.errors import ConfigurationError, UnknownSettingError, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
-    from erlconnect.configuration.written import Written
+    from erlconnect.configuration.problems import SourcedValue
 
 SESSION_PREFIX: Final = "ERLCONNECT_SESSION_"
 _MEGABYTE: Final = 1024 * 1024
@@ -41,9 +44,7 @@ class SessionSettings:
 
 
 SESSION_KEYS: Final = tuple(field.name.replace("_", "-") for field in fields(SessionSettings))
-
 PATHS: Final = ("local-tls-cert", "local-tls-key")
-
 RANGES: Final = {
     "epmd-port": (1, 65535),
     "dist-port": (1, 65535),
@@ -57,7 +58,7 @@ def resolve_session_settings(
     *,
     options: Mapping[str, str],
     environment: Mapping[str, str],
-    written: Mapping[str, Written] = MappingProxyType({}),
+    written: Mapping[str, SourcedValue] = MappingProxyType({}),
 ) -> SessionSettings:
     """Read the session's keys: ``-o`` over ``ERLCONNECT_SESSION_<KEY>`` over a profile's values.
 
@@ -87,7 +88,7 @@ def resolve_session_settings(
 
 
 def session_variables(environment: Mapping[str, str]) -> dict[str, tuple[str, str]]:
-    """Give the variable and its text for each key that ``environment`` sets."""
+    """Return the variable and its text for each key that ``environment`` sets."""
     known = {SESSION_PREFIX + key.replace("-", "_").upper(): key for key in SESSION_KEYS}
     for variable in environment:
         if variable.startswith(SESSION_PREFIX) and variable not in known:
@@ -111,3 +112,54 @@ def _value(key: str, text: str) -> int | str | Path:
     if not (text.isascii() and text.isdigit() and lowest <= int(text) <= highest):
         raise ValueError(f"it must be a number from {lowest} to {highest}")
     return int(text)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """The options of one command line, without the prefixes ``cookie.`` and ``transport.``."""
+
+    backend: Mapping[str, str]
+    cookie: Mapping[str, str]
+    transport: Mapping[str, str]
+    session: SessionSettings
+
+
+def parse_options(
+    items: Iterable[str],
+    *,
+    environment: Mapping[str, str],
+    written: Mapping[str, SourcedValue] = MappingProxyType({}),
+) -> Options:
+    """Sort ``KEY=VALUE`` items; of a key that is given twice the last value holds.
+
+    ``written`` is what a profile says of the session's own keys.
+
+    Raises ``UsageError`` for an item that is no ``KEY=VALUE``, ``UnknownSettingError`` for an
+    unknown prefix or a bad value of the session's own keys, and ``ConfigurationError`` for a bad
+    ``ERLCONNECT_SESSION_<KEY>`` in ``environment``.
+    """
+    groups: dict[str, dict[str, str]] = {"": {}, "cookie": {}, "transport": {}}
+    session: dict[str, str] = {}
+    for item in items:
+        key, equals, value = item.partition("=")
+        prefix, dot, rest = key.rpartition(".")
+        if not equals or not key or (dot and not rest):
+            raise _not_key_and_value(key)
+        if prefix not in groups or (dot and not prefix):
+            raise UnknownSettingError(
+                f"-o {key}: nothing takes settings that begin with {prefix + dot!r}",
+                remedy=f"{did_you_mean(prefix, ('cookie', 'transport'))}"
+                "Possible are KEY=, cookie.KEY= and transport.KEY=.",
+            )
+        group = session if key in SESSION_KEYS else groups[prefix]
+        group[rest] = value
+    return Options(
+        backend=groups[""],
+        cookie=groups["cookie"],
+        transport=groups["transport"],
+        session=resolve_session_settings(options=session, environment=environment, written=written),
+    )
+
+
+def _not_key_and_value(key: str) -> UsageError:
+    return UsageError(f"-o {key}: this is not KEY=VALUE", remedy="Write -o KEY=VALUE.")

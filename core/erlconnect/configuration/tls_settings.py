@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 from pydantic import Field
 
-from erlconnect.api import Offer, Settings
 from erlconnect.configuration.settings import resolve_settings, setting_fields
+from erlconnect.contract import Offer, Settings
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from erlconnect.configuration.written import Written
+    from erlconnect.configuration.problems import SourcedValue
 
 
 class TlsSettings(Settings):
@@ -54,10 +54,10 @@ TLS_KEYS: Final = frozenset(setting_fields(TlsSettings))
 
 def resolve_tls(
     options: Mapping[str, str],
-    written: Mapping[str, Written],
+    written: Mapping[str, SourcedValue],
     environment: Mapping[str, str],
 ) -> TlsSettings | None:
-    """Give what is said of TLS among a transport's settings; ``None`` where nothing is."""
+    """Return what is said of TLS among a transport's settings; ``None`` where nothing is."""
     settings: Any = resolve_settings(
         TLS,
         options=only_tls(options),
@@ -70,10 +70,10 @@ def resolve_tls(
 
 
 def only_tls(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Give the settings that say something of TLS."""
+    """Return the settings that say something of TLS."""
     return {key: value for key, value in settings.items() if key in TLS_KEYS}
 
 
 def without_tls(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Give the settings that are the transport's own."""
+    """Return the settings that are the transport's own."""
     return {key: value for key, value in settings.items() if key not in TLS_KEYS}

@@ -16,15 +16,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from erlconnect.configuration.places import Scope, state_folder
-from erlconnect.configuration.toml_text import toml_key
+from erlconnect.configuration.paths import Scope, state_folder
+from erlconnect.configuration.toml import toml_key
 from erlconnect.errors import ConfigurationError, UntrustedFileError
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
 
-    from erlconnect.configuration.documents import Document
-    from erlconnect.configuration.toml_lines import KeyPath
+    from erlconnect.configuration.files import Document
+    from erlconnect.configuration.toml import KeyPath
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,7 +48,7 @@ def decisions(document: Document, users_profiles: Collection[str]) -> list[Decis
 def untrusted_decisions(
     document: Document, users_profiles: Collection[str], environment: Mapping[str, str]
 ) -> list[Decision]:
-    """Give what a project's file decides although nobody has trusted it."""
+    """Return what a project's file decides although nobody has trusted it."""
     if document.scope is not Scope.PROJECT or is_trusted(document, environment):
         return []
     return decisions(document, users_profiles)
@@ -132,7 +132,7 @@ def _harmless(keys: KeyPath, value: object, users_profiles: Collection[str]) -> 
 
 
 def _leaves(keys: KeyPath, table: Mapping[str, Any]) -> Iterator[tuple[KeyPath, object]]:
-    """Give every value; of an empty table the table itself."""
+    """Return every value; of an empty table the table itself."""
     for key, value in table.items():
         if isinstance(value, dict) and value:
             yield from _leaves((*keys, key), value)

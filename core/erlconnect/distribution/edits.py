@@ -1,4 +1,10 @@
-"""Replacing pieces of a stretch of bytes: the names in it and the sizes of funs around them."""
+"""Replacing pieces of a stretch of bytes: the names in it and the sizes of funs around them.
+
+The atom cache references at the start of a distribution header.
+
+Only *new* entries carry text, so a relay that rewrites that text in place, and keeps the slot,
+needs no cache of its own. Source: "Distribution Header" in the External Term Format chapter.
+"""
 
 from __future__ import annotations
 
@@ -6,22 +12,71 @@ from bisect import bisect_left
 from itertools import accumulate
 from typing import TYPE_CHECKING
 
-from erlconnect.distribution.atom_references import read_atom_references
+from erlconnect.distribution.errors import RemoteProtocolError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from erlconnect.distribution.term_walk import Findings
+    from erlconnect.distribution.etf_scanner import ScanResult
+
+# The bit that says so, in each of the 255 half bytes that there may be.
+_NEW_ENTRIES = int.from_bytes(b"\x88" * 128)
 
 
-Edit = tuple[int, int, bytes]
+def read_atom_cache_refs(frame: bytes | bytearray, start: int, end: int) -> tuple[int, list[int]]:
+    """Read the references that begin at ``start`` (the byte with their number).
+
+    Gives where the terms begin, and for each new entry where the low byte of its length is; the
+    text follows that byte.
+    """
+    if start >= end:
+        raise RemoteProtocolError("distribution header: it ends before it begins")
+    number = frame[start]
+    if number == 0:
+        return start + 1, []
+    flags_at = start + 1
+    position = flags_at + number // 2 + 1
+    if position > end:
+        raise RemoteProtocolError("distribution header: it ends inside its flags")
+    flags = int.from_bytes(frame[flags_at:position], "little")
+    long_atoms = flags >> 4 * number & 1
+    new = flags & _NEW_ENTRIES & (1 << 4 * number) - 1
+    if not new and position + number <= end:
+        return position + number, []
+    new_entries: list[int] = []
+    read = 0
+    while new:
+        index = (new & -new).bit_length() // 4 - 1
+        length_at = position + index - read + 1
+        position = _step_over_text(frame, length_at, end, long_atoms, new_entries)
+        read = index + 1
+        new &= new - 1
+    position += number - read
+    if position > end:
+        raise RemoteProtocolError("distribution header: it ends inside its references")
+    return position, new_entries
+
+
+def _step_over_text(
+    frame: bytes | bytearray, length_at: int, end: int, long_atoms: int, new_entries: list[int]
+) -> int:
+    low_byte = length_at + long_atoms
+    if low_byte >= end:
+        raise RemoteProtocolError("distribution header: it ends inside a new entry")
+    high_byte = frame[length_at] if long_atoms else 0
+    if not high_byte:
+        new_entries.append(low_byte)
+    return low_byte + 1 + (high_byte << 8) + frame[low_byte]
+
+
+Splice = tuple[int, int, bytes]
 """``(start, end, text)``: ``data[start:end]`` becomes ``text``."""
 
 
-def name_edits(
+def name_splices(
     data: bytes | bytearray, positions: Iterable[int], table: Mapping[bytes, bytes]
-) -> list[Edit]:
-    """Give the edits of the atoms whose length bytes are there, of those that ``table`` has."""
+) -> list[Splice]:
+    """Return the edits of the atoms whose length bytes are there, of those that ``table`` has."""
     edits = []
     for start in positions:
         end = start + 1 + data[start]
@@ -31,38 +86,38 @@ def name_edits(
     return edits
 
 
-def header_edits(
+def header_splices(
     data: bytes | bytearray, start: int, end: int, table: Mapping[bytes, bytes]
-) -> tuple[int, list[Edit]]:
-    """Give where the distribution header at ``start`` ends, and the edits of its new entries."""
-    terms, entries = read_atom_references(data, start, end)
-    return terms, name_edits(data, entries, table) if entries else []
+) -> tuple[int, list[Splice]]:
+    """Return where the distribution header at ``start`` ends, and the edits of its new entries."""
+    terms, entries = read_atom_cache_refs(data, start, end)
+    return terms, name_splices(data, entries, table) if entries else []
 
 
-def term_edits(
+def term_splices(
     data: bytes | bytearray,
     end: int,
-    findings: Findings,
+    findings: ScanResult,
     table: Mapping[bytes, bytes],
     *,
     may_shrink: bool,
-) -> list[Edit]:
-    """Give the edits of one stretch of terms that ends at ``end``, in order.
+) -> list[Splice]:
+    """Return the edits of one stretch of terms that ends at ``end``, in order.
 
     The Size of a fun that ends inside the stretch is made exact. The Size of one that goes on
     beyond it leaves before its end is known. OTP 23 checks that so many bytes are there, later
     ones do not look at it: where names may become shorter it becomes the number of its bytes in
     this stretch, a lower bound; where they only grow the sender's number already is one.
     """
-    names = name_edits(data, findings.names, table)
+    names = name_splices(data, findings.names, table)
     if not findings.funs:
         return names
     return sorted(names + _size_edits(names, end, findings.funs, may_shrink=may_shrink))
 
 
 def _size_edits(
-    names: list[Edit], end: int, funs: list[tuple[int, int]], *, may_shrink: bool
-) -> list[Edit]:
+    names: list[Splice], end: int, funs: list[tuple[int, int]], *, may_shrink: bool
+) -> list[Splice]:
     starts = [start for start, _, _ in names]
     grown = [0, *accumulate(len(text) - (end - start) for start, end, text in names)]
     sizes = []
@@ -80,8 +135,8 @@ def _size_edits(
     return sizes
 
 
-def apply_edits(data: bytes | bytearray, start: int, end: int, edits: list[Edit]) -> bytes:
-    """Give ``data[start:end]`` with the edits made; they are in order and do not overlap."""
+def apply_splices(data: bytes | bytearray, start: int, end: int, edits: list[Splice]) -> bytes:
+    """Return ``data[start:end]`` with the edits made; they are in order and do not overlap."""
     pieces: list[bytes | bytearray] = []
     for edit_start, edit_end, text in edits:
         pieces += (data[start:edit_start], text)

@@ -50,7 +50,7 @@ class DistributionFlag(IntFlag, boundary=KEEP):
 
 # What a knock claims: enough for every OTP from 23 on, never PUBLISHED. The knock ends before
 # any term is exchanged, so that no claim has to be kept.
-KNOCK_FLAGS: Final = int(
+PROBE_FLAGS: Final = int(
     DistributionFlag.EXTENDED_REFERENCES
     | DistributionFlag.FUN_TAGS
     | DistributionFlag.NEW_FUN_TAGS
@@ -69,12 +69,12 @@ KNOCK_FLAGS: Final = int(
 
 
 def hidden(flags: int) -> int:
-    """Give ``flags`` without PUBLISHED: a node that sends these is hidden to the other."""
+    """Return ``flags`` without PUBLISHED: a node that sends these is hidden to the other."""
     return flags & ~int(DistributionFlag.PUBLISHED)
 
 
 def checks_fun_sizes(flags: int) -> bool:
-    """Tell whether a node with ``flags`` may check the Size of a NEW_FUN_EXT.
+    """Return whether a node with ``flags`` may check the Size of a NEW_FUN_EXT.
 
     OTP 23 ends the link over one that reaches beyond its message; 25 and later step over it.
     """
@@ -84,7 +84,7 @@ def checks_fun_sizes(flags: int) -> bool:
 def missing_flags(wanted: int, flags: int) -> list[str]:
     """Name what a node with the flags ``wanted`` may refuse to be without, and ``flags`` lack."""
     digest = DistributionFlag.MANDATORY_25_DIGEST
-    return flag_names(KNOCK_FLAGS & wanted & ~flags & ~int(digest))
+    return flag_names(PROBE_FLAGS & wanted & ~flags & ~int(digest))
 
 
 def flag_names(flags: int) -> list[str]:

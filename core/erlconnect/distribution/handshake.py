@@ -20,17 +20,18 @@ from __future__ import annotations
 
 from typing import Literal
 
-from erlconnect.distribution.challenge_messages import (
+from erlconnect.distribution.errors import LocalProtocolError, RemoteProtocolError
+from erlconnect.distribution.handshake_messages import (
     Challenge,
     ChallengeAck,
     ChallengeReply,
     Complement,
+    SendName,
+    Status,
+    StatusKind,
 )
-from erlconnect.distribution.errors import LocalProtocolError, RemoteProtocolError
-from erlconnect.distribution.handshake_messages import SendName, Status, StatusKind
 
 State = Literal["name", "status", "alive", "challenge", "complement", "reply", "ack", "connected"]
-
 _GOES_ON = {StatusKind.OK, StatusKind.OK_SIMULTANEOUS, StatusKind.NAMED}
 
 
@@ -112,7 +113,7 @@ class Acceptor(_Side):
         return message
 
     def send_status(self, status: Status) -> bytes:
-        """Say whether the handshake goes on; after ``alive`` comes ``recv_status``."""
+        """Return whether the handshake goes on; after ``alive`` comes ``recv_status``."""
         self._after_status(status)
         return status.encode()
 

@@ -7,11 +7,9 @@ from dataclasses import dataclass
 from typing import Final
 
 MAX_NAME_BYTES: Final = 255
-
 # net_kernel accepts letters, digits, "_" and "-" in the name part (net_kernel:valid_name_head).
 _NAME_PART: Final = re.compile(r"[0-9A-Za-z_\-]+")
 _HOST_PART: Final = re.compile(r"[^@\s\x00-\x20]+")
-
 # Nodes that tools start beside a server for as long as a command or console takes: the name part.
 _HELPERS: Final = (
     r"(?:rpc|rem)-.+",  # mix releases: `rpc`, `remote`

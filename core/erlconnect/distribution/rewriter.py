@@ -3,6 +3,16 @@
 ``process`` is a plain function over a buffer, because it runs for every byte: it walks the length
 prefixes, searches each run of whole frames once, and touches only frames in which a name stands.
 All else is given back as the bytes that came. What frames there are stands in ``frame_kinds``.
+
+The rewriting of whole frames in which the text of a name stands, with a header or without.
+
+Most hold the name as a new entry of the header or not as an atom at all; only where it may be an
+atom in the terms are those walked.
+
+How frames begin: messages of one kind share their header, control term and first tokens.
+
+What was walked once at the beginning of a frame need not be walked again where the next frame of
+its kind begins with the same bytes.
 """
 
 from __future__ import annotations
@@ -10,37 +20,168 @@ from __future__ import annotations
 import struct
 from typing import TYPE_CHECKING, Final
 
-from erlconnect.distribution.fragment_frames import FragmentFrames
-from erlconnect.distribution.frame_kinds import (
-    FRAGMENTS,
+from erlconnect.distribution.edits import (
+    Splice,
+    apply_splices,
+    header_splices,
+    name_splices,
+    term_splices,
+)
+from erlconnect.distribution.errors import RemoteProtocolError
+from erlconnect.distribution.etf_scanner import EtfScanner, ScanResult, scan_frequent
+from erlconnect.distribution.fragments import FragmentFrames
+from erlconnect.distribution.frames import (
+    DIST_HEADER,
+    FRAGMENT_TYPES,
     HEAD_SIZE,
     LENGTH_SIZE,
-    WHOLE,
+    PASS_THROUGH,
     check_frame,
+    framed,
+    skip_unfragmented,
 )
-from erlconnect.distribution.frame_runs import whole_messages
-from erlconnect.distribution.whole_frames import WholeFrames
+from erlconnect.distribution.name_mapping import LONGEST_PATTERN
 
 if TYPE_CHECKING:
-    from erlconnect.distribution.rewrite_table import RewriteTable
+    from erlconnect.distribution.name_mapping import CompiledMapping
+
+# So many bytes tell the kinds apart: the number of cached atoms, their flags and their indices.
+_KIND: Final = 32
+# When so many kinds are known all are forgotten; and no longer beginning is remembered.
+_MOST_KINDS: Final = 64
+_LONGEST: Final = 4096
+
+
+class PrefixCache:
+    """What whole frames of one direction begin with, up to a border between two tokens.
+
+    No name stands in it.
+    """
+
+    def __init__(self, table: CompiledMapping) -> None:
+        self._table = table
+        self._known: dict[bytes, bytes] = {}
+
+    def skip(self, buffer: bytearray, start: int, end: int) -> int:
+        """Return where the known beginning of a frame ends, ``start`` if there is none.
+
+        ``start`` is where its distribution header begins, ``end`` where the frame ends.
+        """
+        known = self._known.get(bytes(buffer[start : start + _KIND]))
+        if known and buffer.startswith(known, start, end):
+            return start + len(known)
+        return start
+
+    def learn(self, buffer: bytearray, start: int, terms: int, end: int) -> None:
+        """Remember how a frame begins whose tokens from ``terms`` to ``end`` hold no name.
+
+        Of what was known of its kind only that stays which this one begins with, too.
+        """
+        kind = bytes(buffer[start : start + _KIND])
+        known = self._known.get(kind)
+        if known == b"":
+            return
+        beginning = bytes(buffer[start : min(end, start + _LONGEST)])
+        shared = len(beginning) if known is None else _shared_length(known, beginning)
+        border = terms
+        run = self._table.token_run
+        if start + shared > terms and (match := run.match(buffer, terms, start + shared)):
+            border = match.end()
+        if len(self._known) >= _MOST_KINDS:
+            self._known.clear()
+        self._known[kind] = beginning[: border - start] if border > terms else b""
+
+
+def _shared_length(one: bytes, other: bytes) -> int:
+    """Return how many bytes are the same at the beginning."""
+    low, high = 0, min(len(one), len(other))
+    while low < high:
+        middle = (low + high + 1) // 2
+        if one[:middle] == other[:middle]:
+            low = middle
+        else:
+            high = middle - 1
+    return low
+
+
+class UnfragmentedFrames:
+    """Rewrites frames of one direction. The counters only grow."""
+
+    def __init__(self, table: CompiledMapping) -> None:
+        self._table = table
+        self._beginnings = PrefixCache(table)
+        self.rewritten = 0
+        self.walked = 0
+        """Frames whose terms had to be walked."""
+        self.lost = 0
+        """Frames with a tag that the walk does not know; as they came from there on."""
+
+    def rewrite(self, buffer: bytearray, position: int, end: int, nearest: int) -> bytes | None:
+        """Return the frame ``buffer[position:end]`` with other names, ``None`` where it stays.
+
+        ``nearest`` is a place in the first text of a name that may stand in it.
+        """
+        body = position + LENGTH_SIZE
+        if body == end:
+            return None
+        if buffer[body] == PASS_THROUGH:
+            edits = self._atom_edits(buffer, body + 1, end, nearest)
+        else:
+            edits = self._edits_from_header(buffer, body + 2, end, nearest)
+        return framed(apply_splices(buffer, body, end, edits)) if edits else None
+
+    def _edits_from_header(
+        self, buffer: bytearray, header: int, end: int, nearest: int
+    ) -> list[Splice]:
+        terms = self._beginnings.skip(buffer, header, end)
+        if terms > header:
+            return self._term_edits(buffer, terms, end)
+        terms, edits = header_splices(buffer, header, end, self._table.replacements)
+        self.rewritten += len(edits)
+        found = self._atom_edits(buffer, terms, end, nearest)
+        if found and not edits:
+            # The tag of an atom and the first byte of its length.
+            self._beginnings.learn(buffer, header, terms, found[0][0] - 2)
+        return edits + found
+
+    def _atom_edits(self, buffer: bytearray, terms: int, end: int, nearest: int) -> list[Splice]:
+        if not self._table.occurs_as_atom(buffer, max(terms, nearest - LONGEST_PATTERN), end):
+            return []
+        return self._term_edits(buffer, terms, end)
+
+    def _term_edits(self, buffer: bytearray, start: int, end: int) -> list[Splice]:
+        self.walked += 1
+        names: list[int] = []
+        at = scan_frequent(self._table.token_run, buffer, start, end, names)
+        if at == end:
+            self.rewritten += len(names)
+            return name_splices(buffer, names, self._table.replacements)
+        walk = EtfScanner(self._table.token_run, self._table.replacements)
+        findings = ScanResult(names)
+        walk.advance(buffer, at, end, findings)
+        self.lost += walk.lost
+        if not (walk.between_terms or walk.lost):
+            raise RemoteProtocolError("term: it ends beyond its frame")
+        self.rewritten += len(findings.names)
+        return term_splices(buffer, end, findings, self._table.replacements, may_shrink=True)
+
 
 DEFAULT_MAX_FRAME: Final = 256 * 1024 * 1024
 # No call and no answer that is longer is in such a hurry.
 _SMALL: Final = 1024
 _length_and_kind = struct.Struct(">IH").unpack_from
 _length = struct.Struct(">I").unpack_from
-
 Segment = bytes | memoryview
 
 
 class Rewriter:
     """The state of one direction. The counters only grow."""
 
-    def __init__(self, table: RewriteTable, *, max_frame: int = DEFAULT_MAX_FRAME) -> None:
+    def __init__(self, table: CompiledMapping, *, max_frame: int = DEFAULT_MAX_FRAME) -> None:
         self._table = table
         self._rare = table.rare_byte
         self._max_frame = max_frame
-        self._whole = WholeFrames(table)
+        self._whole = UnfragmentedFrames(table)
         self._fragments = FragmentFrames(table)
         self._clean_from = 0
         self._segments: list[Segment] = []
@@ -67,11 +208,11 @@ class Rewriter:
         return self._fragments.lost + self._whole.lost
 
     def keeps(self, buffer: bytearray) -> bool:
-        """Tell whether ``buffer`` must not change any more; then ``exchange`` gives another."""
+        """Return whether ``buffer`` must not change any more; then ``exchange`` gives another."""
         return buffer in self._fragments.kept
 
     def exchange(self, buffer: bytearray) -> bytearray:
-        """Give a buffer of the size of one that it keeps."""
+        """Return a buffer of the size of one that it keeps."""
         return self._fragments.kept.exchange(buffer)
 
     def passes(self, buffer: bytearray, end: int) -> bool:
@@ -84,13 +225,17 @@ class Rewriter:
         if not HEAD_SIZE <= end < _SMALL or self._fragments.to_pass:
             return False
         length, kind = _length_and_kind(buffer)
-        if kind != WHOLE or LENGTH_SIZE + length != end or buffer.find(self._rare, 0, end) >= 0:
+        if (
+            kind != DIST_HEADER
+            or LENGTH_SIZE + length != end
+            or buffer.find(self._rare, 0, end) >= 0
+        ):
             return False
         self._frames += 1
         return True
 
     def process(self, buffer: bytearray, start: int, end: int) -> tuple[int, list[Segment]]:
-        """Take what is in ``buffer[start:end]``; give where the rest begins, and what to send.
+        """Take what is in ``buffer[start:end]``; return where the rest begins, and what to send.
 
         The rest is the beginning of a frame that is not all there. Segments are views of
         ``buffer``, valid until it changes. Raises ``RemoteProtocolError``, after which the
@@ -112,13 +257,13 @@ class Rewriter:
         while position <= last_head:
             length, kind = _length_and_kind(buffer, position)
             after = position + LENGTH_SIZE + length
-            if kind == WHOLE and after <= end:
-                position, count = whole_messages(buffer, position, end)
+            if kind == DIST_HEADER and after <= end:
+                position, count = skip_unfragmented(buffer, position, end)
                 frames += count
             elif not length:
                 frames += 1
                 position = after
-            elif kind in FRAGMENTS and length <= self._max_frame:
+            elif kind in FRAGMENT_TYPES and length <= self._max_frame:
                 position = run = self._fragment(buffer, run, position, after, end)
                 if after > end:
                     break

@@ -2,6 +2,10 @@
 
 Knows one exchange per connection, its deadline and its limits; does not know how an EPMD is
 reached nor what a session does when there is none.
+
+One connection to an EPMD: dialled, one request, one reply, closed.
+
+Knows limits on replies and orderly closing; deadlines are the client's.
 """
 
 from __future__ import annotations
@@ -10,20 +14,102 @@ import asyncio
 import errno
 import os
 import socket
-from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Final
+from contextlib import asynccontextmanager, suppress
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from erlconnect.distribution.errors import RemoteProtocolError
-from erlconnect.epmd.conversation import Conversation
-from erlconnect.epmd.replies import Alive2Response, NamesResponse, Port2Response
-from erlconnect.epmd.requests import NamesRequest, PortPlease2Request
+from erlconnect.epmd.messages import (
+    Alive2Response,
+    NamesRequest,
+    NamesResponse,
+    Port2Response,
+    PortPlease2Request,
+    frame,
+)
 from erlconnect.errors import EpmdError, TimedOutError
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Awaitable, Callable
 
-    from erlconnect.epmd.conversation import Dial
-    from erlconnect.epmd.requests import Alive2Request
+    from erlconnect.epmd.messages import Alive2Request, Request
+
+    Dial = Callable[[], Awaitable[socket.socket]]
+    """Gives a connected socket, which whoever dialled then owns."""
+
+_GOODBYE_SECONDS: Final = 1.0
+_MAX_NAMES_REPLY: Final = 1 << 20
+_MAX_REPLY: Final = 4096
+_CHUNK: Final = 65536
+Reply = TypeVar("Reply", Alive2Response, Port2Response)
+
+
+class EpmdConnection:
+    """One connection to an EPMD."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Use :meth:`begin`."""
+        self._reader = reader
+        self._writer = writer
+
+    @classmethod
+    async def begin(cls, dial: Dial) -> EpmdConnection:
+        """Dial; cancelled, it leaves no socket."""
+        connected = await dial()
+        try:
+            return cls(*await asyncio.open_connection(sock=connected))
+        except BaseException:
+            connected.close()
+            raise
+
+    async def send(self, request: Request) -> None:
+        """Send the one request of this connection."""
+        self._writer.write(frame(request))
+        await self._writer.drain()
+
+    async def receive(self, parse: Callable[[bytes], Reply | None]) -> Reply:
+        """Read until ``parse`` has a reply."""
+        received = b""
+        while (reply := parse(received)) is None:
+            piece = await self._reader.read(_CHUNK)
+            if not piece:
+                raise ConnectionResetError("it closed the connection before its answer was whole")
+            received += piece
+            if len(received) > _MAX_REPLY:
+                raise RemoteProtocolError(f"a reply of more than {_MAX_REPLY} bytes")
+        return reply
+
+    async def until_end(self) -> bytes:
+        """Read all that comes until the other side closes."""
+        received = bytearray()
+        while piece := await self._reader.read(_CHUNK):
+            received += piece
+            if len(received) > _MAX_NAMES_REPLY:
+                raise RemoteProtocolError(f"a reply of more than {_MAX_NAMES_REPLY} bytes")
+        if not received:
+            raise ConnectionResetError("it closed the connection without an answer")
+        return bytes(received)
+
+    async def silence(self) -> None:
+        """Wait for the end of the connection."""
+        with suppress(OSError):
+            while await self._reader.read(_CHUNK):
+                pass
+
+    async def end(self) -> None:
+        """Close in an orderly way: our end first, then, if that takes no second, the other."""
+        try:
+            async with asyncio.timeout(_GOODBYE_SECONDS):
+                self._writer.write_eof()
+                await self.silence()
+        except OSError:
+            pass
+        finally:
+            self.abort()
+
+    def abort(self) -> None:
+        """Close at once."""
+        self._writer.transport.abort()
+
 
 SECONDS: Final = 5.0
 _REMEDY: Final = (
@@ -68,7 +154,7 @@ async def register(
     Raises and leaves behind what ``names`` does. The caller closes the registration.
     """
     async with _explained(where, seconds):
-        conversation = await Conversation.begin(dial)
+        conversation = await EpmdConnection.begin(dial)
         try:
             await conversation.send(request)
             reply = await conversation.receive(Alive2Response.parse)
@@ -84,7 +170,7 @@ async def register(
 class Registration:
     """A name that is registered for as long as its connection lives."""
 
-    def __init__(self, name: str, creation: int, conversation: Conversation) -> None:
+    def __init__(self, name: str, creation: int, conversation: EpmdConnection) -> None:
         """Use :func:`register`."""
         self.name = name
         self.creation = creation
@@ -95,7 +181,7 @@ class Registration:
         await self._conversation.silence()
 
     async def close(self) -> None:
-        """Give the name back and wait, at most a second, until the EPMD has seen it.
+        """Return the name back and wait, at most a second, until the EPMD has seen it.
 
         Cancelled, the connection is closed all the same.
         """
@@ -103,8 +189,8 @@ class Registration:
 
 
 @asynccontextmanager
-async def _conversation(dial: Dial) -> AsyncIterator[Conversation]:
-    conversation = await Conversation.begin(dial)
+async def _conversation(dial: Dial) -> AsyncIterator[EpmdConnection]:
+    conversation = await EpmdConnection.begin(dial)
     try:
         yield conversation
     finally:
@@ -128,7 +214,7 @@ async def _explained(where: str, seconds: float) -> AsyncIterator[None]:
 
 
 def loopback(port: int) -> Dial:
-    """Give a dial for this machine's own EPMD."""
+    """Return a dial for this machine's own EPMD."""
 
     async def dial() -> socket.socket:
         connecting = socket.socket(socket.AF_INET, socket.SOCK_STREAM)

@@ -5,24 +5,46 @@ with an EPMD that returns within a second, otherwise with an embedded one.
 
 The loss of an EPMD cuts real nodes off as well. Measured: those of OTP 25, 27 and 29 try again
 every 2 seconds and are back with whatever then listens; those of OTP 23 never try.
+
+Which names to try for a node whose name may be taken.
 """
 
 from __future__ import annotations
 
 import asyncio
+import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, Self
 
-from erlconnect.epmd.name_choice import candidates
-from erlconnect.epmd.place import EpmdPlace
-from erlconnect.epmd.requests import Alive2Request
+from erlconnect.epmd.local_epmd import EpmdProvider
+from erlconnect.epmd.messages import Alive2Request
 from erlconnect.errors import EpmdError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from types import TracebackType
 
     from erlconnect.epmd.client import Registration
+
+_LAST_NUMBER: Final = 999
+
+
+def candidate_names(name: str, suffix: str = "") -> Iterator[str]:
+    """Return ``name``, then with ``suffix`` if there is one, then with 2, 3... after a dash.
+
+    No candidate holds two dashes in a row, because Livebook takes ``a--b`` for a part of ``a``.
+    """
+    yield _single_dashes(name)
+    allowed = re.sub(r"[^0-9A-Za-z_]+", "-", suffix).strip("-")
+    if allowed:
+        yield _single_dashes(f"{name}-{allowed}")
+    for number in range(2, _LAST_NUMBER + 1):
+        yield _single_dashes(f"{name}-{number}")
+
+
+def _single_dashes(name: str) -> str:
+    return re.sub(r"-{2,}", "-", name)
+
 
 # A node that stops holds its name for a second (measured: OTP 25, init:stop, 1.01 s).
 _DYING_SECONDS: Final = 1.2
@@ -31,7 +53,7 @@ _TRY_AGAIN_SECONDS: Final = 0.5
 
 
 @dataclass(slots=True, kw_only=True)
-class _Held:
+class _NameRegistration:
     """A name of this session; ``keeper`` brings it back whenever it is lost."""
 
     name: str
@@ -53,8 +75,8 @@ class LocalEpmd:
         """``addresses`` are those of ERL_EPMD_ADDRESS, for an embedded EPMD."""
         self.port = port
         self._warn = warn
-        self._place = EpmdPlace(port, addresses=addresses, warn=warn)
-        self._held: dict[str, _Held] = {}
+        self._place = EpmdProvider(port, addresses=addresses, warn=warn)
+        self._held: dict[str, _NameRegistration] = {}
         self._keepers = asyncio.TaskGroup()
 
     @property
@@ -92,17 +114,17 @@ class LocalEpmd:
         suffix: str = "",
         usable: Callable[[str], bool] = lambda _: True,
     ) -> str:
-        """Register a node with its distribution port; give the name it really has now.
+        """Register a node with its distribution port; return the name it really has now.
 
         ``name`` is the part before the ``@``. A name that is not ``usable``, or is taken, and not
         by a node that is about to end, gets ``suffix`` (if any), then 2, 3... after a dash. Raises
         ``EpmdError``. Cancelled, it leaves no name behind.
         """
         patience = _DYING_SECONDS
-        for candidate in filter(usable, candidates(name, suffix)):
+        for candidate in filter(usable, candidate_names(name, suffix)):
             registration = await self._claim(candidate, port, patience)
             if registration is not None:
-                self._hold(_Held(name=candidate, port=port, registration=registration))
+                self._hold(_NameRegistration(name=candidate, port=port, registration=registration))
                 return candidate
             patience = 0
         raise EpmdError(
@@ -118,11 +140,11 @@ class LocalEpmd:
         """Give back a name that ``register`` returned; it is gone when this returns."""
         await _release(self._held.pop(name))
 
-    def _hold(self, held: _Held) -> None:
+    def _hold(self, held: _NameRegistration) -> None:
         self._held[held.name] = held
         held.keeper = self._keepers.create_task(self._keep(held))
 
-    async def _keep(self, held: _Held) -> None:
+    async def _keep(self, held: _NameRegistration) -> None:
         while True:
             await held.registration.lost()
             await held.registration.close()
@@ -158,7 +180,7 @@ class LocalEpmd:
         return None
 
 
-async def _release(held: _Held) -> None:
+async def _release(held: _NameRegistration) -> None:
     """End a name: first what would bring it back, then the registration."""
     held.keeper.cancel()
     try:

@@ -77,7 +77,7 @@ class Race:
         self._changed = asyncio.Event()
 
     async def run(self) -> socket.socket | None:
-        """Give the first socket that connected; ``None`` where every attempt failed.
+        """Return the first socket that connected; ``None`` where every attempt failed.
 
         Losing attempts are closed. Cancelled, it leaves no socket behind.
         """

@@ -12,7 +12,7 @@ import socket
 from typing import TYPE_CHECKING, Final, Literal, TypeVar
 
 from erlconnect.distribution.errors import RemoteProtocolError
-from erlconnect.proxy.stopwatch import Stopwatch
+from erlconnect.proxy.timing import Timer
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,7 +24,6 @@ TLS_LENGTH_SIZE: Final = 4
 _TLS_ALERT: Final = b"\x15\x03"
 _TLS_HANDSHAKE: Final = b"\x16\x03"
 _HTTP: Final = b"HT"
-
 Peer = Literal["local", "remote"]
 Message = TypeVar("Message")
 
@@ -56,7 +55,7 @@ class FrameStream:
         self,
         sock: socket.socket,
         peer: Peer,
-        stopwatch: Stopwatch | None = None,
+        stopwatch: Timer | None = None,
         *,
         length_size: int = LENGTH_SIZE,
     ) -> None:
@@ -66,7 +65,7 @@ class FrameStream:
         self.waiting_for = ""
         """The message that ``recv`` waits for, or nothing."""
         self._last = "before its first message"
-        self._stopwatch = stopwatch or Stopwatch.unread()
+        self._stopwatch = stopwatch or Timer.unread()
 
     async def recv(self, message: str, parse: Callable[[bytes], Message]) -> Message:
         """Read one frame and parse its body; ``message`` is the name of what is due.

@@ -2,47 +2,140 @@
 
 The local node proves itself before the remote cookie is used, so that a wrong local cookie never
 reaches the remote node; the remote node's ack is checked before the local node gets one.
+
+What a handshake is given, and the names that it ends with.
+
+Proving to a remote node that we know its cookie, and that it knows it too.
 """
 
 from __future__ import annotations
 
 import logging
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from erlconnect.distribution.challenge_messages import ChallengeAck
-from erlconnect.distribution.digest import digests_equal, gen_challenge, gen_digest
-from erlconnect.distribution.flags import DistributionFlag, flag_names, missing_flags
+from erlconnect.distribution.flags import DistributionFlag, flag_names, hidden, missing_flags
 from erlconnect.distribution.handshake import Acceptor, Initiator
-from erlconnect.distribution.handshake_messages import SendName, StatusKind
+from erlconnect.distribution.handshake_messages import (
+    ChallengeAck,
+    ChallengeReply,
+    SendName,
+    StatusKind,
+    digests_equal,
+    gen_challenge,
+    gen_digest,
+)
 from erlconnect.distribution.names import NodeName
-from erlconnect.proxy.frame_stream import PeerClosedError
-from erlconnect.proxy.introduction import Introduced
-from erlconnect.proxy.proof import answer_challenge, prove_cookie
-from erlconnect.proxy.refusals import (
+from erlconnect.proxy.errors import (
     another_node,
     local_cookie_wrong,
     local_name_unusable,
     old_handshake_refused,
     passed_cookie_rejected,
     releases_too_far_apart,
+    remote_cookie_rejected,
     status_refused,
 )
+from erlconnect.proxy.frame_stream import PeerClosedError
 
 if TYPE_CHECKING:
-    from erlconnect.distribution.challenge_messages import (
-        Challenge,
-        ChallengeReply,
-        Complement,
-    )
-    from erlconnect.distribution.handshake_messages import Status
+    from collections.abc import Callable, Sequence
+
+    from erlconnect.contract import Cookie
+    from erlconnect.distribution.handshake_messages import Challenge, Complement, Status
     from erlconnect.proxy.frame_stream import FrameStream
-    from erlconnect.proxy.introduction import Cookies, Introduction
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cookies:
+    """The cookie of each side."""
+
+    local: Cookie
+    remote: Cookie
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HandshakeConfig:
+    """What one handshake follows.
+
+    ``neighbours`` gives, for the local and the remote node's name, the alias and the real name of
+    each other node that the link is to know. ``cookies`` is ``None`` to pass challenge and digests
+    through. ``name`` is the name part that the remote node must have, ``where`` names it in
+    messages.
+    """
+
+    alias_for: Callable[[str], str]
+    caller_name_for: Callable[[str], str]
+    neighbours: Callable[[str, str], Sequence[tuple[str, str]]]
+    cookies: Cookies | None
+    visible: bool
+    name: str
+    where: str
+
+    def flags(self, flags: int) -> int:
+        """Return the flags that the other side gets to see."""
+        return flags if self.visible else hidden(flags)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HandshakeResult:
+    """What a handshake ended with: the local node's name, its caller name, alias and node.
+
+    The flags are what each of the two said. ``neighbours`` are other nodes, each by its alias and
+    its real name.
+    """
+
+    local_node: str
+    caller_name: str
+    alias: str
+    node: str
+    local_flags: int
+    remote_flags: int
+    neighbours: Sequence[tuple[str, str]]
+
+
+async def authenticate(
+    remote: FrameStream,
+    initiator: Initiator,
+    challenge: Challenge,
+    *,
+    cookie: Cookie,
+    where: str,
+    complement: Complement | None = None,
+) -> None:
+    """Answer ``challenge``, pose an own one and check the answer.
+
+    Raises ``RemoteCookieError`` where either side does not know the other's cookie.
+    """
+    digest = gen_digest(challenge.challenge, cookie.reveal())
+    answer = ChallengeReply(challenge=gen_challenge(), digest=digest)
+    try:
+        ack = await answer_challenge(remote, initiator, answer, complement)
+    except PeerClosedError as error:
+        seen = "it closed the connection after challenge_reply"
+        raise remote_cookie_rejected(where, cookie.origin, seen) from error
+    if not digests_equal(ack.digest, gen_digest(answer.challenge, cookie.reveal())):
+        seen = "its challenge_ack was made with another cookie"
+        raise remote_cookie_rejected(where, cookie.origin, seen)
+
+
+async def answer_challenge(
+    remote: FrameStream,
+    initiator: Initiator,
+    answer: ChallengeReply,
+    complement: Complement | None = None,
+) -> ChallengeAck:
+    """Send ``answer``, after a complement where one is due, and give what comes back unchecked."""
+    if complement:
+        await remote.send("complement", initiator.send_complement(complement))
+    await remote.send("challenge_reply", initiator.send_challenge_reply(answer))
+    return await remote.recv("challenge_ack", initiator.recv_challenge_ack)
+
 
 _log = logging.getLogger(__name__)
 
 
-class TwoHandshakes:
+class HandshakeRelay:
     """The local node's handshake with us and ours with the remote node, in lockstep."""
 
     def __init__(self, local: FrameStream) -> None:
@@ -63,7 +156,9 @@ class TwoHandshakes:
         except ValueError as error:
             raise local_name_unusable(str(error)) from error
 
-    async def introduce(self, remote: FrameStream, introduction: Introduction) -> Introduced:
+    async def introduce(
+        self, remote: FrameStream, introduction: HandshakeConfig
+    ) -> HandshakeResult:
         """Bring both handshakes to their end.
 
         Raises ``RefusedError`` or a subclass, or ``PeerError``; both sockets stay the caller's.
@@ -87,7 +182,7 @@ class TwoHandshakes:
             await self._pass_through(remote, posed, introduction.where)
         named = status.kind is StatusKind.NAMED
         local_node = status.name if named else self.name.name
-        return Introduced(
+        return HandshakeResult(
             local_node=local_node,
             caller_name=status.name if named else caller_name,
             alias=alias,
@@ -123,7 +218,7 @@ class TwoHandshakes:
         expected = gen_digest(posed.challenge, cookies.local.reveal())
         if not digests_equal(reply.digest, expected):
             raise local_cookie_wrong(self.name.name, cookies.local.origin)
-        await prove_cookie(
+        await authenticate(
             remote,
             self._initiator,
             challenge,

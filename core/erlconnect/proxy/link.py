@@ -1,4 +1,7 @@
-"""One local node's connection through the proxy, from its first byte to its last."""
+"""One local node's connection through the proxy, from its first byte to its last.
+
+What is said of a link: the names in it, and its events.
+"""
 
 from __future__ import annotations
 
@@ -6,32 +9,81 @@ import asyncio
 import contextlib
 import socket
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final, Protocol
 
 from erlconnect.distribution.flags import checks_fun_sizes
-from erlconnect.distribution.name_table import inverse
-from erlconnect.distribution.rewrite_table import RewriteTable
+from erlconnect.distribution.name_mapping import CompiledMapping, inverse, permutation
 from erlconnect.distribution.rewriter import Rewriter
-from erlconnect.proxy.frame_stream import LENGTH_SIZE, FrameStream, PeerError
-from erlconnect.proxy.handshake import TwoHandshakes
-from erlconnect.proxy.link_report import came_up, names_of, so_far, went_down
-from erlconnect.proxy.refusals import (
+from erlconnect.errors import NameInUseError
+from erlconnect.hookspecs import LinkEvent
+from erlconnect.net.sockets import unpaced
+from erlconnect.proxy.errors import (
     gave_up_waiting,
     local_node_silent,
     no_answer,
     no_connection,
     peer_error,
 )
+from erlconnect.proxy.frame_stream import LENGTH_SIZE, FrameStream, PeerError
+from erlconnect.proxy.handshake import HandshakeRelay
 from erlconnect.proxy.relay import Pump
-from erlconnect.streams.sockets import unpaced
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from erlconnect.errors import ErlconnectError
-    from erlconnect.hookspecs import LinkEvent
     from erlconnect.proxy.frame_stream import Peer
-    from erlconnect.proxy.introduction import Introduced, Introduction
+    from erlconnect.proxy.handshake import HandshakeConfig, HandshakeResult
+
+
+def link_names(introduced: HandshakeResult) -> dict[str, str]:
+    """Return what the local node's names become on the way to the remote one."""
+    try:
+        return permutation(
+            [
+                (introduced.alias, introduced.node),
+                (introduced.local_node, introduced.caller_name),
+                *introduced.neighbours,
+            ]
+        )
+    except ValueError as error:
+        raise NameInUseError(
+            f"{introduced.local_node} and {introduced.alias} would have the same name: {error}",
+            remedy="Give the alias another name with `--as`, or restart the local node under one.",
+        ) from error
+
+
+def link_up(introduced: HandshakeResult) -> LinkEvent:
+    """Return the event of a handshake that has just ended."""
+    return LinkEvent(
+        kind="link-up",
+        alias=introduced.alias,
+        node=introduced.node,
+        local_node=introduced.local_node,
+        caller_name=introduced.caller_name,
+    )
+
+
+def link_progress(introduced: HandshakeResult, outward: Pump, inward: Pump) -> LinkEvent:
+    """Return the event of a link that is up, with what both pumps have counted until now.
+
+    They count in threads of their own, and are read without a lock: no number is ever half written.
+    """
+    return replace(
+        link_up(introduced),
+        bytes_in=inward.bytes_read,
+        bytes_out=outward.bytes_read,
+        frames_in=inward.rewriter.frames,
+        frames_out=outward.rewriter.frames,
+        rewritten=inward.rewriter.rewritten + outward.rewriter.rewritten,
+    )
+
+
+def link_down(introduced: HandshakeResult, reason: str, outward: Pump, inward: Pump) -> LinkEvent:
+    """Return the event of a link that is over, with what both pumps counted."""
+    return replace(link_progress(introduced, outward, inward), kind="link-down", reason=reason)
+
 
 # A local node gives up 7 s after it dialled.
 HANDSHAKE_SECONDS: Final = 6.0
@@ -47,10 +99,10 @@ class RemoteSide(Protocol):
         """How many bytes the length of a handshake's frame has."""
 
     async def dial(self) -> socket.socket:
-        """Give a connected socket to the target, or to what replaced it."""
+        """Return a connected socket to the target, or to what replaced it."""
 
-    def introduction(self) -> Introduction:
-        """Give what the handshake follows."""
+    def introduction(self) -> HandshakeConfig:
+        """Return what the handshake follows."""
 
     def link_up(self, event: LinkEvent) -> None:
         """Learn that a link came up."""
@@ -96,7 +148,7 @@ class Link:
             if self._remote:
                 self._remote.socket.close()
 
-    async def _introduce_in_time(self) -> Introduced:
+    async def _introduce_in_time(self) -> HandshakeResult:
         where = self._side.introduction().where
         try:
             async with asyncio.timeout(HANDSHAKE_SECONDS):
@@ -114,8 +166,8 @@ class Link:
             return no_connection(where, HANDSHAKE_SECONDS)
         return no_answer(where, self._remote.waiting_for, HANDSHAKE_SECONDS)
 
-    async def _introduce(self) -> Introduced:
-        handshakes = TwoHandshakes(self._local)
+    async def _introduce(self) -> HandshakeResult:
+        handshakes = HandshakeRelay(self._local)
         await handshakes.recv_name()
         self.local_node = handshakes.name.name
         if self._local.ended:
@@ -125,11 +177,11 @@ class Link:
         self._remote = FrameStream(remote, "remote", length_size=self._side.length_size)
         return await handshakes.introduce(self._remote, self._side.introduction())
 
-    async def _relay(self, introduced: Introduced) -> None:
+    async def _relay(self, introduced: HandshakeResult) -> None:
         outward, inward, ends = self._pumps(introduced)
         self.since = time.time()
-        self.so_far = lambda: so_far(introduced, outward, inward)
-        self._side.link_up(came_up(introduced))
+        self.so_far = lambda: link_progress(introduced, outward, inward)
+        self._side.link_up(link_up(introduced))
         reason = "the session ended"
         try:
             outward.start()
@@ -141,15 +193,17 @@ class Link:
         finally:
             self._shut_down()
             await asyncio.to_thread(_join, outward, inward)
-            self._side.link_down(went_down(introduced, reason, outward, inward))
+            self._side.link_down(link_down(introduced, reason, outward, inward))
             self._warn_of_unknown_terms(introduced, outward, inward)
 
-    def _pumps(self, introduced: Introduced) -> tuple[Pump, Pump, asyncio.Queue[tuple[Peer, str]]]:
-        """Give the pump to the remote node, the one from it, and where the first end is told."""
+    def _pumps(
+        self, introduced: HandshakeResult
+    ) -> tuple[Pump, Pump, asyncio.Queue[tuple[Peer, str]]]:
+        """Return the pump to the remote node, the one from it, and where the first end is told."""
         assert self._remote  # noqa: S101 - the handshake is over
         loop = asyncio.get_running_loop()
         ends: asyncio.Queue[tuple[Peer, str]] = asyncio.Queue()
-        names = names_of(introduced)
+        names = link_names(introduced)
         local, remote = self._local.socket, self._remote.socket
         for sock in (local, remote):
             unpaced(sock)
@@ -161,7 +215,7 @@ class Link:
             def tell(reason: str) -> None:
                 loop.call_soon_threadsafe(ends.put_nowait, (peer, reason))
 
-            table = RewriteTable(names, fun_sizes=checks_fun_sizes(receiver))
+            table = CompiledMapping(names, fun_sizes=checks_fun_sizes(receiver))
             rewriter = Rewriter(table, max_frame=self._side.max_frame)
             return Pump(peer, source=source, sink=sink, rewriter=rewriter, on_end=tell)
 
@@ -169,7 +223,7 @@ class Link:
         return outward, pump("remote", inverse(names), introduced.local_flags), ends
 
     async def _transport_words(self, peer: Peer) -> str:
-        """Give what the transport knows of the remote side's end."""
+        """Return what the transport knows of the remote side's end."""
         if peer == "local" or self._remote is None:
             return ""
         return await self._side.why_ended(self._remote.socket)
@@ -181,7 +235,7 @@ class Link:
                 with contextlib.suppress(OSError):
                     stream.socket.shutdown(socket.SHUT_RDWR)
 
-    def _warn_of_unknown_terms(self, introduced: Introduced, *pumps: Pump) -> None:
+    def _warn_of_unknown_terms(self, introduced: HandshakeResult, *pumps: Pump) -> None:
         lost = sum(pump.rewriter.lost for pump in pumps)
         if lost:
             self._side.warn(

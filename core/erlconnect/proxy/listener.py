@@ -15,7 +15,6 @@ if TYPE_CHECKING:
 
 MAX_CONNECTIONS: Final = 512
 """Of one alias, in their handshake or up; as many as the embedded epmd has."""
-
 _TRIES: Final = 50
 _ADDRESSES: Final = {socket.AF_INET: "127.0.0.1", socket.AF_INET6: "::1"}
 

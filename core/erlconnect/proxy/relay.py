@@ -88,7 +88,7 @@ class Pump(threading.Thread):
         return f"the {self._from} node closed the connection"
 
     def _make_room(self, buffer: bytearray, start: int, end: int) -> tuple[bytearray, int, int]:
-        """Give a buffer with room behind ``end``: the same one where that is enough.
+        """Return a buffer with room behind ``end``: the same one where that is enough.
 
         What the rewriter keeps must not change, so behind it there has to be room for much.
         """
@@ -117,7 +117,7 @@ def _broken(peer: str, error: OSError) -> str:
 
 
 def _wanted_size(buffer: bytearray, start: int, end: int) -> int:
-    """Give the size that a buffer has to have from now on.
+    """Return the size that a buffer has to have from now on.
 
     It grows with what really arrives, so that a length that lies costs no memory.
     """

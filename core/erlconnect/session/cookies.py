@@ -6,17 +6,17 @@ import asyncio
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from erlconnect.api import Cookie
+from erlconnect.contract import Cookie
 from erlconnect.cookie_file import local_cookie_file, read_cookie_file
 from erlconnect.errors import CookieNotFoundError, ErlconnectError
-from erlconnect.plugin_catalogue.kinds import Kind
+from erlconnect.plugin_manager.validation import Kind
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from erlconnect.api import Settings, Target
-    from erlconnect.session.offers import CookieSourceChoice, Offers
+    from erlconnect.contract import Settings, Target
+    from erlconnect.session.plugin_resolver import CookieSourceChoice, PluginResolver
 
 PASSTHROUGH: Final = "passthrough"
 PROMPT: Final = "prompt"
@@ -38,7 +38,7 @@ class RemoteCookies:
     next target that comes, not by those that were waiting.
     """
 
-    def __init__(self, offers: Offers, warn: Callable[[str], None]) -> None:
+    def __init__(self, offers: PluginResolver, warn: Callable[[str], None]) -> None:
         self._offers = offers
         self._warn = warn
         self._shared: list[_SharedFetch] = []

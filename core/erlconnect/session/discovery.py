@@ -1,12 +1,19 @@
-"""From TARGET to the node that is used: discover, apply the session's settings, knock."""
+"""From TARGET to the node that is used: discover, apply the session's settings, knock.
+
+Which of several names: of the targets, and of those that one remote epmd knows.
+
+Node names by template, e.g. ``app@{dashed_ip}.shop.pod.cluster.local``.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import re
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-from erlconnect.api import Query, WatchesTargets
+from erlconnect.contract import Query, WatchesTargets
+from erlconnect.distribution.names import NodeName, is_helper
 from erlconnect.errors import (
     ErlconnectError,
     LookupTimeoutError,
@@ -15,18 +22,110 @@ from erlconnect.errors import (
     UnreachableError,
     UsageError,
 )
-from erlconnect.plugin_catalogue.kinds import Kind
-from erlconnect.session.node_choice import choose_targets
-from erlconnect.session.templates import render_node
+from erlconnect.plugin_manager.validation import Kind
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from contextlib import AbstractAsyncContextManager
 
-    from erlconnect.api import Backend, Dialer, Ref, Target
-    from erlconnect.session.approach import Approach, Approached
-    from erlconnect.session.choices import Choices
-    from erlconnect.session.offers import Offers
+    from erlconnect.contract import Backend, Dialer, Ref, Target
+    from erlconnect.session.config import SessionConfig
+    from erlconnect.session.connector import ConnectedTarget, Connector
+    from erlconnect.session.plugin_resolver import PluginResolver
+
+
+def choose_targets(targets: Sequence[Target], wanted: str | None) -> Sequence[Target]:
+    """Return the targets that ``--node`` means: by node name, host or address; else all of them.
+
+    Where none fits, the name may be one of a remote epmd, so that all targets stay.
+    """
+    fitting = [target for target in targets if wanted in _names_of(target)]
+    return fitting or targets
+
+
+def _names_of(target: Target) -> set[str]:
+    return {str(target.node), target.node.host, target.address}
+
+
+def choose_name(
+    registered: Mapping[str, int], *, wanted: str | None, expected: str, where: str
+) -> str:
+    """Return the name to use out of those that the epmd at ``where`` has registered.
+
+    ``wanted`` is what ``--node`` says, ``expected`` the name part that the backend expects, both
+    may be empty. Raises ``NoNodeFoundError`` or ``SeveralNodesError``.
+    """
+    names = sorted(name for name in registered if not is_helper(name))
+    part = (wanted or "").partition("@")[0]
+    if part in registered or (not part and expected in registered):
+        return part or expected
+    if not names:
+        raise NoNodeFoundError(
+            f"the epmd at {where} knows no node ({_listed(registered)})",
+            remedy="Start the node with a name, or name its port with `-o dist-port=`.",
+        )
+    if part or len(names) > 1:
+        raise SeveralNodesError(
+            f"the epmd at {where} knows {_listed(registered)}; {_why(part)}",
+            remedy=f"Name one with `--node`, e.g. `--node {names[0]}`.",
+        )
+    return names[0]
+
+
+def _why(part: str) -> str:
+    return f"{part!r} is not one of them" if part else "which one is meant?"
+
+
+def _listed(names: Mapping[str, int]) -> str:
+    return ", ".join(sorted(names)) or "no names at all"
+
+
+_FIELD: Final = re.compile(r"\{([^{}]*)\}")
+
+
+def render_node(template: str, target: Target, query: Query) -> NodeName:
+    """Return the name that ``template`` means for ``target``.
+
+    A name part of ``{basename}`` stays empty where only the target's epmd knows it. Raises
+    ``UsageError`` for a field that this target does not have and for what is no node name.
+    """
+    fields = _fields(target, query)
+    name, _, host = template.partition("@")
+    try:
+        if name == "{basename}" and not fields["basename"]:
+            parsed = NodeName.parse(f"unknown@{_fill(host, fields)}")
+            return NodeName(name="", host=parsed.host)
+        return NodeName.parse(_fill(template, fields))
+    except ValueError as error:
+        raise UsageError(
+            f"-o node={template}: {error}",
+            remedy=f"Write NAME@HOST; fields here: {_field_list(fields)}.",
+        ) from None
+
+
+def _fields(target: Target, query: Query) -> dict[str, str]:
+    address = target.address
+    return {
+        **target.facts,
+        "ip": address,
+        "dashed_ip": address.replace(".", "-").replace(":", "-"),
+        "service": target.facts.get("service", query.service),
+        "basename": target.node.name,
+    }
+
+
+def _fill(template: str, fields: Mapping[str, str]) -> str:
+    def value(match: re.Match[str]) -> str:
+        if match[1] not in fields:
+            raise ValueError(f"this target has no field {{{match[1]}}}")
+        return fields[match[1]]
+
+    return _FIELD.sub(value, template)
+
+
+def _field_list(fields: Mapping[str, str]) -> str:
+    return ", ".join(f"{{{name}}}" for name in sorted(fields))
+
 
 _DISCOVER_SECONDS: Final = 30.0
 
@@ -36,9 +135,9 @@ class Discovery:
 
     def __init__(
         self,
-        choices: Choices,
-        offers: Offers,
-        approach: Approach,
+        choices: SessionConfig,
+        offers: PluginResolver,
+        approach: Connector,
         warn: Callable[[str], None],
     ) -> None:
         self._choices = choices
@@ -117,12 +216,12 @@ class Discovery:
                 remedy="Try again; if it stays so, look at what the backend asks.",
             ) from error
 
-    async def first_that_answers(self) -> tuple[Target, Approached]:
+    async def first_that_answers(self) -> tuple[Target, ConnectedTarget]:
         """Discover, and give the first target that answers a knock."""
         return await self.first_of(await self.targets())
 
-    async def first_of(self, targets: Sequence[Target]) -> tuple[Target, Approached]:
-        """Give the first one that answers a knock; the others are told in a warning."""
+    async def first_of(self, targets: Sequence[Target]) -> tuple[Target, ConnectedTarget]:
+        """Return the first one that answers a knock; the others are told in a warning."""
         failures: list[ErlconnectError] = []
         for target in targets:
             try:
@@ -154,7 +253,7 @@ class Discovery:
                 f"`--node` chooses another, `--all` takes all: {', '.join(others)}"
             )
 
-    def compare(self, target: Target, approached: Approached) -> None:
+    def compare(self, target: Target, approached: ConnectedTarget) -> None:
         """Say so if the name that was expected is not the node's own."""
         expected, real = target.node, approached.target.node
         if expected.name and expected != real:
@@ -170,7 +269,7 @@ def _label(target: Target) -> str:
 def none_answered(
     targets: Sequence[Target], failures: Sequence[ErlconnectError]
 ) -> ErlconnectError:
-    """Give the one error that the failures of all targets make."""
+    """Return the one error that the failures of all targets make."""
     if len(failures) == 1:
         return failures[0]
     told = "; ".join(failure.message for failure in failures)

@@ -1,8 +1,12 @@
-"""What a session tells, in the words that ``--json`` prints."""
+"""What a session tells, in the words that ``--json`` prints.
+
+What a running session tells of itself when it is asked, in the words that ``--json`` prints.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Protocol
 
 from erlconnect.redaction import redact
@@ -14,7 +18,6 @@ if TYPE_CHECKING:
     from erlconnect.hookspecs import LinkEvent
 
 SCHEMA = 1
-
 # The fields whose strings go out as JSON exactly as they are. All others are redacted, and so is
 # what a new field holds. A cookie may be a common word: without these exceptions one that is `app`
 # would make an alias useless, and one that is `error` an event unknown.
@@ -136,12 +139,12 @@ def redacted_fields(value: Any, field: str = "") -> Any:
 
 
 def alias_fields(alias: AliasEntry) -> dict[str, Any]:
-    """Give the JSON object of an alias."""
+    """Return the JSON object of an alias."""
     return {**_fields(alias), "facts": dict(alias.facts)}
 
 
 def payload(event: Event | LinkEvent) -> dict[str, Any]:
-    """Give the JSON object of an event: ``schema``, ``event`` and its fields."""
+    """Return the JSON object of an event: ``schema``, ``event`` and its fields."""
     match event:
         case Ready():
             fields = _ready(event)
@@ -188,3 +191,65 @@ def _link(event: LinkEvent) -> dict[str, Any]:
     if event.kind == "link-down":
         return fields
     return {key: fields[key] for key in ("alias", "node", "local_node", "caller_name")}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LinkStatus:
+    """A link that is up, and what it has counted so far; ``since`` is in seconds since 1970."""
+
+    since: float
+    counted: LinkEvent
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AliasStatus:
+    """An alias and the links to it."""
+
+    entry: AliasEntry
+    links: Sequence[LinkStatus]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionStatus:
+    """One session; ``aliases`` are none and ``epmd_port`` is 0 while it opens."""
+
+    pid: int
+    since: float
+    targets: Sequence[str]
+    epmd_port: int
+    epmd_embedded: bool
+    aliases: Sequence[AliasStatus]
+
+
+def status_payload(status: SessionStatus) -> dict[str, Any]:
+    """Return the JSON object of a session."""
+    return {
+        "schema": SCHEMA,
+        "event": "session",
+        "pid": status.pid,
+        "since": _time(status.since),
+        "targets": list(status.targets),
+        "epmd": {"port": status.epmd_port, "embedded": status.epmd_embedded},
+        "aliases": [
+            {**alias_fields(one.entry), "links": [_link_payload(link) for link in one.links]}
+            for one in status.aliases
+        ],
+    }
+
+
+def _link_payload(link: LinkStatus) -> dict[str, Any]:
+    counted = link.counted
+    return {
+        "local_node": counted.local_node,
+        "caller_name": counted.caller_name,
+        "since": _time(link.since),
+        "bytes_in": counted.bytes_in,
+        "bytes_out": counted.bytes_out,
+        "frames_in": counted.frames_in,
+        "frames_out": counted.frames_out,
+        "rewritten": counted.rewritten,
+    }
+
+
+def _time(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds")

@@ -3,6 +3,11 @@
 Order: for each TARGET discovery, a warm transport and a knock, the cookies; then the local epmd,
 the listeners, the aliases, ``ready``. The other way round at the end. If one TARGET cannot be
 opened, none is.
+
+Which local nodes are connected under which caller names.
+
+``--caller-name`` gives all of them one name, and a node keeps one connection per name: it ends the
+older one without a word.
 """
 
 from __future__ import annotations
@@ -13,28 +18,49 @@ import os
 import time
 from typing import TYPE_CHECKING
 
-from erlconnect.epmd.environment import EpmdEnvironment
+from erlconnect.epmd.local_epmd import EpmdEnvironment
 from erlconnect.epmd.registration import LocalEpmd
 from erlconnect.hookspecs import LinkEvent
 from erlconnect.proxy.listener import Listener
-from erlconnect.session.aliases import Aliases
-from erlconnect.session.callers import ConnectedCallers
-from erlconnect.session.events import Warned
-from erlconnect.session.first_target import FirstTarget
-from erlconnect.session.groups import first_error
-from erlconnect.session.instances import Instances
-from erlconnect.session.local_names import CallerNames
-from erlconnect.session.service import Service
-from erlconnect.session.status import SessionStatus
+from erlconnect.session.alias_registry import AliasRegistry
+from erlconnect.session.config import TargetContext
+from erlconnect.session.connector import first_error
+from erlconnect.session.events import SessionStatus, Warned
+from erlconnect.session.names import CallerNames
 from erlconnect.session.status_socket import StatusSocket
+from erlconnect.session.target_set import SingleTarget, TargetSet
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from erlconnect.plugin_catalogue.catalogue import Catalogue
-    from erlconnect.session.choices import Choices
+    from erlconnect.plugin_manager.catalogue import Catalogue
+    from erlconnect.session.config import SessionConfig
     from erlconnect.session.events import Event, Reporter
-    from erlconnect.session.slots import Slot
+    from erlconnect.session.instance_lock import InstanceLock
+
+
+class ConnectedCallers:
+    """Told of every link, it notices when one takes the place of another."""
+
+    def __init__(self) -> None:
+        self._local_nodes: dict[tuple[str, str], str] = {}
+
+    def notice(self, event: LinkEvent) -> str:
+        """Return what to warn of, mostly nothing."""
+        place = (event.node, event.caller_name)
+        before = self._local_nodes.get(place, event.local_node)
+        if event.kind == "link-down":
+            if before == event.local_node:
+                self._local_nodes.pop(place, None)
+            return ""
+        self._local_nodes[place] = event.local_node
+        if before == event.local_node:
+            return ""
+        return (
+            f"{event.local_node} takes the place of {before}: both are {event.caller_name} to "
+            f"{event.node}, which keeps one connection for a name. Without --caller-name each "
+            "local node has a name of its own."
+        )
 
 
 class Session:
@@ -42,11 +68,11 @@ class Session:
 
     def __init__(
         self,
-        choices: Sequence[Choices],
+        choices: Sequence[SessionConfig],
         catalogue: Catalogue,
         reporter: Reporter,
         environment: Mapping[str, str],
-        slot: Slot,
+        slot: InstanceLock,
         *,
         private_epmd: bool = False,
     ) -> None:
@@ -60,7 +86,7 @@ class Session:
         self._callers = ConnectedCallers()
         self._since = time.time()
         self._epmd: LocalEpmd | None = None
-        self._aliases: Aliases | None = None
+        self._aliases: AliasRegistry | None = None
 
     async def run(self) -> None:
         """Open the session and serve its links. Raises ``ErlconnectError`` if it cannot open."""
@@ -71,7 +97,7 @@ class Session:
             raise first_error(errors) from None
 
     def status(self) -> SessionStatus:
-        """Give what is to be told of the session now; it has no alias before it is ready."""
+        """Return what is to be told of the session now; it has no alias before it is ready."""
         return SessionStatus(
             pid=os.getpid(),
             since=self._since,
@@ -91,7 +117,7 @@ class Session:
         for one in members:
             await one.find()
         epmd = LocalEpmd(port=local.port, addresses=local.addresses, warn=self._warn)
-        async with epmd, Aliases(epmd, self._report) as aliases:
+        async with epmd, AliasRegistry(epmd, self._report) as aliases:
             self._epmd, self._aliases = epmd, aliases
             for one in members:
                 await one.stand(aliases)
@@ -109,9 +135,9 @@ class Session:
         return EpmdEnvironment.read(self._environment)
 
     def _members(
-        self, choices: Choices, group: asyncio.TaskGroup, local: EpmdEnvironment
-    ) -> FirstTarget | Instances:
-        service = Service(
+        self, choices: SessionConfig, group: asyncio.TaskGroup, local: EpmdEnvironment
+    ) -> SingleTarget | TargetSet:
+        service = TargetContext(
             choices,
             self._catalogue,
             self._environment,
@@ -125,7 +151,7 @@ class Session:
             warn=self._warn,
             progress=self._reporter.progress,
         )
-        return Instances(service) if choices.all_targets else FirstTarget(service)
+        return TargetSet(service) if choices.all_targets else SingleTarget(service)
 
     def _warn(self, message: str) -> None:
         self._report(Warned(message=message))

@@ -2,6 +2,8 @@
 
 It is in the session's own folder, which nobody but its user can enter. A session that cannot have
 one goes on without.
+
+Asking this user's running sessions for their status, all within one second.
 """
 
 from __future__ import annotations
@@ -9,17 +11,21 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-from typing import TYPE_CHECKING, Final, Self
+import socket
+import time
+from contextlib import ExitStack
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final, Self
 
-from erlconnect.session.events import redacted_fields
-from erlconnect.session.status import status_payload
+from erlconnect.session.events import SCHEMA, redacted_fields, status_payload
+from erlconnect.session.instance_lock import running_instances
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
     from types import TracebackType
 
-    from erlconnect.session.status import SessionStatus
+    from erlconnect.session.events import SessionStatus
 
 SOCKET_NAME: Final = "status"
 _SECONDS: Final = 2.0
@@ -62,3 +68,53 @@ class StatusSocket:
             writer.close()
         except (OSError, TimeoutError):
             writer.transport.abort()
+
+
+_ANSWER_SECONDS: Final = 1.0
+_MAX_BYTES: Final = 16 * 1024 * 1024
+_PIECE: Final = 65536
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunningSession:
+    """``sessions`` are what ``status_payload`` gives, ``silent`` the ids of processes."""
+
+    sessions: Sequence[dict[str, Any]]
+    silent: Sequence[int]
+
+
+def running_sessions(environment: Mapping[str, str]) -> RunningSession:
+    """Ask each; what a crash left behind is no session, and one that does not answer is silent."""
+    sessions, silent = [], []
+    with ExitStack() as stack:
+        asked = []
+        for pid, folder in running_instances(environment):
+            sock = stack.enter_context(socket.socket(socket.AF_UNIX))
+            try:
+                sock.connect(str(folder / SOCKET_NAME))
+            except OSError:
+                continue
+            asked.append((pid, sock))
+        until = time.monotonic() + _ANSWER_SECONDS
+        for pid, sock in asked:
+            answer = _answer(sock, until)
+            if answer is None:
+                silent.append(pid)
+            else:
+                sessions.append(answer)
+    return RunningSession(sessions=sessions, silent=silent)
+
+
+def _answer(sock: socket.socket, until: float) -> dict[str, Any] | None:
+    data = bytearray()
+    try:
+        while len(data) < _MAX_BYTES:
+            sock.settimeout(max(0.001, until - time.monotonic()))
+            piece = sock.recv(_PIECE)
+            if not piece:
+                break
+            data += piece
+        answer = json.loads(data)
+    except (OSError, ValueError, RecursionError):
+        return None
+    return answer if isinstance(answer, dict) and answer.get("schema") == SCHEMA else None

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from erlconnect.testing.backends import StandaloneSession, check_backend
 from erlconnect.testing.cookie_sources import check_cookie_source
-from erlconnect.testing.offers import check_offer
+from erlconnect.testing.kit import check_offer
 from erlconnect.testing.transports import check_transport
 
 __all__ = [

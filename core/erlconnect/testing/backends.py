@@ -7,23 +7,24 @@ from collections.abc import Mapping
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
-from erlconnect.api import (
-    ListsServices,
-    LookupFailedError,
-    NodeName,
-    NoNodeFoundError,
-    Ref,
-    Target,
-    WatchesTargets,
+from erlconnect.contract import ListsServices, Ref, Target, WatchesTargets
+from erlconnect.distribution.names import NodeName
+from erlconnect.errors import LookupFailedError, NoNodeFoundError
+from erlconnect.testing.kit import (
+    DEADLINE_SECONDS,
+    cancelled_early,
+    demand,
+    demand_type,
+    nothing_left,
+    refusal,
+    within,
 )
-from erlconnect.testing.demands import DEADLINE_SECONDS, demand, demand_type, refusal, within
-from erlconnect.testing.traces import cancelled_early, nothing_left
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from contextlib import AbstractAsyncContextManager
 
-    from erlconnect.api import Backend, Dialer, Query, SessionApi
+    from erlconnect.contract import Backend, Dialer, Query, SessionApi
 
 _HIGHEST_PORT: Final = 65535
 _WATCH_SECONDS: Final = 0.5

@@ -8,12 +8,18 @@ import pickle
 from contextlib import redirect_stderr, redirect_stdout
 from typing import TYPE_CHECKING, Final
 
-from erlconnect.api import Cookie
-from erlconnect.testing.demands import DEADLINE_SECONDS, demand, demand_type, within
-from erlconnect.testing.traces import cancelled_early, nothing_left
+from erlconnect.contract import Cookie
+from erlconnect.testing.kit import (
+    DEADLINE_SECONDS,
+    cancelled_early,
+    demand,
+    demand_type,
+    nothing_left,
+    within,
+)
 
 if TYPE_CHECKING:
-    from erlconnect.api import CookieSource, Target
+    from erlconnect.contract import CookieSource, Target
 
 _MOST_CHARACTERS: Final = 255  # of an atom
 _HIGHEST_CHARACTER: Final = "\xff"

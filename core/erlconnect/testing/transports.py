@@ -8,12 +8,19 @@ import socket
 from contextlib import closing
 from typing import TYPE_CHECKING, Final
 
-from erlconnect.api import UnreachableError
-from erlconnect.testing.demands import DEADLINE_SECONDS, demand, refusal, ungrouped, within
-from erlconnect.testing.traces import cancelled_early, nothing_left
+from erlconnect.errors import UnreachableError
+from erlconnect.testing.kit import (
+    DEADLINE_SECONDS,
+    cancelled_early,
+    demand,
+    nothing_left,
+    refusal,
+    ungrouped,
+    within,
+)
 
 if TYPE_CHECKING:
-    from erlconnect.api import Dialer, Target, Transport
+    from erlconnect.contract import Dialer, Target, Transport
 
 _CLOSED_SECONDS: Final = 5.0
 _MANY_BYTES: Final = 1024 * 1024

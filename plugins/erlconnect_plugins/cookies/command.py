@@ -23,7 +23,7 @@ from erlconnect.api import (
     redact,
     remember,
 )
-from erlconnect_plugins.cookies.child_output import ChildOutput, child_output
+from erlconnect.net.subprocesses import ChildOutput, child_output
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     from erlconnect.api import Target
 
 DEADLINE_SECONDS: Final = 30.0
-
 _MAX_SHOWN_CHARACTERS: Final = 500
 _MAX_REMEMBERED_LINES: Final = 20
 
@@ -55,7 +54,7 @@ class CommandCookieSource:
         self._arguments = _split(settings.command)
 
     async def fetch(self, target: Target) -> Cookie:
-        """Give the first line that the program prints, without blanks around it.
+        """Return the first line that the program prints, without blanks around it.
 
         Raises ``ConfigurationError`` where it cannot be run, ``CookieNotFoundError`` where it
         fails or prints nothing, ``TimedOutError`` after 30 s. Cancelled, it leaves no child.

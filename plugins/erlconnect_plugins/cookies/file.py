@@ -11,14 +11,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from pydantic import Field
 
-from erlconnect.api import (
-    Cookie,
-    Offer,
-    Settings,
-    default_cookie_file,
-    hookimpl,
-    read_cookie_file,
-)
+from erlconnect.api import Cookie, Offer, Settings, default_cookie_file, hookimpl, read_cookie_file
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -44,7 +37,7 @@ class FileCookieSource:
         self._path = settings.path
 
     async def fetch(self, target: Target) -> Cookie | None:
-        """Give the file's cookie; ``None`` where nobody named a file and Erlang has made none.
+        """Return the file's cookie; ``None`` where nobody named a file and Erlang has made none.
 
         Raises ``CookieNotFoundError`` where a named file is missing, or the file is empty, and
         ``ConfigurationError`` where others can read it or it holds something else.

@@ -54,7 +54,7 @@ class KeyringCookieSource:
         self._name = settings.name
 
     async def fetch(self, target: Target) -> Cookie:
-        """Give the entry's password, without blanks around it.
+        """Return the entry's password, without blanks around it.
 
         Raises ``CookieNotFoundError`` where there is no entry, ``ConfigurationError`` where no
         store can be used, and ``TimedOutError`` after two minutes.

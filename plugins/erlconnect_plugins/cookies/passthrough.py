@@ -27,7 +27,7 @@ class PassthroughCookieSource:
         del settings
 
     async def fetch(self, target: Target) -> None:
-        """Give ``None``: the nodes at both ends check each other's digests themselves."""
+        """Return ``None``: the nodes at both ends check each other's digests themselves."""
         del target
 
 

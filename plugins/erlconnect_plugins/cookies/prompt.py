@@ -1,10 +1,19 @@
 """Cookie source ``prompt``: the person at the terminal types the cookie, unseen.
 
 Knows the question and what an answer means. Refuses to know how a terminal works.
+
+Asks for one line on the terminal without showing it.
+
+Knows how a terminal's echo is switched off and surely on again. Refuses to know what is asked for.
+It speaks to the terminal itself: standard input and output may be a pipe.
 """
 
 from __future__ import annotations
 
+import asyncio
+import os
+import termios
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Final
 
 from erlconnect.api import (
@@ -16,12 +25,65 @@ from erlconnect.api import (
     cookie_text,
     hookimpl,
 )
-from erlconnect_plugins.cookies.terminal import ask_hidden
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from erlconnect.api import Target
+
+_POLL_SECONDS: Final = 0.05
+_MAX_LINE_BYTES: Final = 4096
+_LOCAL_MODES: Final = 3  # where tcgetattr's list holds them
+
+
+async def ask_hidden(question: str, *, deadline: float) -> bytes:
+    """Return the line that somebody types in answer to ``question``; ``b""`` for Ctrl-D.
+
+    Raises ``OSError`` where there is no terminal and ``TimeoutError`` after ``deadline`` seconds.
+    Then, and when cancelled, the terminal shows again what is typed.
+    """
+    terminal = os.open(os.ctermid(), os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK | os.O_CLOEXEC)
+    try:
+        with _echo_off(terminal):
+            os.write(terminal, question.encode())
+            async with asyncio.timeout(deadline):
+                return await _line(terminal)
+    finally:
+        os.close(terminal)
+
+
+@contextmanager
+def _echo_off(terminal: int) -> Iterator[None]:
+    try:
+        before, hidden = termios.tcgetattr(terminal), termios.tcgetattr(terminal)
+    except termios.error as error:
+        raise OSError(*error.args) from error
+    hidden[_LOCAL_MODES] &= ~termios.ECHO
+    try:
+        # TCSAFLUSH also drops what was typed, and shown, before the question.
+        termios.tcsetattr(terminal, termios.TCSAFLUSH, hidden)
+        yield
+    finally:
+        # A terminal that was closed meanwhile needs nothing.
+        with suppress(termios.error, OSError):
+            termios.tcsetattr(terminal, termios.TCSAFLUSH, before)
+            os.write(terminal, b"\n")  # the one that was typed was not shown
+
+
+async def _line(terminal: int) -> bytes:
+    """Poll, because kqueue refuses /dev/tty and a thread that reads could not be cancelled."""
+    typed = b""
+    while b"\n" not in typed and len(typed) < _MAX_LINE_BYTES:
+        try:
+            more = os.read(terminal, _MAX_LINE_BYTES)
+        except BlockingIOError:
+            await asyncio.sleep(_POLL_SECONDS)
+            continue
+        if not more:
+            break
+        typed += more
+    return typed.partition(b"\n")[0]
+
 
 DEADLINE_SECONDS: Final = 300.0
 
@@ -37,7 +99,7 @@ class PromptCookieSource:
         del settings
 
     async def fetch(self, target: Target) -> Cookie:
-        """Give what is typed, without blanks around it.
+        """Return what is typed, without blanks around it.
 
         Raises ``CookieNotFoundError`` where there is no terminal or nothing was typed, and
         ``TimedOutError`` after five minutes. Cancelled, it leaves the terminal as it was.

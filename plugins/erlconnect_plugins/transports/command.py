@@ -23,7 +23,7 @@ from erlconnect.api import (
     UsageError,
     hookimpl,
 )
-from erlconnect_plugins.transports.stdio_child import StdioChild
+from erlconnect.net.subprocesses import StdioChild
 
 if TYPE_CHECKING:
     import socket
@@ -59,7 +59,7 @@ class CommandTransport:
 
     @asynccontextmanager
     async def open(self, target: Target) -> AsyncIterator[CommandDialer]:
-        """Give a dialer; leaving ends every program that it started."""
+        """Return a dialer; leaving ends every program that it started."""
         failure: Exception | None = None
         async with asyncio.TaskGroup() as keepers:
             dialer = CommandDialer(self._settings, target, keepers)
@@ -85,7 +85,7 @@ class CommandDialer:
         self._children: list[StdioChild] = []
 
     async def dial(self, port: int) -> socket.socket:
-        """Give our end of a socketpair whose other end is a new program's stdin and stdout.
+        """Return our end of a socketpair whose other end is a new program's stdin and stdout.
 
         Raises ``UsageError`` or ``ConfigurationError`` where the program cannot be run, and
         ``UnreachableError`` where it ends at once. Cancelled, it leaves no program behind.

@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from world.kubernetes.manifests import Manifest
 
 __all__ = ["ErlangDeployment", "Template"]
-
 _LETTERS: Final = "bcdfghjklmnpqrstvwxz2456789"  # those of Kubernetes' own names
 
 

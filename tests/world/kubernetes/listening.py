@@ -27,7 +27,7 @@ class Handler(Protocol):
     """Answers requests in the event loop that it was made in."""
 
     async def __call__(self, request: web.BaseRequest) -> web.StreamResponse:
-        """Give the answer to one request."""
+        """Return the answer to one request."""
 
     def close(self) -> None:
         """Give back what is held beside the connections."""

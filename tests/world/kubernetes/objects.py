@@ -49,7 +49,7 @@ class Objects:
         return self._version
 
     def put(self, item: Mapping[str, Any]) -> dict[str, Any]:
-        """Add the object, or replace the one of its kind, namespace and name; give it whole.
+        """Add the object, or replace the one of its kind, namespace and name; return it whole.
 
         Its namespace, ``default`` if it names none, comes into being with it.
         """

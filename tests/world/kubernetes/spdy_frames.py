@@ -11,7 +11,7 @@ import zlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from erlconnect_backends.kubernetes_cluster.spdy_dictionary import DICTIONARY
+from erlconnect_backends.kubernetes.spdy import DICTIONARY
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -8,15 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
-from world.kubernetes.spdy_frames import (
-    Data,
-    Frame,
-    FrameReader,
-    FrameWriter,
-    Opened,
-    Ping,
-    Reset,
-)
+from world.kubernetes.spdy_frames import Data, Frame, FrameReader, FrameWriter, Opened, Ping, Reset
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Mapping

@@ -1,1 +1,0 @@
-"""Backend ``fixed``: the user says where the node is."""

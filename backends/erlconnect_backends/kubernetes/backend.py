@@ -1,0 +1,224 @@
+"""Decides what to ask an API server for and which pods are targets.
+
+Refuses to know how a server is asked (``rest``) and how pods are found (``workloads``).
+
+Waits until something about a group of pods may have changed, by a watch.
+
+Refuses to know what changed: whoever follows asks for the whole again. Watches:
+https://kubernetes.io/docs/reference/using-api/api-concepts/#efficient-detection-of-changes
+"""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import aclosing
+from typing import TYPE_CHECKING, Final
+
+from erlconnect.api import ErlconnectError, RefusedError, SuggestedProfile
+from erlconnect_backends.kubernetes import access_review
+from erlconnect_backends.kubernetes.access_review import denied, may_be_refused
+from erlconnect_backends.kubernetes.api_client import ApiClient, gather_two
+from erlconnect_backends.kubernetes.cluster_access import IN_CLUSTER, cluster_access, contexts
+from erlconnect_backends.kubernetes.container_env import COOKIE_NAMES, DataObjects
+from erlconnect_backends.kubernetes.pods import beam_container, target_of
+from erlconnect_backends.kubernetes.requests import POD, all_of, changes_of, role_yaml
+from erlconnect_backends.kubernetes.target_syntax import parse_target
+from erlconnect_backends.kubernetes.workloads import Workloads, nothing_usable, usable_pods
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+
+    from erlconnect.api import Query, SessionApi, Target
+    from erlconnect_backends.kubernetes.cluster_access import ClusterAccess
+    from erlconnect_backends.kubernetes.plugin import KubernetesSettings
+    from erlconnect_backends.kubernetes.pods import Pod
+    from erlconnect_backends.kubernetes.requests import ApiRequest, Right
+    from erlconnect_backends.kubernetes.workloads import Group
+
+_WATCH_SECONDS: Final = 240
+_GRACE_SECONDS: Final = 10
+_POLL_SECONDS: Final = 15.0
+
+
+async def wait_for_change(rest: ApiClient, question: ApiRequest, *, since: str) -> None:
+    """Return at the first change after the version ``since``, and after a while in any case.
+
+    Who may not watch is let wait. Raises ``LookupFailedError`` and its kin. Cancelled, it leaves no
+    connection behind.
+    """
+    asked = changes_of(question, since=since, seconds=_WATCH_SECONDS)
+    try:
+        async with (
+            asyncio.timeout(_WATCH_SECONDS + _GRACE_SECONDS),
+            aclosing(rest.watch(asked)) as events,
+        ):
+            async for _ in events:
+                return
+    except TimeoutError:
+        return
+    except RefusedError:
+        await asyncio.sleep(_POLL_SECONDS)
+
+
+_PAUSE_SECONDS: Final = 0.5
+_LONGEST_PAUSE_SECONDS: Final = 30.0
+
+
+class KubernetesBackend:
+    """Finds pods in one namespace of one cluster, which it chooses at its first question.
+
+    Whoever changes the kubeconfig's current context meanwhile does not move a session.
+    """
+
+    def __init__(self, settings: KubernetesSettings) -> None:
+        self._settings = settings
+        self._access: ClusterAccess | None = None
+        self._lock = asyncio.Lock()
+
+    async def discover(self, query: Query, session: SessionApi) -> Sequence[Target]:
+        """Return one target for each usable pod, ready ones first, by name.
+
+        Raises ``NameNotFoundError`` and ``NoNodeFoundError`` where there is no usable pod,
+        ``RefusedError`` where a right is missing, ``LookupFailedError`` and ``LookupTimeoutError``
+        where the server could not answer, ``ConfigurationError`` for the kubeconfig. Cancelled, it
+        leaves nothing behind but a thread that may wait for a credential plugin.
+        """
+        rest = await self._rest(query)
+        group, missing = await gather_two(
+            self._group(rest, query), denied(rest, access_review.PORT_FORWARD)
+        )
+        if missing:
+            session.warn(may_be_refused(missing, namespace=rest.access.namespace))
+        return await self._targets(rest, group, query, session.warn)
+
+    async def watch(self, query: Query, session: SessionApi) -> AsyncIterator[Sequence[Target]]:
+        """Yield the targets at first and whenever they change.
+
+        A failed lookup yields nothing, nor does a group without a usable pod: it is asked again
+        after a pause. Cancelled or closed, it leaves nothing behind.
+        """
+        del session  # whoever discovers is warned
+        rest = await self._rest(query)
+        known: list[tuple[object, ...]] = []
+        pause = _PAUSE_SECONDS
+        while True:
+            try:
+                since = await rest.version(all_of(POD, namespace=rest.access.namespace))
+                group = await self._group(rest, query)
+                seen = [_marks(pod) for pod in self._usable(group)]
+                if seen and seen != known:
+                    yield await self._targets(rest, group, query, _unheard)
+                    known = seen
+                await wait_for_change(rest, group.changes, since=since)
+                pause = _PAUSE_SECONDS
+            except ErlconnectError:
+                pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)
+            await asyncio.sleep(pause)
+
+    async def services(self, session: SessionApi) -> Sequence[str]:
+        """Give the Deployments, StatefulSets and DaemonSets that may be seen, with their kinds."""
+        del session  # nothing to warn of
+        access = await self._cluster()
+        return await Workloads(ApiClient(access), access.namespace).completions()
+
+    async def rights(self, query: Query, session: SessionApi) -> str:
+        """Return the smallest Role that does for ``query``, as YAML.
+
+        Secrets and ConfigMaps are named where the pods may be seen. Raises what ``discover`` raises
+        for the kubeconfig and for a server that could not answer.
+        """
+        del session  # nothing to warn of
+        rest = await self._rest(query)
+        rights = self._finding(query) | access_review.PORT_FORWARD
+        try:
+            group = await self._group(rest, query)
+        except RefusedError:
+            rights |= access_review.ANY_SECRET
+        else:
+            for pod in group.pods[:1]:
+                container = beam_container(pod, self._settings.container)
+                rights |= access_review.rights_for_cookie(container, COOKIE_NAMES)
+        return role_yaml(rights, namespace=rest.access.namespace)
+
+    def suggested_profiles(self, environment: Mapping[str, str]) -> Sequence[SuggestedProfile]:
+        """Return a profile for each context of the kubeconfig, with its namespace."""
+        return [
+            SuggestedProfile(
+                name=context,
+                why=f"the context {context} of the kubeconfig",
+                settings={"context": context, **({"namespace": space} if space else {})},
+            )
+            for context, space in contexts(self._settings, environment).items()
+        ]
+
+    async def _cluster(self) -> ClusterAccess:
+        async with self._lock:
+            if self._access is None:
+                self._access = await cluster_access(self._settings)
+            return self._access
+
+    async def _rest(self, query: Query) -> ApiClient:
+        # Which Secrets it will be, only the pods tell.
+        needed = self._finding(query) | access_review.PORT_FORWARD | access_review.ANY_SECRET
+        return ApiClient(await self._cluster(), needed=needed)
+
+    def _finding(self, query: Query) -> set[Right]:
+        return access_review.rights_to_find(
+            None if self._named_otherwise else parse_target(query.service)
+        )
+
+    @property
+    def _named_otherwise(self) -> bool:
+        """Whether a setting says which pods, so that TARGET is only a name."""
+        return bool(self._settings.selector or self._settings.pod)
+
+    async def _group(self, rest: ApiClient, query: Query) -> Group:
+        settings = self._settings
+        workloads = Workloads(rest, rest.access.namespace)
+        if settings.pod:
+            return await workloads.pod(settings.pod)
+        if settings.selector:
+            return await workloads.selected(settings.selector)
+        return await workloads.named(parse_target(query.service))
+
+    def _usable(self, group: Group) -> Sequence[Pod]:
+        return usable_pods(
+            group, allow_unready=self._settings.allow_unready, chosen=self._settings.pod
+        )
+
+    async def _targets(
+        self, rest: ApiClient, group: Group, query: Query, warn: Callable[[str], None]
+    ) -> Sequence[Target]:
+        pods = self._usable(group)
+        if not pods:
+            raise nothing_usable(group)
+        access = rest.access
+        data = DataObjects(
+            rest, access.namespace, refused=lambda error: warn(f"left unread: {error.message}")
+        )
+        facts = {"context": access.context, "revision": group.revision}
+        return [
+            await target_of(
+                pod,
+                container=self._settings.container,
+                data=data,
+                access=self._place(access),
+                wanted="" if self._named_otherwise else query.service,
+                facts={key: value for key, value in facts.items() if value},
+                warn=warn,
+            )
+            for pod in pods
+        ]
+
+    def _place(self, access: ClusterAccess) -> dict[str, object]:
+        """Return the settings that lead to the same place again, whatever becomes current."""
+        context = {} if access.context == IN_CLUSTER else {"context": access.context}
+        return {**self._settings.access_settings(), **context, "namespace": access.namespace}
+
+
+def _marks(pod: Pod) -> tuple[object, ...]:
+    return (pod.name, pod.address, pod.ready, pod.terminating)
+
+
+def _unheard(_message: str) -> None:
+    """Warn nobody: the same was said when the targets were discovered."""

@@ -1,0 +1,222 @@
+"""Runs one command inside a container by a websocket, and gives what it wrote.
+
+The first byte of each message is its channel: 1 what the command writes, 2 its errors, 3 how it
+ended. Source: constants of ``k8s.io/apimachinery/pkg/util/remotecommand``.
+
+What a look into a container finds of its nodes: their flags, variables and cookie files.
+
+Has the one script that is run there, and reads what it prints. Refuses to run it (``exec_call``).
+The script changes nothing. It needs ``sh`` and ``cat``, and finds more with ``tr`` and ``sed``.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+from urllib.parse import quote, urlencode
+
+from erlconnect_backends.kubernetes import errors
+from erlconnect_backends.kubernetes.access_review import EXEC
+from erlconnect_backends.kubernetes.api_client import (
+    ApiCall,
+    ApiResponse,
+    RetryableError,
+    error_for_status,
+    retry,
+)
+from erlconnect_backends.kubernetes.connection import NotHttpError, decoded, message_in
+from erlconnect_backends.kubernetes.websocket import (
+    UpgradeRefusedError,
+    WebSocketFailedError,
+    open_websocket,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from erlconnect_backends.kubernetes.cookies import CookiePod
+    from erlconnect_backends.kubernetes.websocket import HandshakeResult, Piece
+
+SECONDS: Final = 15.0
+_SUBPROTOCOLS: Final = ("v5.channel.k8s.io", "v4.channel.k8s.io")
+_OUTPUT, _STATUS = 1, 3
+_MAX_BYTES: Final = 8 * 1024 * 1024
+_PIECE_BYTES: Final = 64 * 1024
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What a command wrote; ``failure`` is empty where it ended well."""
+
+    output: bytes = field(repr=False)
+    failure: str
+
+
+async def run_inside(place: CookiePod, words: Sequence[str]) -> Outcome:
+    """Run ``words``, which must do no harm when they are run twice.
+
+    Raises ``RefusedError``, ``NameNotFoundError``, ``LookupFailedError``, ``LookupTimeoutError``.
+    Cancelled, it leaves no connection behind.
+    """
+    query = [
+        ("container", str(place.container["name"])),
+        ("stdout", "true"),
+        ("stderr", "true"),
+        *(("command", word) for word in words),
+    ]
+    parts = ("namespaces", place.pod.namespace, "pods", place.pod.name, "exec")
+    target = f"/api/v1/{'/'.join(quote(part, safe='') for part in parts)}?{urlencode(query)}"
+    try:
+        async with asyncio.timeout(SECONDS):
+            return await retry(lambda: _once(place, target))
+    except TimeoutError as error:
+        raise errors.silence(place.rest.access, _asked(place), SECONDS) from error
+
+
+async def _once(place: CookiePod, target: str) -> Outcome:
+    access, what = place.rest.access, _asked(place)
+    credentials = await access.credentials()
+    try:
+        opened = await open_websocket(access, credentials, target, subprotocols=_SUBPROTOCOLS)
+        with opened.wire:
+            return await _outcome(opened)
+    except UpgradeRefusedError as error:
+        asked = ApiCall(
+            what=what,
+            namespace=place.pod.namespace,
+            rights=tuple(sorted(EXEC)),
+            needed=place.rest.needed,
+        )
+        answered = ApiResponse(
+            status=error.refusal.status,
+            said=message_in(error.refusal.body),
+            retry_after=error.refusal.retry_after,
+        )
+        raise await error_for_status(access, credentials, asked, answered) from error
+    except WebSocketFailedError as error:
+        raise errors.no_http(access, what) from error
+    except OSError as error:
+        raise RetryableError(errors.unreachable(access, what, error)) from error
+
+
+def _asked(place: CookiePod) -> str:
+    return f"a look into {place.words}"
+
+
+async def _outcome(opened: HandshakeResult) -> Outcome:
+    """Read until the command has ended; ``WebSocketFailedError`` where that is never told."""
+    loop, wire, websocket = asyncio.get_running_loop(), opened.wire, opened.websocket
+    channels = _Channels()
+    channels.take(opened.early)
+    while not channels.status:
+        if websocket.over:
+            raise WebSocketFailedError("the stream ended before the command did")
+        await loop.sock_sendall(wire, websocket.outgoing())
+        channels.take(websocket.receive(memoryview(await loop.sock_recv(wire, _PIECE_BYTES))))
+    return Outcome(output=bytes(channels.output), failure=_failure(bytes(channels.status)))
+
+
+class _Channels:
+    """Sorts messages by channel; what a command says to its errors' channel is not kept."""
+
+    def __init__(self) -> None:
+        self.output = bytearray()
+        self.status = bytearray()
+        self._kept: bytearray | None = None
+
+    def take(self, pieces: Iterable[Piece]) -> None:
+        for piece in pieces:
+            payload = piece.payload
+            if piece.begins and payload:
+                self._kept = {_OUTPUT: self.output, _STATUS: self.status}.get(payload[0])
+                payload = payload[1:]
+            if self._kept is not None:
+                self._kept += payload[: _MAX_BYTES - len(self._kept)]
+
+
+def _failure(status: bytes) -> str:
+    """Return the message of a Status; empty where it tells of success."""
+    try:
+        return "" if decoded(status).get("status") == "Success" else message_in(status)
+    except NotHttpError:
+        return message_in(status)
+
+
+NO_PROCESS: Final = "none"
+"""The number of what belongs to no process."""
+_SCRIPT: Final = r"""
+say() { printf '\n%s %s\n' "$mark" "$*"; }
+show() { [ -r "$1$2" ] && [ -s "$1$2" ] && { say file "$2"; cat "$1$2"; }; }
+of() { tr '\0' '\n' <"$d/environ" 2>/dev/null | sed -n "s/^$1=//p"; }
+mark=$1
+for d in /proc/[0-9]*; do
+  read -r name 2>/dev/null <"$d/comm" || continue
+  case $name in beam*) ;; *) continue ;; esac
+  say process "${d#/proc/}"
+  say flags; cat "$d/cmdline"
+  say variables; cat "$d/environ"
+  # Another container's process has files of its own, where those may be seen.
+  r=$d/root; [ -r "$r/" ] || r=
+  show "$r" "$(of RELEASE_ROOT)/releases/COOKIE" || show "" "$d/cwd/releases/COOKIE"
+  show "$r" "$(of HOME)/.erlang.cookie"
+done
+say process none
+for f in "${RELEASE_ROOT:-.}" . /app /opt/*; do show "" "$f/releases/COOKIE" && break; done
+show "" "$HOME/.erlang.cookie"
+exit 0
+"""
+
+
+@dataclass(slots=True, kw_only=True)
+class ProcessTable:
+    """What belongs to one running Erlang; ``number`` is its process id, ``none`` without one."""
+
+    number: str
+    flags: list[str] = field(default_factory=list, repr=False)
+    variables: dict[str, str] = field(default_factory=dict, repr=False)
+    files: dict[str, bytes] = field(default_factory=dict, repr=False)
+
+
+class ContainerProbe:
+    """One look; ``words`` are what has to be run for it."""
+
+    def __init__(self) -> None:
+        # Each finding begins with it: no file and no variable can hold it.
+        self._mark = secrets.token_hex(16)
+
+    @property
+    def words(self) -> Sequence[str]:
+        """The command."""
+        return ("sh", "-c", _SCRIPT.strip(), "look", self._mark)
+
+    def read(self, output: bytes) -> list[ProcessTable]:
+        """Return what was seen, in the order of the processes; last what belongs to none."""
+        seen: list[ProcessTable] = []
+        for kind, detail, content in self._findings(output):
+            if kind == "process":
+                seen.append(ProcessTable(number=detail))
+            elif kind == "flags":
+                seen[-1].flags = _words(content)
+            elif kind == "variables":
+                seen[-1].variables = dict(_assignments(content))
+            elif kind == "file":
+                seen[-1].files[detail] = content
+        return seen
+
+    def _findings(self, output: bytes) -> Iterator[tuple[str, str, bytes]]:
+        for finding in output.split(f"\n{self._mark} ".encode())[1:]:
+            line, _, content = finding.partition(b"\n")
+            kind, _, detail = line.decode(errors="surrogateescape").partition(" ")
+            yield kind, detail, content
+
+
+def _words(content: bytes) -> list[str]:
+    return content.decode(errors="surrogateescape").removesuffix("\0").split("\0")
+
+
+def _assignments(content: bytes) -> Iterator[tuple[str, str]]:
+    for word in _words(content):
+        name, _, value = word.partition("=")
+        yield name, value

@@ -1,0 +1,254 @@
+"""A pod as an API server describes it: is it usable, and whose is it.
+
+Refuses to ask for anything. https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/
+
+Makes a target of a pod: its name, ports and facts, and the offers that lead to it.
+
+What the container's variables and flags tell of the node counts; what they do not, the node itself
+and its epmd tell.
+
+Which container of a pod holds the node: a sidecar may come first.
+
+The pod that has an address: for targets of backends that know addresses and no pods, as dns.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING, Any, Final
+
+from erlconnect.api import (
+    ERLANG_VARIABLES,
+    NodeName,
+    Ref,
+    Target,
+    UsageError,
+    cookie_in_flags,
+    read_variables,
+)
+from erlconnect_backends.kubernetes.container_env import COOKIE_NAMES, ContainerEnvironment
+from erlconnect_backends.kubernetes.requests import POD, all_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+    from erlconnect.api import ErlangVariables
+    from erlconnect_backends.kubernetes.api_client import ApiClient
+    from erlconnect_backends.kubernetes.container_env import DataObjects
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pod:
+    """One pod; ``item`` is the whole object, ``owners`` are the uids of what owns it."""
+
+    name: str
+    namespace: str
+    address: str
+    machine: str
+    phase: str
+    ready: bool
+    terminating: bool
+    owners: tuple[str, ...]
+    item: Mapping[str, Any]
+
+    @property
+    def running(self) -> bool:
+        """Whether there is a network to dial into."""
+        return self.phase == "Running" and bool(self.address)
+
+    @property
+    def containers(self) -> Sequence[Mapping[str, Any]]:
+        """The containers that run, those of the spec first.
+
+        Beside them run init containers that restart always (sidecars since Kubernetes 1.29), and
+        ephemeral ones until they end. Init containers that only prepare are none.
+        """
+        spec = self.item["spec"]
+        sidecars = [
+            each
+            for each in spec.get("initContainers") or ()
+            if each.get("restartPolicy") == "Always"
+        ]
+        return [*(spec.get("containers") or ()), *sidecars, *self._ephemeral()]
+
+    def _ephemeral(self) -> Iterator[Mapping[str, Any]]:
+        statuses = (self.item.get("status") or {}).get("ephemeralContainerStatuses") or ()
+        ended = {one["name"] for one in statuses if "terminated" in (one.get("state") or {})}
+        for each in self.item["spec"].get("ephemeralContainers") or ():
+            if each["name"] not in ended:
+                yield each
+
+    @property
+    def state(self) -> str:
+        """Why it is not usable, in the words of ``kubectl get pods``."""
+        if self.terminating:
+            return "terminating"
+        return next(self._troubles(), "not ready" if self.running else self.phase.lower())
+
+    def _troubles(self) -> Iterator[str]:
+        for status in (self.item.get("status") or {}).get("containerStatuses") or ():
+            for state in (status.get("state") or {}).values():
+                if reason := (state or {}).get("reason"):
+                    yield str(reason)
+
+
+def pod_of(item: Mapping[str, Any]) -> Pod:
+    """Read one object."""
+    meta, status = item["metadata"], item.get("status") or {}
+    states = {one["type"]: one["status"] for one in status.get("conditions") or ()}
+    return Pod(
+        name=str(meta["name"]),
+        namespace=str(meta["namespace"]),
+        address=str(status.get("podIP") or ""),
+        machine=str(item["spec"].get("nodeName") or ""),
+        phase=str(status.get("phase") or "Unknown"),
+        ready=states.get("Ready") == "True",
+        terminating=bool(meta.get("deletionTimestamp")),
+        owners=tuple(str(one["uid"]) for one in meta.get("ownerReferences") or ()),
+        item=item,
+    )
+
+
+_EPMD_PORT: Final = 4369
+_PORT_NAMES: Final = ("epmd", "dist", "erlang", "erl-dist", "distribution")
+_VARIABLES: Final = (*ERLANG_VARIABLES, *COOKIE_NAMES)
+_PREFIXES: Final = ("RELEASE_", "ERL_", "ERLANG_", "ELIXIR_", "RABBITMQ_")
+_PROGRAMS: Final = ("erl", "beam.smp", "iex", "elixir", "mix", "rebar3")
+_DEFAULT: Final = "kubectl.kubernetes.io/default-container"
+
+
+def beam_container(pod: Pod, wanted: str = "") -> Mapping[str, Any]:
+    """Return the container called ``wanted``, or the one that looks most like Erlang.
+
+    Where none does, it is the one that kubectl would take. Raises ``UsageError`` where there is
+    none called ``wanted``.
+    """
+    by_name = {str(container["name"]): container for container in pod.containers}
+    if wanted:
+        if wanted not in by_name:
+            raise UsageError(
+                f"The pod {pod.name} has no container {wanted!r}",
+                remedy=f"It has {', '.join(by_name)}: choose with -o container=.",
+            )
+        return by_name[wanted]
+    annotations = pod.item["metadata"].get("annotations") or {}
+    usual = by_name.get(annotations.get(_DEFAULT, ""), pod.containers[0])
+    likely = max(pod.containers, key=_evidence)
+    return likely if _evidence(likely) > _evidence(usual) else usual
+
+
+def _evidence(container: Mapping[str, Any]) -> int:
+    return sum(1 for _ in _signs(container))
+
+
+def _signs(container: Mapping[str, Any]) -> Iterator[str]:
+    for port in container.get("ports") or ():
+        if port.get("containerPort") == _EPMD_PORT or port.get("name") in _PORT_NAMES:
+            yield "port"
+    for variable in container.get("env") or ():
+        name = str(variable["name"])
+        if name in _VARIABLES or name.startswith(_PREFIXES):
+            yield "variable"
+    for word in (*(container.get("command") or ()), *(container.get("args") or ())):
+        if PurePosixPath(str(word)).name in _PROGRAMS:
+            yield "program"
+
+
+async def target_of(
+    pod: Pod,
+    *,
+    container: str,
+    data: DataObjects,
+    access: Mapping[str, object],
+    wanted: str,
+    facts: Mapping[str, str],
+    warn: Callable[[str], None],
+) -> Target:
+    """Return the target.
+
+    ``access`` are the settings that lead to this cluster again, ``wanted`` is TARGET if that names
+    the pods, and ``facts`` are known of its whole group. ``warn`` is told what cannot work. Raises
+    as ``DataObjects``, and ``UsageError`` where there is no such container.
+    """
+    chosen = beam_container(pod, container)
+    environment = ContainerEnvironment(pod, chosen, data)
+    variables = await environment.known(ERLANG_VARIABLES)
+    command_line = await environment.command_line()
+    told = read_variables(variables, command_line)
+    if told.distribution == "none":
+        warn(
+            f"RELEASE_DISTRIBUTION=none in {chosen['name']} of the pod {pod.name}: such a release"
+            " takes no connections; set it to name or sname and start the pod anew"
+        )
+    place = {**access, "pod": pod.name}
+    inside = {**place, "container": str(chosen["name"]), "target": wanted}
+    return Target(
+        node=_node(pod, told),
+        address=pod.address,
+        dist_port=told.dist_port,
+        epmd_port=told.epmd_port or 4369,
+        cookies=_cookies(inside, variables, command_line),
+        transports=(Ref(name="kubernetes-port-forward", settings=place),),
+        facts={**facts, **_facts(pod, chosen), **_told_facts(told)},
+    )
+
+
+def _cookies(
+    inside: Mapping[str, object], variables: Mapping[str, str], command_line: Sequence[str]
+) -> tuple[Ref, ...]:
+    """Return the sources of the cookie, best first.
+
+    Where only a variable like ERL_FLAGS has a flag for it, what the image's own files add decides
+    whether the node takes that one, and only the running node's flags tell.
+    """
+    outside = Ref(name="kubernetes-env", settings=inside)
+    within = Ref(name="kubernetes-exec", settings=inside)
+    if cookie_in_flags(variables, command_line) and not cookie_in_flags({}, command_line):
+        return (Ref(name=within.name, settings={**inside, "optional": True}), outside)
+    return (outside, within)
+
+
+def _node(pod: Pod, told: ErlangVariables) -> NodeName:
+    """Return the name as far as it is told; a short name's host is the pod's host name."""
+    if told.node:
+        return told.node
+    if told.name and told.distribution == "sname":
+        return NodeName(name=told.name, host=_hostname(pod))
+    return NodeName(name=told.name, host=pod.address)
+
+
+def _hostname(pod: Pod) -> str:
+    return str(pod.item["spec"].get("hostname") or pod.name)
+
+
+def _facts(pod: Pod, container: Mapping[str, Any]) -> dict[str, str]:
+    return {
+        "namespace": pod.namespace,
+        "pod": pod.name,
+        "container": str(container["name"]),
+        "node": pod.machine,
+        "ready": "no" if pod.terminating or not pod.ready else "yes",
+        "hostname": _hostname(pod),
+    }
+
+
+def _told_facts(told: ErlangVariables) -> dict[str, str]:
+    facts = {
+        "dist_ports": told.dist_ports,
+        "protocol": told.protocol,
+        "distribution": told.distribution,
+    }
+    return {key: value for key, value in facts.items() if value}
+
+
+async def pod_at(rest: ApiClient, address: str) -> Pod | None:
+    """Return the running pod of the namespace that has ``address`` in either family."""
+    items = await rest.items(all_of(POD, namespace=rest.access.namespace))
+    pods = [pod_of(item) for item in items if address in _addresses(item)]
+    return next((pod for pod in pods if pod.running), None)
+
+
+def _addresses(pod: Mapping[str, Any]) -> list[str]:
+    status = pod.get("status") or {}
+    return [str(one["ip"]) for one in status.get("podIPs") or ()] + [status.get("podIP") or ""]

@@ -1,0 +1,306 @@
+"""From what TARGET names to its pods: those that kubectl would take.
+
+Refuses to judge pods; ``choice`` does.
+
+What is current of a Deployment and of a Rollout: a ReplicaSet of it, pods with a label.
+
+Label selectors of objects as the text that an API server takes.
+
+https://kubernetes.io/docs/concepts/overview/working-with-objects/labels/#label-selectors
+
+Which pods of a group may be dialled: running, ready ones that are not about to end.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import difflib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from erlconnect.api import ErlconnectError, NameNotFoundError, NoNodeFoundError, RefusedError
+from erlconnect_backends.kubernetes.api_client import gather_two
+from erlconnect_backends.kubernetes.pods import Pod, pod_of
+from erlconnect_backends.kubernetes.requests import (
+    DAEMON_SET,
+    DEPLOYMENT,
+    ENDPOINT_SLICE,
+    POD,
+    REPLICA_SET,
+    ROLLOUT,
+    SERVICE,
+    STATEFUL_SET,
+    ApiRequest,
+    all_of,
+    one,
+)
+from erlconnect_backends.kubernetes.target_syntax import GUESSES, SHORT, TargetSyntax
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from erlconnect_backends.kubernetes.api_client import ApiClient
+    from erlconnect_backends.kubernetes.requests import Resource
+
+# https://kubernetes.io/docs/concepts/workloads/controllers/deployment/
+_REVISION: Final = "deployment.kubernetes.io/revision"
+# https://argo-rollouts.readthedocs.io/en/stable/features/specification/
+_ROLLOUT_HASH: Final = "rollouts-pod-template-hash"
+
+
+def current_of(
+    deployment: Mapping[str, Any], sets: Sequence[Mapping[str, Any]]
+) -> Mapping[str, Any] | None:
+    """Return the ReplicaSet of the revision that the Deployment is at.
+
+    Until its controller has numbered a change, that is the latest one.
+    """
+    uid = deployment["metadata"]["uid"]
+    owned = [
+        one
+        for one in sets
+        if any(owner["uid"] == uid for owner in one["metadata"].get("ownerReferences") or ())
+    ]
+    wanted = revision_of(deployment)
+    exact = [one for one in owned if wanted and revision_of(one) == wanted]
+    return max(exact or owned, key=revision_of, default=None)
+
+
+def revision_of(item: Mapping[str, Any]) -> int:
+    """Return the number of an object's revision; 0 where it has none."""
+    text = str((item["metadata"].get("annotations") or {}).get(_REVISION, ""))
+    return int(text) if text.isdigit() else 0
+
+
+def is_current(pod: Pod, rollout: Mapping[str, Any]) -> bool:
+    """Return whether a pod is of the revision that the Rollout is at; without one told, any is."""
+    wanted = (rollout.get("status") or {}).get("currentPodHash")
+    labels = pod.item["metadata"].get("labels") or {}
+    return not wanted or labels.get(_ROLLOUT_HASH) == wanted
+
+
+_SIGNS: Final = {"Exists": "{key}", "DoesNotExist": "!{key}"}
+_SETS: Final = {"In": "in", "NotIn": "notin"}
+
+
+def selector_text(selector: Mapping[str, Any]) -> str:
+    """Return ``matchLabels`` and ``matchExpressions`` as one text, in a stable order.
+
+    Raises ``ValueError`` for an operator that nobody knows.
+    """
+    labels = selector.get("matchLabels") or {}
+    terms = [f"{key}={value}" for key, value in sorted(labels.items())]
+    return ",".join([*terms, *map(_term, selector.get("matchExpressions") or ())])
+
+
+def labels_text(labels: Mapping[str, str]) -> str:
+    """Return the selector of a Service, which has labels alone."""
+    return selector_text({"matchLabels": labels})
+
+
+def _term(expression: Mapping[str, Any]) -> str:
+    key, operator = expression["key"], expression["operator"]
+    if operator in _SIGNS:
+        return _SIGNS[operator].format(key=key)
+    if operator in _SETS:
+        return f"{key} {_SETS[operator]} ({','.join(sorted(expression['values']))})"
+    raise ValueError(f"unknown operator {operator!r} in a label selector")
+
+
+_COMPLETED: Final = (DEPLOYMENT, STATEFUL_SET, DAEMON_SET)
+_SERVICE_LABEL: Final = "kubernetes.io/service-name"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Group:
+    """Pods that belong together; ``changes`` is the list whose changes are theirs."""
+
+    what: str
+    pods: Sequence[Pod]
+    changes: ApiRequest
+    revision: str = ""
+
+
+class Workloads:
+    """Finds groups of pods in one namespace. Raises as ``ApiClient``, and ``NameNotFoundError``."""
+
+    def __init__(self, rest: ApiClient, namespace: str) -> None:
+        self._rest = rest
+        self._namespace = namespace
+
+    async def pod(self, name: str) -> Group:
+        """Return the pod of this name alone."""
+        question = one(POD, name, namespace=self._namespace)
+        return self._single(await self._rest.get(question))
+
+    async def selected(self, selector: str) -> Group:
+        """Return the pods that a label selector fits."""
+        question = all_of(POD, namespace=self._namespace, selector=selector)
+        return Group(
+            what=f"pods with {selector}", pods=await self._pods(question), changes=question
+        )
+
+    async def named(self, named: TargetSyntax) -> Group:
+        """Return the pods of what TARGET names."""
+        if not named.resource:
+            return await self._guessed(named.name)
+        item = await self._rest.find(one(named.resource, named.name, namespace=self._namespace))
+        if item is None:
+            raise await self._unknown(named.name, [named.resource])
+        return await self._group(named.resource, item)
+
+    async def completions(self) -> list[str]:
+        """Give what may stand as TARGET: objects of the usual kinds, as far as they may be seen."""
+        found: list[str] = []
+        for resource in _COMPLETED:
+            with contextlib.suppress(RefusedError):
+                found += [f"{SHORT[resource]}/{name}" for name in await self._names(resource)]
+        return found
+
+    async def _names(self, resource: Resource) -> list[str]:
+        items = await self._rest.items(all_of(resource, namespace=self._namespace))
+        return sorted(str(item["metadata"]["name"]) for item in items)
+
+    async def _guessed(self, name: str) -> Group:
+        questions = [one(each, name, namespace=self._namespace) for each in GUESSES]
+        found = await asyncio.gather(
+            *(self._rest.find(question) for question in questions), return_exceptions=True
+        )
+        for resource, item in zip(GUESSES, found, strict=True):
+            if isinstance(item, dict):
+                return await self._group(resource, item)
+        for failure in found:
+            if isinstance(failure, BaseException):
+                raise failure
+        raise await self._unknown(name, GUESSES)
+
+    async def _unknown(self, name: str, resources: Sequence[Resource]) -> ErlconnectError:
+        known: set[str] = set()
+        for resource in resources:
+            try:
+                known |= set(await self._names(resource))
+            except RefusedError:
+                continue
+        near = difflib.get_close_matches(name, known, n=1)
+        kinds = ", ".join(resource.word for resource in resources)
+        return NameNotFoundError(
+            f"Nothing in the namespace {self._namespace} (context {self._rest.access.context}) is"
+            f" called {name!r}: no {kinds}",
+            remedy=f"Did you mean {near[0]}?"
+            if near
+            else "Check the name, -o namespace= and -o context=.",
+        )
+
+    async def _group(self, resource: Resource, item: Mapping[str, Any]) -> Group:
+        if resource is POD:
+            return self._single(item)
+        what = f"{resource.word} {item['metadata']['name']}"
+        if resource is SERVICE:
+            return await self._of_service(what, item)
+        selector = selector_text(item["spec"].get("selector") or {})
+        question = all_of(POD, namespace=self._namespace, selector=selector)
+        if resource is DEPLOYMENT:
+            return await self._of_deployment(what, item, selector)
+        if resource is ROLLOUT:
+            pods = [pod for pod in await self._pods(question) if is_current(pod, item)]
+            return Group(what=what, pods=pods, changes=question)
+        owner = str(item["metadata"]["uid"])
+        pods = [pod for pod in await self._pods(question) if owner in pod.owners]
+        return Group(what=what, pods=pods, changes=question)
+
+    async def _of_deployment(self, what: str, item: Mapping[str, Any], selector: str) -> Group:
+        question = all_of(POD, namespace=self._namespace, selector=selector)
+        sets, pods = await gather_two(
+            self._rest.items(all_of(REPLICA_SET, namespace=self._namespace, selector=selector)),
+            self._pods(question),
+        )
+        current = current_of(item, sets)
+        if current is None:
+            raise NoNodeFoundError(
+                f"The {what} has no ReplicaSet yet, so it has no pods",
+                remedy=f"See `kubectl describe deploy {item['metadata']['name']}`.",
+            )
+        uid = str(current["metadata"]["uid"])
+        revision = revision_of(current)
+        return Group(
+            what=f"{what}, revision {revision}" if revision else what,
+            pods=[pod for pod in pods if uid in pod.owners],
+            changes=question,
+            revision=str(revision or ""),
+        )
+
+    async def _of_service(self, what: str, item: Mapping[str, Any]) -> Group:
+        if selector := labels_text(item["spec"].get("selector") or {}):
+            question = all_of(POD, namespace=self._namespace, selector=selector)
+            return Group(what=what, pods=await self._pods(question), changes=question)
+        label = f"{_SERVICE_LABEL}={item['metadata']['name']}"
+        question = all_of(ENDPOINT_SLICE, namespace=self._namespace, selector=label)
+        names = _pods_behind(await self._rest.items(question))
+        if not names:
+            raise NoNodeFoundError(
+                f"The {what} leads to no pod: neither a selector nor an EndpointSlice names one",
+                remedy="If it leads out of the cluster, -b fixed or -b dns is the way.",
+            )
+        found = [await self._rest.find(one(POD, name, namespace=self._namespace)) for name in names]
+        return Group(what=what, pods=[pod_of(each) for each in found if each], changes=question)
+
+    def _single(self, item: Mapping[str, Any]) -> Group:
+        pod = pod_of(item)
+        changes = all_of(POD, namespace=pod.namespace).narrowed(
+            {"fieldSelector": f"metadata.name={pod.name}"}
+        )
+        return Group(what=f"pod {pod.name}", pods=[pod], changes=changes)
+
+    async def _pods(self, question: ApiRequest) -> list[Pod]:
+        pods = [pod_of(item) for item in await self._rest.items(question)]
+        return sorted(pods, key=lambda pod: pod.name)
+
+
+def _pods_behind(slices: Sequence[Mapping[str, Any]]) -> list[str]:
+    references = [
+        endpoint.get("targetRef") or {} for one in slices for endpoint in one.get("endpoints") or ()
+    ]
+    return sorted({str(each["name"]) for each in references if each.get("kind") == "Pod"})
+
+
+_MAX_LISTED: Final = 5
+
+
+def usable_pods(group: Group, *, allow_unready: bool, chosen: str = "") -> Sequence[Pod]:
+    """Return the usable pods, ready ones first, else by name.
+
+    The pod called ``chosen`` is usable as long as it runs.
+    """
+    usable = [
+        pod
+        for pod in group.pods
+        if pod.running
+        and (pod.name == chosen or (not pod.terminating and (pod.ready or allow_unready)))
+    ]
+    return sorted(usable, key=lambda pod: (not pod.ready, pod.name))
+
+
+def nothing_usable(group: Group) -> NoNodeFoundError:
+    """Say why no pod of the group may be dialled, and what to do."""
+    return NoNodeFoundError(_failure(group), remedy=_remedy(group))
+
+
+def _failure(group: Group) -> str:
+    if not group.pods:
+        return f"The {group.what} has no pods"
+    states = [f"{pod.name} ({pod.state})" for pod in group.pods]
+    more = len(states) - _MAX_LISTED
+    listed = ", ".join([*states[:_MAX_LISTED], *([f"and {more} more"] if more > 0 else [])])
+    return f"The {group.what} has no pod that is ready: {listed}"
+
+
+def _remedy(group: Group) -> str:
+    if not group.pods:
+        return "Scale it up, or check -o namespace= and -o selector=."
+    running = [pod for pod in group.pods if pod.running]
+    if any(not pod.terminating for pod in running):
+        return "Wait until one is ready, or take one that is not with -o allow-unready=true."
+    if running:
+        return "Wait for its replacement, or take it while it lasts with -o pod=."
+    return f"See `kubectl describe pod {group.pods[0].name}`."

@@ -1,0 +1,456 @@
+"""``erlconnect connect TARGET``: open a session and stay in the foreground.
+
+``erlconnect ping TARGET``: the handshake alone, with its times.
+
+``erlconnect targets TARGET``: what discovery finds, and which of it answers.
+
+``erlconnect doctor [TARGET]``: each step on the way, with what was seen and what to do.
+
+``erlconnect run TARGET -- CMD``: a session for one program, which finds its node by itself.
+
+``erlconnect shell TARGET``: a shell in the remote node, and nothing else to type.
+
+``erlconnect demo``: the whole way once, with real parts, on this machine.
+
+``erlconnect trust``: let a project's file decide, after a look at what it says.
+
+``erlconnect profiles`` and the commands below it: their options, their help, no more.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from pathlib import Path
+from typing import Annotated, Final
+
+import typer
+
+from erlconnect.command_line import completion, options
+from erlconnect.command_line.options import Flags, takes_flags
+from erlconnect.errors import ConfigurationError, UsageError
+
+CONNECT_HELP = """
+Connect to each TARGET and stay in the foreground. This is what happens without a command.
+
+Examples:
+
+  erlconnect -b dns my-service.shop.svc.cluster.local
+
+  erlconnect staging/shop staging/billing
+
+  erlconnect -p production shop --dry-run
+
+  erlconnect -b fixed app@10.3.2.1 --via 'ssh -W %h:%p bastion' --cookie-from file:app.cookie
+"""
+
+
+@takes_flags()
+def connect(
+    *,
+    target: options.Targets,
+    flags: Flags,
+    dry_run: options.DryRun = False,
+    json: options.Json = False,
+    verbose: options.Verbose = False,
+    quiet: options.Quiet = False,
+) -> None:
+    """Read the choices and serve the session they mean."""
+    from erlconnect.command_line.connect import serve  # noqa: PLC0415
+
+    if dry_run:
+        from erlconnect.command_line.connect import show_plans  # noqa: PLC0415
+        from erlconnect.command_line.output import OutputOptions  # noqa: PLC0415
+
+        show_plans(target, flags, OutputOptions(as_json=json, quiet=quiet, verbose=verbose))
+        return
+    raise typer.Exit(serve(target, flags, as_json=json, quiet=quiet, verbose=verbose))
+
+
+PING_HELP = """
+Shake hands with TARGET and leave: how long each phase took. It needs no Erlang on this machine.
+
+With a cookie it is the whole handshake, in which both sides prove it; without one it ends where
+the remote node has said its name. Either way the node sees nobody but a hidden visitor.
+
+Examples:
+
+  erlconnect ping -b fixed app@10.3.2.1 --cookie-from env:APP_COOKIE
+
+  erlconnect ping -b dns shop.internal --json
+"""
+
+
+@takes_flags(without=("all_targets", "visible", "as_name", "local_cookie_file"))
+def ping(
+    *,
+    target: options.Target,
+    flags: Flags,
+    json: options.Json = False,
+    verbose: options.Verbose = False,
+    quiet: options.Quiet = False,
+) -> None:
+    """Read the choices and ping what they mean."""
+    from erlconnect.command_line.output import OutputOptions  # noqa: PLC0415
+    from erlconnect.command_line.ping import ping_once  # noqa: PLC0415
+
+    ping_once(target, flags, OutputOptions(as_json=json, quiet=quiet, verbose=verbose))
+
+
+TARGETS_HELP = """
+List what the backend finds for TARGET, and what a knock at each tells: its real name, its port,
+its Erlang release. It needs no cookie and no Erlang on this machine.
+
+Examples:
+
+  erlconnect targets -b dns _epmd._tcp.shop.internal
+
+  erlconnect targets -b consul shop --json
+"""
+
+
+@takes_flags(without=("all_targets", "cookie_from", "visible", "as_name", "local_cookie_file"))
+def targets(
+    *,
+    target: options.Target,
+    flags: Flags,
+    json: options.Json = False,
+    verbose: options.Verbose = False,
+    quiet: options.Quiet = False,
+) -> None:
+    """Read the choices and list what they mean."""
+    from erlconnect.command_line.output import OutputOptions  # noqa: PLC0415
+    from erlconnect.command_line.targets import list_targets  # noqa: PLC0415
+
+    list_targets(target, flags, OutputOptions(as_json=json, quiet=quiet, verbose=verbose))
+
+
+DOCTOR_HELP = """
+Look at each step on the way to TARGET and at this machine: what was seen, and what to do.
+
+Without TARGET it looks at this machine alone. Its connection is hidden over there and leaves
+nothing behind.
+
+Examples:
+
+  erlconnect doctor
+
+  erlconnect doctor -b dns shop.internal --cookie-from file:shop.cookie
+
+  erlconnect doctor -b consul shop --role
+"""
+
+
+@takes_flags(without=("all_targets", "visible"))
+def doctor(
+    *,
+    target: options.OptionalTarget = None,
+    flags: Flags,
+    role: options.Role = False,
+    json: options.Json = False,
+    verbose: options.Verbose = False,
+    quiet: options.Quiet = False,
+) -> None:
+    """Read the choices and examine what they mean."""
+    from erlconnect.command_line.doctor import diagnose, print_role  # noqa: PLC0415
+
+    if role:
+        print_role(target, flags, as_json=json)
+        return
+    raise typer.Exit(diagnose(target, flags, as_json=json, quiet=quiet, verbose=verbose))
+
+
+RUN_HELP: Final = """
+Connect to TARGET for as long as a program runs.
+
+The session has an epmd of its own, and the program has the variables that lead to it. Its exit
+code is passed through.
+
+Examples:
+
+  erlconnect run -b dns my-service.internal -- erl_call -name my_service@127.0.0.1 -a 'erlang node'
+
+  erlconnect run -b fixed rabbit@10.3.2.1 --export-cookie -- rabbitmqctl status
+
+  erlconnect run -b fixed app@10.3.2.1 -- sh -c 'iex --name dev@127.0.0.1 --remsh $ERLCONNECT_ALIAS'
+"""
+Command = Annotated[
+    list[str],
+    typer.Argument(metavar="-- CMD...", help="The program and its arguments.", show_default=False),
+]
+ExportCookie = Annotated[
+    bool,
+    typer.Option(
+        "--export-cookie",
+        help="Put the local cookie into the program's environment, for those that read it there.",
+        rich_help_panel=options.HERE,
+    ),
+]
+
+
+@takes_flags(without=("all_targets", "visible"))
+def run(
+    *,
+    target: options.Target,
+    command: Command,
+    flags: Flags,
+    export_cookie: ExportCookie = False,
+    verbose: options.Verbose = False,
+    quiet: options.Quiet = False,
+) -> None:
+    """Read the choices and run the program."""
+    from erlconnect.command_line.child_session import (  # noqa: PLC0415 - --help is quick
+        Verbosity,
+        run_command,
+    )
+
+    if shutil.which(command[0]) is None:
+        raise ConfigurationError(
+            f"there is no program {command[0]} on the PATH",
+            remedy="Check its name; it is run without a shell.",
+        )
+    talk = Verbosity(quiet=quiet, verbose=verbose)
+    code = run_command(command, target, flags, talk, os.environ, export_cookie=export_cookie)
+    raise typer.Exit(code)
+
+
+SHELL_HELP: Final = """
+Open a shell in the remote node: iex where it has Elixir, else erl.
+
+The session has an epmd, a cookie and a node name of its own, and ends with the shell.
+
+Examples:
+
+  erlconnect shell -b dns my-service.shop.svc.cluster.local
+
+  erlconnect shell -b consul shop --cookie-from consul-kv:erlang/cookie
+
+  erlconnect shell -b fixed app@10.3.2.1 --cookie-from env:APP_COOKIE --erl
+"""
+Iex = Annotated[
+    bool | None,
+    typer.Option(
+        "--iex/--erl",
+        help="The shell to open. Default: iex where it is here and the remote node has the same.",
+        show_default=False,
+        rich_help_panel=options.HERE,
+    ),
+]
+
+
+@takes_flags(without=("all_targets", "visible", "as_name", "local_cookie_file"))
+def shell(
+    *,
+    target: options.Target,
+    flags: Flags,
+    iex: Iex = None,
+    verbose: options.Verbose = False,
+    quiet: options.Quiet = False,
+) -> None:
+    """Read the choices and open the shell."""
+    from erlconnect.command_line.child_session import Verbosity  # noqa: PLC0415
+    from erlconnect.command_line.shell import open_shell  # noqa: PLC0415 - quick help
+
+    _require_terminal()
+    talk = Verbosity(quiet=quiet, verbose=verbose)
+    raise typer.Exit(open_shell(target, flags, talk, os.environ, iex=iex))
+
+
+def _require_terminal() -> None:
+    """Refuse pipes: iex and erl would evaluate in the local node then, without a word."""
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        raise UsageError(
+            "a shell needs a terminal, and stdin or stdout is none",
+            remedy="For a single call use `erlconnect run TARGET -- erl_call ...`.",
+        )
+
+
+def demo() -> None:
+    """Start a real remote node and a real DNS server, connect, and call through the alias.
+
+    Examples:
+
+      erlconnect demo
+    """
+    from erlconnect.command_line.demo import run_demo  # noqa: PLC0415 - --help is quick
+
+    run_demo()
+
+
+TRUST_HELP: Final = """
+Trust a project's erlconnect.toml, until it changes.
+
+Until then such a file chooses among your own profiles and names services, and no more: whoever
+connects lets the other node run code on this machine.
+
+Examples:
+
+  erlconnect trust
+
+  erlconnect trust ../erlconnect.toml --yes
+
+  erlconnect trust --forget
+"""
+
+
+def trust(
+    *,
+    file: Annotated[
+        Path | None,
+        typer.Argument(
+            metavar="FILE", help="Default: the nearest erlconnect.toml.", show_default=False
+        ),
+    ] = None,
+    yes: Annotated[
+        bool, typer.Option("--yes", "-y", help="Do not ask.", rich_help_panel=options.HERE)
+    ] = False,
+    forget: Annotated[
+        bool, typer.Option("--forget", help="Trust it no longer.", rich_help_panel=options.HERE)
+    ] = False,
+    no_input: options.NoInput = False,
+) -> None:
+    """Read the choices and do what they mean."""
+    from erlconnect.command_line import trust  # noqa: PLC0415 - --help is quick
+
+    if forget:
+        trust.forget_file(file)
+    else:
+        trust.trust_file(file, yes=yes, no_input=no_input)
+
+
+_HELP: Final = """
+List the profiles of the configuration files, and look into them.
+
+Examples:
+
+  erlconnect profiles init
+
+  erlconnect profiles explain staging/my-service
+
+  erlconnect profiles check
+"""
+_SHOW: Final = """
+Show what holds for a profile, as TOML.
+
+Examples:
+
+  erlconnect profiles show staging
+
+  erlconnect profiles show staging/my-service --json
+"""
+_EXPLAIN: Final = """
+Show each value of a profile with the place where it is written, and what it is used over.
+
+Examples:
+
+  erlconnect profiles explain staging
+
+  ERLCONNECT_DNS_SERVER=10.3.2.53 erlconnect profiles explain staging/my-service
+"""
+_CHECK: Final = """
+Look for every mistake in the configuration files; the exit code is 78 if there is one.
+
+Examples:
+
+  erlconnect profiles check
+
+  erlconnect profiles check --config erlconnect.toml --json
+"""
+_INIT: Final = """
+Write a first configuration file, with a profile for each place that is found on this machine.
+
+These are the contexts of the kubeconfig, the agent of CONSUL_HTTP_ADDR, and the project that
+`railway link` named for this folder. A file that is there stays as it is.
+
+Examples:
+
+  erlconnect profiles init
+
+  erlconnect profiles init --print
+"""
+_SCHEMA: Final = """
+Print the JSON schema of configuration files, with the settings of what is installed, for editors.
+
+Examples:
+
+  erlconnect profiles schema > ~/.config/erlconnect/config.schema.json
+"""
+ProfileName = Annotated[
+    str,
+    typer.Argument(
+        metavar="NAME[/SERVICE]",
+        help="A profile, and the service of it that is meant.",
+        autocompletion=completion.profiles_and_services,
+        show_default=False,
+    ),
+]
+ToStdout = Annotated[
+    bool,
+    typer.Option("--print", help="Write to stdout and make no file.", rich_help_panel=options.TALK),
+]
+profiles_group = typer.Typer(
+    help=_HELP,
+    invoke_without_command=True,
+    rich_markup_mode="markdown",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+@profiles_group.callback()
+def profiles(
+    context: typer.Context, *, config: options.ConfigFile = None, as_json: options.Json = False
+) -> None:
+    """List the profiles; the commands below look into one."""
+    if not context.invoked_subcommand:
+        from erlconnect.command_line.profiles import list_profiles  # noqa: PLC0415 - as below
+
+        list_profiles(config, as_json=as_json)
+
+
+@profiles_group.command("show", help=_SHOW)
+def profiles_show(
+    *, name: ProfileName, config: options.ConfigFile = None, as_json: options.Json = False
+) -> None:
+    """Show what holds."""
+    from erlconnect.command_line.profiles import show_profile  # noqa: PLC0415 - --help is quick
+
+    show_profile(name, config, as_json=as_json)
+
+
+@profiles_group.command("explain", help=_EXPLAIN)
+def profiles_explain(
+    *, name: ProfileName, config: options.ConfigFile = None, as_json: options.Json = False
+) -> None:
+    """Show what holds, and why."""
+    from erlconnect.command_line.profiles import explain_profile  # noqa: PLC0415 - --help is quick
+
+    explain_profile(name, config, as_json=as_json)
+
+
+@profiles_group.command("check", help=_CHECK)
+def profiles_check(*, config: options.ConfigFile = None, as_json: options.Json = False) -> None:
+    """Show what is wrong."""
+    from erlconnect.command_line.profiles_check import (  # noqa: PLC0415 - --help is quick
+        check_profiles,
+    )
+
+    raise typer.Exit(check_profiles(config, as_json=as_json))
+
+
+@profiles_group.command("init", help=_INIT)
+def profiles_init(*, config: options.ConfigFile = None, to_stdout: ToStdout = False) -> None:
+    """Begin a file."""
+    from erlconnect.command_line.profiles_check import (  # noqa: PLC0415 - --help is quick
+        init_profiles,
+    )
+
+    init_profiles(config, to_stdout=to_stdout)
+
+
+@profiles_group.command("schema", help=_SCHEMA)
+def profiles_schema() -> None:
+    """Show what may be in a file."""
+    from erlconnect.command_line.profiles import print_schema  # noqa: PLC0415 - --help is quick
+
+    print_schema()

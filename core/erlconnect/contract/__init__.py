@@ -1,1 +1,0 @@
-"""The contract with plugins, which import it from ``erlconnect.api``."""

@@ -1,0 +1,90 @@
+"""The objects that ``doctor``, ``ping`` and ``targets`` print with ``--json``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from erlconnect.diagnostics.otp_releases import release_by_flags
+from erlconnect.diagnostics.ping import PHASES
+from erlconnect.distribution.flags import flag_names
+from erlconnect.session.events import SCHEMA
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from erlconnect.diagnostics.ping import Pong
+    from erlconnect.diagnostics.steps import Step
+    from erlconnect.diagnostics.targets import TargetProbe
+    from erlconnect.proxy.timing import Span
+
+
+def step_payload(step: Step) -> dict[str, Any]:
+    """Return the object of a step; ``code`` and ``cause`` only where it failed."""
+    fields: dict[str, Any] = {
+        "schema": SCHEMA,
+        "event": step.event,
+        "step": str(step.name),
+        "status": str(step.status),
+        "seconds": round(step.seconds, 6),
+        "seen": step.seen,
+        "remedy": step.remedy,
+    }
+    if step.error:
+        fields |= {"code": int(step.error.exit_code), "cause": step.error.cause}
+    return fields
+
+
+def phase_payload(phase: Span) -> dict[str, Any]:
+    """Return the object of a phase of a ping."""
+    seconds = round(phase.seconds, 6)
+    return {"schema": SCHEMA, "event": "phase", "phase": PHASES[phase.name], "seconds": seconds}
+
+
+def pong_payload(pong: Pong, phases: Iterable[Span]) -> dict[str, Any]:
+    """Return the object of a node that answered; ``seconds`` is the time of all phases."""
+    return {
+        "schema": SCHEMA,
+        "event": pong.event,
+        "node": pong.node,
+        "address": pong.address,
+        "dist_port": pong.dist_port,
+        "transport": pong.transport,
+        "cookie_source": pong.cookie_source or None,
+        "creation": pong.creation,
+        "otp": pong.otp or None,
+        "seconds": round(sum(phase.seconds for phase in phases), 6),
+    }
+
+
+def target_payload(sighting: TargetProbe) -> dict[str, Any]:
+    """Return the object of a target; what only an answer tells is null where none came."""
+    target, approached = sighting.target, sighting.approached
+    knocked = approached.knocked if approached else None
+    fields: dict[str, Any] = {
+        "schema": SCHEMA,
+        "event": "target",
+        "expected": str(target.node) if target.node.name else None,
+        "address": target.address,
+        "epmd_port": target.epmd_port,
+        "facts": dict(target.facts),
+        "answers": approached is not None,
+        "node": str(approached.target.node) if approached else None,
+        "dist_port": approached.port if approached else target.dist_port,
+        "transport": approached.transport if approached else None,
+        "creation": knocked.creation if knocked else None,
+        "flags": flag_names(knocked.flags) if knocked else [],
+        "otp": (release_by_flags(knocked.flags) or None) if knocked else None,
+    }
+    if sighting.error:
+        fields["error"] = {
+            "code": int(sighting.error.exit_code),
+            "cause": sighting.error.cause,
+            "message": sighting.error.message,
+            "remedy": sighting.error.remedy,
+        }
+    return fields
+
+
+def role_payload(backend: str, role: str) -> dict[str, Any]:
+    """Return the object of the smallest rights."""
+    return {"schema": SCHEMA, "event": "role", "backend": backend, "role": role}

@@ -1,0 +1,111 @@
+"""The handshake with the first target that answers, and how long each phase of it took."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar, Final
+
+from erlconnect.diagnostics.otp_releases import release_by_flags
+from erlconnect.errors import CookieNotFoundError
+from erlconnect.session.inspection import inspection_session
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+    from erlconnect.plugin_manager.catalogue import Catalogue
+    from erlconnect.proxy.timing import Span, Timer
+    from erlconnect.session.config import SessionConfig
+    from erlconnect.session.connector import ConnectedTarget
+    from erlconnect.session.cookies import RemoteCookie
+    from erlconnect.session.inspection import InspectionSession
+
+# What the phases are called here; others are parts of one of these, or contain some.
+PHASES: Final = {
+    "lookup": "lookup",
+    "transport": "transport",
+    "epmd": "epmd",
+    "connect": "connect",
+    "send_name": "send_name",
+    "status": "status",
+    "challenge": "challenge",
+    "challenge_reply": "reply",
+    "challenge_ack": "ack",
+    "tick": "tick",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pong:
+    """A node that answered; ``cookie_source`` is empty where the cookie was not tried."""
+
+    event: ClassVar[str] = "pong"
+    node: str
+    address: str
+    dist_port: int
+    transport: str
+    cookie_source: str
+    creation: int
+    otp: str
+
+
+async def ping(
+    choices: SessionConfig,
+    catalogue: Catalogue,
+    environment: Mapping[str, str],
+    warn: Callable[[str], None],
+    watched: Callable[[Timer], None],
+) -> Pong:
+    """Knock, and with a cookie go through the whole handshake, exchange a tick, and leave.
+
+    ``watched`` gets the stopwatch before anything is done, and can read it after a failure, too.
+    """
+    async with inspection_session(choices, catalogue, environment, warn) as looking:
+        watched(looking.stopwatch)
+        with looking.stopwatch.phase("lookup"):
+            targets = await looking.service.discovery.targets()
+        _, approached = await looking.service.discovery.first_of(targets)
+        try:
+            return await _prove(looking, approached)
+        finally:
+            approached.close()
+
+
+async def _prove(looking: InspectionSession, approached: ConnectedTarget) -> Pong:
+    remote = await _cookie(looking, approached)
+    if remote and remote.cookie:
+        async with looking.connection(approached, remote.cookie) as connection:
+            await connection.ping()
+    return Pong(
+        node=str(approached.target.node),
+        address=approached.target.address,
+        dist_port=approached.port,
+        transport=approached.transport,
+        cookie_source=remote.source if remote and remote.cookie else "",
+        creation=approached.knocked.creation,
+        otp=release_by_flags(approached.knocked.flags),
+    )
+
+
+async def _cookie(looking: InspectionSession, approached: ConnectedTarget) -> RemoteCookie | None:
+    """Fetch the cookie; one that nobody named may be missing, and then the knock is all."""
+    ask = not looking.service.choices.no_input
+    try:
+        return await looking.service.cookies.fetch(approached.target, ask=ask)
+    except CookieNotFoundError as error:
+        if looking.service.choices.cookie_from:
+            raise
+        looking.service.warn(f"only knocked, without trying a cookie: {error.message}")
+    return None
+
+
+def phase_results(phases: Iterable[Span]) -> list[Span]:
+    """Return the phases that have a name here, each once, in their order.
+
+    A knock comes before the handshake that the cookie is for: of what happens twice, the later
+    one is told. A phase that failed is left out, because the error tells of it.
+    """
+    latest: dict[str, Span] = {}
+    for phase in phases:
+        if phase.name in PHASES and phase.error is None:
+            latest[phase.name] = phase
+    return [latest[name] for name in PHASES if name in latest]

@@ -1,0 +1,124 @@
+"""The steps of an examination: their names, how each ended, and what that means for the rest."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING, ClassVar
+
+from erlconnect.errors import ExitCode
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from erlconnect.errors import ErlconnectError
+
+
+class StepName(StrEnum):
+    """All steps, in the order in which they are taken."""
+
+    CONFIGURATION = "configuration"
+    DISCOVERY = "discovery"
+    RIGHTS = "rights"
+    TUNNEL = "tunnel"
+    REMOTE_EPMD = "remote-epmd"
+    PORT = "port"
+    HANDSHAKE = "handshake"
+    COOKIE = "cookie"
+    COOKIE_CHECK = "cookie-check"
+    TICK = "tick"
+    REMOTE_ERLANG = "remote-erlang"
+    RUNTIME_TOOLS = "runtime-tools"
+    REMOTE_ELIXIR = "remote-elixir"
+    LOCAL_ERLANG = "local-erlang"
+    LOCAL_ELIXIR = "local-elixir"
+    LOCAL_EPMD = "local-epmd"
+    LOCAL_NAMES = "local-names"
+    LOCAL_COOKIE = "local-cookie"
+
+
+class StepStatus(StrEnum):
+    """``note`` is something to know that stops nothing; ``skipped`` was not looked at."""
+
+    OK = "ok"
+    NOTE = "note"
+    FAILED = "failed"
+    SKIPPED = "skipped"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """One step that is over; ``error`` only where it failed."""
+
+    event: ClassVar[str] = "step"
+    name: StepName
+    status: StepStatus
+    seconds: float
+    seen: str
+    remedy: str = ""
+    error: ErlconnectError | None = None
+
+
+class StepTimer:
+    """One step while it is taken: its time runs from here to its end."""
+
+    def __init__(self, name: StepName) -> None:
+        self._name = name
+        self._began = time.monotonic()
+
+    def ok(self, seen: str) -> Step:
+        """Return the step that went well."""
+        return self._ended(StepStatus.OK, seen)
+
+    def note(self, seen: str, *, remedy: str) -> Step:
+        """Return the step that found something to know."""
+        return self._ended(StepStatus.NOTE, seen, remedy)
+
+    def failed(self, error: ErlconnectError) -> Step:
+        """Return the step that failed."""
+        return self._ended(StepStatus.FAILED, error.message, error.remedy, error)
+
+    def _ended(
+        self,
+        status: StepStatus,
+        seen: str,
+        remedy: str = "",
+        error: ErlconnectError | None = None,
+    ) -> Step:
+        return Step(
+            name=self._name,
+            status=status,
+            seconds=time.monotonic() - self._began,
+            seen=seen,
+            remedy=remedy,
+            error=error,
+        )
+
+
+class Report:
+    """Collects the steps and tells each as soon as it is over."""
+
+    def __init__(self, tell: Callable[[Step], None]) -> None:
+        self._tell = tell
+        self.steps: list[Step] = []
+
+    def add(self, step: Step) -> None:
+        """Take the next step."""
+        self.steps.append(step)
+        self._tell(step)
+
+    def skip(self, names: Iterable[StepName], why: str) -> None:
+        """Say of several steps that they were not taken, and why."""
+        for name in names:
+            self.add(Step(name=name, status=StepStatus.SKIPPED, seconds=0.0, seen=why))
+
+    def has_begun(self, name: StepName) -> bool:
+        """Return whether this step was taken or skipped."""
+        return any(step.name is name for step in self.steps)
+
+    @property
+    def exit_code(self) -> ExitCode:
+        """That of the first failure."""
+        errors = (step.error for step in self.steps if step.error)
+        return next((error.exit_code for error in errors), ExitCode.DONE)

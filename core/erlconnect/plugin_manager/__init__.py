@@ -1,0 +1,14 @@
+"""Finding, loading and judging plugins.
+
+``entries`` reads which plugins are installed and imports none, ``loading`` imports the one that
+was asked for, ``judging`` looks at what it registered, and ``catalogue`` is what the rest of
+erlconnect uses. Importing this package imports neither pydantic nor asyncio.
+"""
+
+from __future__ import annotations
+
+from erlconnect.plugin_manager.catalogue import Catalogue
+from erlconnect.plugin_manager.loading import CatalogueEntry, PluginReport
+from erlconnect.plugin_manager.validation import Kind
+
+__all__ = ["Catalogue", "CatalogueEntry", "Kind", "PluginReport"]

@@ -1,0 +1,324 @@
+"""What is wrong with a profile that only the installed plugins can tell.
+
+Every value that holds for a profile, with where it is written and what it is written over.
+
+Knows files and variables; flags come with one command only. Refuses to give a secret's value.
+
+The JSON schema of configuration files, out of the keys of profiles and the plugins' settings.
+
+JSON Schema 2020-12: https://json-schema.org/draft/2020-12
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Final
+
+from erlconnect.configuration.problems import ProblemError, did_you_mean
+from erlconnect.configuration.profile_schema import (
+    PLUGIN_NAME,
+    PROFILE_KEYS,
+    PROFILE_NAME,
+    SERVICE_KEYS,
+)
+from erlconnect.configuration.profiles import OFFER_KEYS
+from erlconnect.configuration.session_settings import session_variables
+from erlconnect.configuration.settings import (
+    secret_keys,
+    setting_fields,
+    variable_name,
+    written_problems,
+)
+from erlconnect.configuration.tls_settings import TLS, only_tls, without_tls
+from erlconnect.plugin_manager.validation import Kind
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from pathlib import Path
+
+    from erlconnect.configuration.problems import Problem, SourcedValue
+    from erlconnect.configuration.profile_schema import ProfileKey
+    from erlconnect.configuration.profiles import Profile, Profiles
+    from erlconnect.configuration.toml import KeyPath
+    from erlconnect.contract import Offer
+    from erlconnect.plugin_manager.catalogue import Catalogue
+    from erlconnect.plugin_manager.loading import CatalogueEntry, PluginReport
+
+_NAMES: Final = (("backend",), *(tuple(pair) for pair in OFFER_KEYS.items()))
+
+
+def name_problems(entries: Sequence[CatalogueEntry], profile: Profile) -> Iterator[Problem]:
+    """Return the names in ``profile`` that nothing which is installed has; imports no plugin."""
+    installed = [entry.name for entry in entries]
+    for keys in _NAMES:
+        named = profile.get(*keys)
+        if named and named.value not in installed:
+            guess = did_you_mean(str(named.value), installed)
+            yield named.problem(
+                f"nothing that is installed is called {named.value!r}",
+                f"{guess}`erlconnect plugins` lists what is installed.",
+            )
+    for table in profile.tables():
+        if table not in OFFER_KEYS and table not in installed:
+            known = [*PROFILE_KEYS, *installed]
+            first = next(iter(profile.table(table).values()))
+            yield first.problem(
+                f"{table!r} is neither a known key nor a backend that is installed",
+                f"{did_you_mean(table, known)}Known here: {', '.join(PROFILE_KEYS)}; "
+                "`erlconnect plugins` lists the backends.",
+            )
+
+
+def setting_problems(catalogue: Catalogue, profile: Profile) -> Iterator[Problem]:
+    """Give what is wrong with the settings in ``profile``, importing the plugins that they are for.
+
+    A setting that is missing is not wrong: the command line or an heir may give it.
+    """
+    installed = [entry.name for entry in catalogue.entries()]
+    for kind, table, named in offers_named(profile):
+        if named.value not in installed:
+            continue  # ``name_problems`` says so.
+        report = catalogue.inspect(str(named.value))
+        if kind in report.offers:
+            written = profile.table(table)
+            if kind is Kind.TRANSPORT:
+                yield from written_problems(TLS, only_tls(written))
+                written = without_tls(written)
+            yield from written_problems(report.offers[kind], written)
+        else:
+            known = ", ".join(report.offers) or "; ".join(report.problems)
+            yield named.problem(
+                f"{named.value!r} cannot be used as a {kind}: {known}",
+                "`erlconnect plugins` lists what is installed.",
+            )
+
+
+def offers_named(profile: Profile) -> Iterator[tuple[Kind, str, SourcedValue]]:
+    """Return each offer that ``profile`` names: its kind, the table of its settings, its name.
+
+    Backends whose tables are not in use come, too; for those the first setting stands for the name.
+    """
+    backend = profile.get("backend")
+    if backend:
+        yield Kind.BACKEND, str(backend.value), backend
+    for table in profile.tables():
+        if table not in OFFER_KEYS and not (backend and backend.value == table):
+            first = next(iter(profile.table(table).values()))
+            yield Kind.BACKEND, table, replace(first, value=table)
+    for kind, key in ((Kind.COOKIE_SOURCE, "cookie"), (Kind.TRANSPORT, "transport")):
+        named = profile.get(key, OFFER_KEYS[key])
+        if named:
+            yield kind, key, named
+
+
+def problems(catalogue: Catalogue, profile: Profile) -> Iterator[Problem]:
+    """Return all that is wrong with ``profile``."""
+    yield from name_problems(catalogue.entries(), profile)
+    yield from setting_problems(catalogue, profile)
+
+
+def all_problems(catalogue: Catalogue, profiles: Profiles) -> list[Problem]:
+    """Return all that is wrong with ``profiles``, each of it once."""
+    found: dict[Problem, None] = {}
+    try:
+        profiles.default()
+    except ProblemError as error:
+        found[error.problem] = None
+    for name in profiles.names():
+        try:
+            for service in ("", *profiles.services(name)):
+                found |= dict.fromkeys(problems(catalogue, profiles.resolve(name, service)))
+        except ProblemError as error:
+            found[error.problem] = None
+    return list(found)
+
+
+_DECLARED: Final = tuple(SERVICE_KEYS)
+_CHOSEN: Final = {"cookie": "the cookie is from", "transport": "the transport is"}
+HIDDEN: Final = "[hidden]"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """One place that gives a value: a variable, or a line of a file."""
+
+    value: object
+    variable: str = ""
+    path: Path | None = None
+    line: int | None = None
+    table: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Explained:
+    """One key with all its sources; the first holds. ``unused`` says why none of them does."""
+
+    keys: KeyPath
+    sources: Sequence[Source]
+    unused: str = ""
+
+
+def explain(
+    catalogue: Catalogue, profile: Profile, environment: Mapping[str, str]
+) -> list[Explained]:
+    """Return every key that a file or a variable sets, in the order in which profiles show them."""
+    offers = list(_offers(catalogue, profile))
+    sources = {keys: [source] for keys, source in _variables(offers, environment)}
+    for keys, stack in profile.stacks.items():
+        sources.setdefault(keys, []).extend(_source(one) for one in stack)
+    explained = [
+        Explained(keys=keys, sources=found, unused=_why_unused(keys, profile.get("backend")))
+        for keys, found in sources.items()
+    ]
+    for keys, stack in profile.unused.items():
+        named = profile.get(keys[0], OFFER_KEYS[keys[0]])
+        why = f"{_CHOSEN[keys[0]]} {named.value}" if named else "another one is chosen"
+        explained.append(Explained(keys=keys, sources=[_source(one) for one in stack], unused=why))
+    ordered = sorted(explained, key=lambda one: (bool(one.unused), _rank(one.keys)))
+    secret = set(_secret_keys(offers))
+    return [_hidden(one) if one.keys in secret else one for one in ordered]
+
+
+def _offers(catalogue: Catalogue, profile: Profile) -> Iterator[tuple[str, Offer]]:
+    """Return each offer that ``profile`` has settings for, with the table of those."""
+    yield "transport", TLS
+    for kind, table, named in offers_named(profile):
+        offer = catalogue.inspect(str(named.value)).offers.get(kind)
+        if offer:
+            yield table, offer
+
+
+def _variables(
+    offers: Sequence[tuple[str, Offer]], environment: Mapping[str, str]
+) -> Iterator[tuple[KeyPath, Source]]:
+    """Return the variables that set something of the session or of ``offers``."""
+    for key, (variable, text) in session_variables(environment).items():
+        yield (key,), Source(value=text, variable=variable)
+    for table, offer in offers:
+        for key in setting_fields(offer.settings):
+            variable = variable_name(offer.name, key)
+            if environment.get(variable):
+                yield (table, key), Source(value=environment[variable], variable=variable)
+
+
+def _secret_keys(offers: Sequence[tuple[str, Offer]]) -> Iterator[KeyPath]:
+    for table, offer in offers:
+        for key in secret_keys(offer.settings):
+            yield table, key
+
+
+def _hidden(one: Explained) -> Explained:
+    return replace(one, sources=[replace(source, value=HIDDEN) for source in one.sources])
+
+
+def _why_unused(keys: KeyPath, backend: SourcedValue | None) -> str:
+    if len(keys) == 1 or keys[0] in OFFER_KEYS or (backend and keys[0] == backend.value):
+        return ""
+    return f"the backend is {backend.value}" if backend else "no backend is named"
+
+
+def _rank(keys: KeyPath) -> int:
+    """Order keys as they are declared; the tables with the settings of offers come after them."""
+    if len(keys) == 1:
+        return _DECLARED.index(keys[0])
+    return len(_DECLARED) + (1 + list(OFFER_KEYS).index(keys[0]) if keys[0] in OFFER_KEYS else 0)
+
+
+def _source(written: SourcedValue) -> Source:
+    return Source(value=written.value, path=written.path, line=written.line, table=written.table)
+
+
+_TABLES: Final = {"cookie": Kind.COOKIE_SOURCE, "transport": Kind.TRANSPORT}
+
+
+def config_schema(reports: Iterable[PluginReport]) -> dict[str, Any]:
+    """Return the schema; tables of plugins that are not in ``reports`` may hold anything."""
+    offers: dict[Kind, dict[str, Offer]] = {kind: {} for kind in Kind}
+    for report in reports:
+        for kind, offer in report.offers.items():
+            offers[kind][offer.name] = offer
+    definitions: dict[str, Any] = {}
+    for offer in offers[Kind.BACKEND].values():
+        definitions[f"backend {offer.name}"] = _settings(offer, definitions)
+    for key, kind in _TABLES.items():
+        definitions[key] = {"anyOf": list(_tables_of(key, offers[kind], definitions))}
+    definitions["backend"] = _name(offers[Kind.BACKEND])
+    definitions["transport"]["anyOf"].append(_name(offers[Kind.TRANSPORT]))
+    backends = {name: _ref(f"backend {name}") for name in offers[Kind.BACKEND]}
+    service = _values(SERVICE_KEYS, backends)
+    services = {"services": {"type": "object", "additionalProperties": service}}
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "Configuration of erlconnect",
+        **_object(
+            {
+                "default-profile": {
+                    "type": "string",
+                    "description": "The profile that is used where none is named.",
+                },
+                "profiles": {
+                    "type": "object",
+                    "propertyNames": {"pattern": f"^{PROFILE_NAME.pattern}$"},
+                    "additionalProperties": _values(PROFILE_KEYS, {**backends, **services}),
+                },
+                "plugins": _object({"prefer": _texts()}),
+            }
+        ),
+        "$defs": definitions,
+    }
+
+
+def _values(keys: Mapping[str, ProfileKey], tables: Mapping[str, Any]) -> dict[str, Any]:
+    own = {}
+    for key in keys.values():
+        shared = _ref(key.name) if key.name in (*_TABLES, "backend") else key.schema
+        own[key.name] = {"description": key.meaning, **shared, **tables.get(key.name, {})}
+    return {
+        "type": "object",
+        "properties": {**tables, **own},
+        "additionalProperties": {"type": "object"},
+    }
+
+
+def _tables_of(
+    key: str, offers: Mapping[str, Offer], definitions: dict[str, Any]
+) -> Iterator[dict[str, Any]]:
+    """Return the schema of each table that names an offer beside the settings of that."""
+    name = OFFER_KEYS[key]
+    shared = _properties(TLS, definitions) if key == "transport" else {}
+    for offer in offers.values():
+        settings = {**shared, **_properties(offer, definitions)}
+        yield _object({name: {"const": offer.name}, **settings}, required=[name])
+    others = {"type": "string", "not": {"enum": list(offers)}}
+    yield {"type": "object", "properties": {name: others}}
+
+
+def _settings(offer: Offer, definitions: dict[str, Any]) -> dict[str, Any]:
+    return {"description": offer.summary, **_object(_properties(offer, definitions))}
+
+
+def _properties(offer: Offer, definitions: dict[str, Any]) -> dict[str, Any]:
+    """Return the settings; none is required, because a flag or an heir may give it."""
+    schema = offer.settings.model_json_schema()
+    definitions |= schema.get("$defs", {})
+    properties: dict[str, Any] = schema.get("properties", {})
+    return properties
+
+
+def _name(offers: Mapping[str, Offer]) -> dict[str, Any]:
+    """Return the schema of a name; the known ones are for completion."""
+    known = {"enum": list(offers)}
+    return {"anyOf": [known, {"type": "string", "pattern": f"^{PLUGIN_NAME.pattern}$"}]}
+
+
+def _ref(definition: str) -> dict[str, Any]:
+    return {"$ref": f"#/$defs/{definition.replace(' ', '%20')}"}
+
+
+def _texts() -> dict[str, Any]:
+    return {"type": "object", "additionalProperties": {"type": "string"}}
+
+
+def _object(properties: Mapping[str, Any], required: list[str] | None = None) -> dict[str, Any]:
+    schema = {"type": "object", "properties": dict(properties), "additionalProperties": False}
+    return {**schema, "required": required} if required else schema

@@ -1,0 +1,158 @@
+"""A connection of our own to a remote node, hidden there, for looking and not for serving.
+
+Knows the whole handshake of a node that has no local one behind it, and a few questions after it.
+Nothing of it stays at the node: it starts no process there that outlives its answer.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+from typing import TYPE_CHECKING, Final, TypeVar
+
+from erlconnect.distribution.errors import RemoteProtocolError
+from erlconnect.distribution.frames import framed
+from erlconnect.distribution.handshake import Initiator
+from erlconnect.distribution.handshake_messages import StatusKind
+from erlconnect.distribution.rpc import (
+    TICK,
+    auth_request,
+    evaluation,
+    evaluation_result,
+    is_auth_answer,
+    message_of,
+)
+from erlconnect.errors import NotDistributionError, TimedOutError
+from erlconnect.proxy.errors import no_answer, peer_error, status_refused
+from erlconnect.proxy.frame_stream import LENGTH_SIZE, FrameStream, PeerError
+from erlconnect.proxy.handshake import authenticate
+from erlconnect.proxy.probe import challenge_of
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Sequence
+
+    from erlconnect.contract import Cookie
+    from erlconnect.distribution.etf import Term
+    from erlconnect.proxy.timing import Timer
+
+_HANDSHAKE_SECONDS: Final = 6.0
+_ANSWER_SECONDS: Final = 5.0
+_GOODBYE_SECONDS: Final = 1.0
+_MAX_FRAME: Final = 1024 * 1024  # the answers that are asked for have some hundred bytes
+Answer = TypeVar("Answer")
+
+
+class NodeClient:
+    """``shake_hands`` first; the socket stays the caller's until ``close``."""
+
+    def __init__(
+        self,
+        sock: socket.socket,
+        *,
+        caller_name: str,
+        where: str,
+        stopwatch: Timer,
+        length_size: int = LENGTH_SIZE,
+    ) -> None:
+        self._socket = sock
+        self._length_size = length_size
+        self._caller_name = caller_name
+        self._where = where
+        self._stopwatch = stopwatch
+
+    async def shake_hands(
+        self, cookie: Cookie, transport_words: Callable[[], Awaitable[str]]
+    ) -> None:
+        """Go through the whole handshake; both sides have proved the cookie afterwards.
+
+        Raises what ``knock`` raises, and ``RemoteCookieError``.
+        """
+        stream = FrameStream(self._socket, "remote", self._stopwatch, length_size=self._length_size)
+        try:
+            async with asyncio.timeout(_HANDSHAKE_SECONDS):
+                await self._shake_hands(stream, cookie)
+        except PeerError as error:
+            raise peer_error(error, self._where, await transport_words()) from error
+        except TimeoutError as error:
+            raise no_answer(self._where, stream.waiting_for, _HANDSHAKE_SECONDS) from error
+
+    async def _shake_hands(self, stream: FrameStream, cookie: Cookie) -> None:
+        initiator = Initiator()
+        challenge = await challenge_of(stream, initiator, self._caller_name, self._where)
+        if challenge is None:
+            raise status_refused(StatusKind.ALIVE, self._caller_name, self._where)
+        await authenticate(stream, initiator, challenge, cookie=cookie, where=self._where)
+
+    async def ping(self) -> None:
+        """Send a tick and, behind it, what ``net_adm:ping`` asks; return with the answer."""
+
+        def answer(message: Term) -> bool | None:
+            return is_auth_answer(message, self._caller_name) or None
+
+        question = auth_request(self._caller_name)
+        with self._stopwatch.phase("tick"):
+            await self._ask("net_kernel", [TICK, question], answer)
+
+    async def evaluate(self, *expressions: Term) -> tuple[Term, ...]:
+        """Let the node evaluate abstract forms; return the value of each."""
+        question = evaluation(self._caller_name, *expressions)
+
+        def answer(message: Term) -> tuple[Term, ...] | None:
+            values = evaluation_result(message)
+            return values if values and len(values) == len(expressions) else None
+
+        with self._stopwatch.phase("rex"):
+            return await self._ask("rex", [question], answer)
+
+    async def close(self) -> None:
+        """Leave, and wait for a second at most until the node has seen it."""
+        try:
+            with contextlib.suppress(OSError, TimeoutError):
+                async with asyncio.timeout(_GOODBYE_SECONDS):
+                    self._socket.shutdown(socket.SHUT_WR)
+                    while await asyncio.get_running_loop().sock_recv(self._socket, 4096):
+                        pass
+        finally:
+            self._socket.close()
+
+    async def _ask(
+        self, process: str, bodies: Sequence[bytes], answer: Callable[[Term], Answer | None]
+    ) -> Answer:
+        frames = b"".join(map(framed, bodies))
+        try:
+            async with asyncio.timeout(_ANSWER_SECONDS):
+                await asyncio.get_running_loop().sock_sendall(self._socket, frames)
+                while True:
+                    message = message_of(await self._receive())
+                    if message is not None and (found := answer(message)) is not None:
+                        return found
+        except TimeoutError as error:
+            raise TimedOutError(
+                f"{self._where} let us in, but its process {process} did not answer within "
+                f"{_ANSWER_SECONDS:g} s",
+                remedy="Try again; if it stays so, the node is overloaded, or is no Erlang/OTP "
+                "node and has no such process.",
+            ) from error
+        except (OSError, EOFError, RemoteProtocolError) as error:
+            seen = str(error) or "it closed the connection"
+            raise NotDistributionError(
+                f"{self._where} let us in, but did not answer as {process} does: {seen}",
+                remedy="Look into the remote node's log; nodes that are no Erlang/OTP have no "
+                "such process.",
+            ) from error
+
+    async def _receive(self) -> bytes:
+        length = int.from_bytes(await self._exactly(4), "big")
+        if length > _MAX_FRAME:
+            raise RemoteProtocolError(f"a frame of {length} bytes")
+        return await self._exactly(length)
+
+    async def _exactly(self, size: int) -> bytes:
+        received = bytearray()
+        while len(received) < size:
+            piece = await asyncio.get_running_loop().sock_recv(self._socket, size - len(received))
+            if not piece:
+                raise EOFError
+            received += piece
+        return bytes(received)

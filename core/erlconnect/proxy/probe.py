@@ -1,0 +1,96 @@
+"""Asking a node for its name: send_name, status, challenge, close.
+
+It needs no cookie and leaves no trace in the remote node's log, because a node that is left alone
+after its challenge gives up in silence.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from erlconnect.distribution.flags import PROBE_FLAGS
+from erlconnect.distribution.handshake import Initiator
+from erlconnect.distribution.handshake_messages import SendName, StatusKind
+from erlconnect.distribution.names import NodeName
+from erlconnect.errors import NotDistributionError
+from erlconnect.proxy.errors import no_answer, peer_error, status_refused
+from erlconnect.proxy.frame_stream import LENGTH_SIZE, FrameStream, PeerError
+
+if TYPE_CHECKING:
+    import socket
+    from collections.abc import Awaitable, Callable
+
+    from erlconnect.distribution.handshake_messages import Challenge
+    from erlconnect.proxy.timing import Timer
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProbeResult:
+    """What a node says of itself. ``node`` is ``None`` where ``alive`` hid all of it."""
+
+    node: NodeName | None
+    creation: int
+    flags: int
+
+
+async def probe(
+    sock: socket.socket,
+    *,
+    caller_name: str,
+    where: str,
+    deadline: float,
+    transport_words: Callable[[], Awaitable[str]] | None = None,
+    length_size: int = LENGTH_SIZE,
+    stopwatch: Timer | None = None,
+) -> ProbeResult:
+    """Knock over a connected socket, which stays the caller's; ``where`` is for messages.
+
+    Raises ``NotDistributionError``, ``NotAllowedError``, ``NameInUseError`` or, after
+    ``deadline`` seconds, ``TimedOutError``. ``transport_words`` is asked when the node's side
+    fails; where it gives words, they are the message of an ``UnreachableError``. ``length_size`` is
+    how many bytes a frame's length has.
+    """
+    stream = FrameStream(sock, "remote", stopwatch, length_size=length_size)
+    try:
+        async with asyncio.timeout(deadline):
+            challenge = await challenge_of(stream, Initiator(), caller_name, where)
+    except PeerError as error:
+        words = await transport_words() if transport_words else ""
+        raise peer_error(error, where, words) from error
+    except TimeoutError as error:
+        raise no_answer(where, stream.waiting_for, deadline) from error
+    if challenge is None:
+        return ProbeResult(node=None, creation=0, flags=0)
+    return ProbeResult(
+        node=_parse_name(challenge.name, where),
+        creation=challenge.creation,
+        flags=challenge.flags,
+    )
+
+
+async def challenge_of(
+    stream: FrameStream, initiator: Initiator, caller_name: str, where: str
+) -> Challenge | None:
+    """Dial as a hidden node up to the challenge; ``None`` where ``alive`` was answered by no."""
+    name = SendName(name=caller_name, flags=PROBE_FLAGS, creation=1)
+    await stream.send("send_name", initiator.send_name(name))
+    status = await stream.recv("status", initiator.recv_status)
+    if status.kind is StatusKind.ALIVE:
+        # Going on would end the connection that lives under this name.
+        await stream.send("status", initiator.send_status(go_on=False))
+        return None
+    if status.kind in (StatusKind.NOK, StatusKind.NOT_ALLOWED):
+        raise status_refused(status.kind, caller_name, where)
+    return await stream.recv("challenge", initiator.recv_challenge)
+
+
+def _parse_name(text: str, where: str) -> NodeName:
+    try:
+        return NodeName.parse(text)
+    except ValueError as error:
+        raise NotDistributionError(
+            f"{where} answered the knock with an unusable node name: {error}",
+            remedy="Check with which name the remote node was started.",
+        ) from error

@@ -1,0 +1,131 @@
+"""A transport that was left goes on as long as a stream needs it.
+
+A target that failed is left alone for a while, longer each time.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from dataclasses import dataclass, field, replace
+
+from erlconnect.api import NodeName, Target
+from erlconnect.distribution.flags import DistributionFlag
+from erlconnect.proxy.probe import ProbeResult
+from erlconnect.session.alias import Backoff, TransportLeases
+from erlconnect.session.connector import ConnectedTarget
+
+TARGET = Target(node=NodeName.parse("shop@10.0.0.1"), address="10.0.0.1")
+
+
+@dataclass(eq=False)
+class Pairs:
+    """A dialer whose streams lead nowhere; it knows whether it was closed."""
+
+    closed: bool = False
+    others: list[socket.socket] = field(default_factory=list)
+
+    async def dial(self, port: int) -> socket.socket:
+        assert port == 4444
+        ours, theirs = socket.socketpair()
+        self.others.append(theirs)
+        return ours
+
+    def close(self) -> None:
+        assert not self.closed
+        self.closed = True
+        for other in self.others:
+            other.close()
+
+
+def way(pairs: Pairs) -> ConnectedTarget:
+    return ConnectedTarget(
+        target=TARGET,
+        transport="pairs",
+        dialer=pairs,
+        port=4444,
+        length_size=2,
+        knocked=ProbeResult(node=TARGET.node, creation=1, flags=DistributionFlag.HANDSHAKE_23),
+        close=pairs.close,
+    )
+
+
+async def test_a_transport_without_streams_is_closed_when_it_is_left() -> None:
+    pairs, carriers = Pairs(), TransportLeases()
+    (await carriers.dial(way(pairs))).close()
+    carriers.leave(way(pairs))
+    assert pairs.closed
+
+
+async def test_its_last_stream_closes_it() -> None:
+    pairs, carriers = Pairs(), TransportLeases()
+    approached = way(pairs)
+    one, other = await carriers.dial(approached), await carriers.dial(approached)
+    # The node calls itself by another name now.
+    carriers.leave(replace(approached, target=replace(TARGET, node=NodeName.parse("a@b"))))
+    one.close()
+    carriers.sweep()
+    assert not pairs.closed
+    other.close()
+    carriers.sweep()
+    assert pairs.closed
+    carriers.sweep()
+
+
+async def test_a_transport_that_is_in_use_is_not_closed_for_want_of_streams() -> None:
+    pairs, carriers = Pairs(), TransportLeases()
+    (await carriers.dial(way(pairs))).close()
+    carriers.sweep()
+    assert not pairs.closed
+    pairs.close()
+
+
+async def test_each_stream_knows_its_way() -> None:
+    carriers, first, second = TransportLeases(), way(Pairs()), way(Pairs())
+    with await carriers.dial(first) as one, await carriers.dial(second) as other:
+        assert carriers.of(one) is first
+        assert carriers.of(other) is second
+    with socket.socket() as unknown:
+        assert carriers.of(unknown) is None
+    carriers.leave(first)
+    carriers.leave(second)
+
+
+async def waited(patience: Backoff) -> float:
+    loop = asyncio.get_running_loop()
+    begin = loop.time()
+    await patience.wait()
+    return loop.time() - begin
+
+
+async def test_nothing_is_waited_for_before_the_first_failure() -> None:
+    assert await waited(Backoff()) < 0.05
+
+
+async def test_the_pause_doubles_with_each_failure_behind_it() -> None:
+    patience = Backoff()
+    for pause in (0.1, 0.2, 0.4):
+        patience.failed()
+        assert await waited(patience) > 0.9 * pause
+
+
+async def test_what_fails_within_a_pause_does_not_lengthen_it() -> None:
+    """Ten nodes that dial at once fail at once: that is one failure."""
+    patience = Backoff()
+    for _ in range(10):
+        patience.failed()
+    await patience.wait()
+    patience.failed()
+    assert 0.15 < await waited(patience) < 1
+
+
+async def test_a_success_ends_the_pause_and_makes_the_next_one_short() -> None:
+    patience = Backoff()
+    for _ in range(3):
+        patience.failed()
+        await patience.wait()
+    patience.failed()
+    patience.succeeded()
+    assert await waited(patience) < 0.05
+    patience.failed()
+    assert 0.05 < await waited(patience) < 0.5
