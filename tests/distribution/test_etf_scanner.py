@@ -139,7 +139,7 @@ def test_searches_cope_with_bytes_that_mean_something_in_patterns() -> None:
 def positions(data: bytes) -> list[int]:
     walk, names, _ = walked(data)
     assert walk.between_terms
-    assert not walk.lost
+    assert not walk.unparseable
     return names
 
 

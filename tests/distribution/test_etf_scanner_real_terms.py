@@ -111,7 +111,7 @@ def test_names_are_found_where_the_reference_finds_them(any_node: ErlangNode) ->
             reader = Reader(term, 1).term()
             assert reader.position == len(term)
             assert walk.between_terms
-            assert not walk.lost
+            assert not walk.unparseable
             assert found.names == [at for at, text in reader.atoms if text == NAME.encode()]
             assert found.names
             assert all(fun.exact for fun in reader.funs)

@@ -52,7 +52,7 @@ def test_a_token_is_given_back_in_part() -> None:
 def test_an_unknown_tag_loses_the_rest(tag: int) -> None:
     walk, names, _ = walked(b"h\3" + NAME + bytes([tag]) + NAME, [20])
 
-    assert walk.lost
+    assert walk.unparseable
     assert names == [3]
     assert walk.opaque > 1 << 40
 
@@ -62,7 +62,7 @@ def test_an_unknown_tag_loses_the_rest(tag: int) -> None:
 def test_a_node_that_is_no_known_atom_loses_the_rest(head: bytes, wrong: bytes) -> None:
     walk, names, _ = walked(NAME + head + wrong + NAME)
 
-    assert walk.lost
+    assert walk.unparseable
     assert names == [1]
 
 
@@ -71,6 +71,6 @@ def test_a_node_that_is_no_known_atom_loses_the_rest(head: bytes, wrong: bytes) 
 def test_garbage_is_walked_alike_in_any_split(data: bytes, cuts: list[int]) -> None:
     def outcome(torn: Sequence[int]) -> object:
         walk, names, funs = walked(data, torn)
-        return walk.lost, names, funs, walk.between_terms
+        return walk.unparseable, names, funs, walk.between_terms
 
     assert outcome([cut % (len(data) + 1) for cut in cuts]) == outcome(())

@@ -1,4 +1,4 @@
-"""Messages whose fragments are under way: what is kept between two, and for how long."""
+"""Messages whose fragments are under way: what is pinned between two, and for how long."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def test_a_name_behind_a_large_binary_is_found() -> None:
 @pytest.mark.parametrize("limit", [0, 1, 1000, 30_000])
 def test_undecided_bytes_are_limited(limit: int) -> None:
     table = TABLE
-    messages = ReassemblyTable(table, max_undecided=limit)
+    messages = ReassemblyTable(table, max_deferred=limit)
     under_way = [messages.begin(n) for n in range(3)]
     data = b"h\2" + b"l\0\0\0\xff" + b"a\1" * 9000
     for message in under_way:
@@ -73,7 +73,7 @@ def test_undecided_bytes_are_limited(limit: int) -> None:
     for _ in range(20):
         for message in under_way:
             messages.rewrite(message, data, 7, len(data), Stage(first=False, last=False))
-            assert messages.kept.size <= limit
+            assert messages.pinned.size <= limit
     for message in under_way:
         text, count = messages.rewrite(message, NAME, 0, len(NAME), Stage(first=False, last=True))
         assert (text, count) == (terms.atom(POD.encode()), 1)
@@ -90,8 +90,8 @@ def test_small_undecided_pieces_take_no_more_memory_than_is_counted() -> None:
     held = tracemalloc.get_traced_memory()[0]
     tracemalloc.stop()
 
-    assert messages.kept.size > 100_000
-    assert held < 2 * messages.kept.size
+    assert messages.pinned.size > 100_000
+    assert held < 2 * messages.pinned.size
 
 
 def test_messages_under_way_are_limited(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -122,102 +122,102 @@ def test_behind_an_unknown_tag_a_message_is_left_as_it_came(before: bytes) -> No
     renamed_name = terms.atom(POD.encode())
     expected = b"\0a\1h\5" + renamed_name + before + b"\1" + NAME + b"p" * 40 + NAME
     assert b"".join(bodies) == expected
-    assert (rewriter.lost, rewriter.rewritten) == (1, 1)
+    assert (rewriter.unparseable, rewriter.rewritten) == (1, 1)
 
 
 SIZE = 1000
 
 
-def content(undecided: DeferredScan) -> bytes:
-    return b"".join(bytes(buffer[start:end]) for buffer, start, end in undecided)
+def content(deferred: DeferredScan) -> bytes:
+    return b"".join(bytes(buffer[start:end]) for buffer, start, end in deferred)
 
 
 def test_what_is_kept_comes_back_in_order() -> None:
     one, other = bytearray(b"0123456789"), b"abcdef"
-    undecided = DeferredScan(PinnedBuffers())
-    undecided.keep(one, [(0, 2), (4, 7)])
-    undecided.keep(other, [(1, 3)])
-    undecided.keep(one, [(9, 10)])
+    deferred = DeferredScan(PinnedBuffers())
+    deferred.add(one, [(0, 2), (4, 7)])
+    deferred.add(other, [(1, 3)])
+    deferred.add(one, [(9, 10)])
 
-    assert content(undecided) == b"01456bc9"
-    undecided.forget()
-    assert not undecided
+    assert content(deferred) == b"01456bc9"
+    deferred.clear()
+    assert not deferred
 
 
 def test_a_buffer_is_kept_until_no_message_needs_it() -> None:
-    kept = PinnedBuffers()
+    pinned = PinnedBuffers()
     buffer = bytearray(SIZE)
-    first, second = DeferredScan(kept), DeferredScan(kept)
-    first.keep(buffer, [(0, 10), (20, 30)])
-    second.keep(buffer, [(10, 20)])
-    first.keep(buffer, [(30, 40)])
-    assert SIZE < kept.size < 2 * SIZE
+    first, second = DeferredScan(pinned), DeferredScan(pinned)
+    first.add(buffer, [(0, 10), (20, 30)])
+    second.add(buffer, [(10, 20)])
+    first.add(buffer, [(30, 40)])
+    assert SIZE < pinned.size < 2 * SIZE
 
-    first.forget()
-    assert buffer in kept
-    second.forget()
-    assert buffer not in kept
-    assert kept.size == 0
+    first.clear()
+    assert buffer in pinned
+    second.clear()
+    assert buffer not in pinned
+    assert pinned.size == 0
 
 
 def test_a_message_that_comes_back_to_a_buffer_counts_it_twice_and_gives_it_up_twice() -> None:
-    kept = PinnedBuffers()
+    pinned = PinnedBuffers()
     buffer = bytearray(SIZE)
-    undecided = DeferredScan(kept)
+    deferred = DeferredScan(pinned)
     for one in (buffer, b"between", buffer):
-        undecided.keep(one, [(0, 7)])
+        deferred.add(one, [(0, 7)])
 
-    undecided.forget()
-    assert buffer not in kept
-    assert kept.size == 0
+    deferred.clear()
+    assert buffer not in pinned
+    assert pinned.size == 0
 
 
 def test_without_pieces_no_buffer_is_kept() -> None:
-    kept = PinnedBuffers()
+    pinned = PinnedBuffers()
     buffer = bytearray(SIZE)
-    DeferredScan(kept).keep(buffer, [])
+    DeferredScan(pinned).add(buffer, [])
 
-    assert buffer not in kept
-    assert kept.size == 0
+    assert buffer not in pinned
+    assert pinned.size == 0
 
 
 def test_an_exchanged_buffer_serves_again_when_no_message_needs_it() -> None:
-    kept = PinnedBuffers()
+    pinned = PinnedBuffers()
     buffer = bytearray(SIZE)
-    undecided = DeferredScan(kept)
-    undecided.keep(buffer, [(0, 1)])
-    other = kept.exchange(buffer)
+    deferred = DeferredScan(pinned)
+    deferred.add(buffer, [(0, 1)])
+    other = pinned.swap(buffer)
     assert other is not buffer
     assert len(other) == SIZE
-    undecided.keep(other, [(0, 1)])
-    assert id(kept.exchange(other)) not in (id(buffer), id(other))
+    deferred.add(other, [(0, 1)])
+    assert id(pinned.swap(other)) not in (id(buffer), id(other))
 
-    undecided.forget()
-    undecided.keep(bytearray(SIZE), [(0, 1)])
-    assert {id(kept.exchange(bytearray(SIZE))) for _ in range(2)} == {id(buffer), id(other)}
+    deferred.clear()
+    deferred.add(bytearray(SIZE), [(0, 1)])
+    assert {id(pinned.swap(bytearray(SIZE))) for _ in range(2)} == {id(buffer), id(other)}
 
 
 def test_a_buffer_of_another_size_does_not_serve() -> None:
-    kept = PinnedBuffers()
+    pinned = PinnedBuffers()
     small = bytearray(SIZE)
-    undecided = DeferredScan(kept)
-    undecided.keep(small, [(0, 1)])
-    kept.exchange(small)
-    undecided.forget()
+    deferred = DeferredScan(pinned)
+    deferred.add(small, [(0, 1)])
+    pinned.swap(small)
+    deferred.clear()
 
-    assert len(kept.exchange(bytearray(2 * SIZE))) == 2 * SIZE
+    assert len(pinned.swap(bytearray(2 * SIZE))) == 2 * SIZE
 
 
 @pytest.mark.parametrize("buffers", [16, 17, 50])
 def test_few_buffers_wait_for_messages_to_come(buffers: int) -> None:
-    kept = PinnedBuffers()
-    undecided = DeferredScan(kept)
+    pinned = PinnedBuffers()
+    deferred = DeferredScan(pinned)
     used = [bytearray(SIZE) for _ in range(buffers)]
     for buffer in used:
-        undecided.keep(buffer, [(0, 1)])
-        kept.exchange(buffer)
-    undecided.forget()
+        deferred.add(buffer, [(0, 1)])
+        pinned.swap(buffer)
+    deferred.clear()
 
     known = set(map(id, used))
-    given = [kept.exchange(bytearray(SIZE)) for _ in range(buffers)]
+    given = [pinned.swap(bytearray(SIZE)) for _ in range(buffers)]
     assert sum(id(buffer) in known for buffer in given) == 16

@@ -31,7 +31,7 @@ def test_a_new_entry_of_the_header_is_rewritten() -> None:
 
     renamed = streams.references([Reference(0, 7, POD.encode()), Reference(1, 3, b"lists")])
     assert got == streams.whole(renamed, CONTROL)
-    assert (rewriter.frames, rewriter.rewritten, rewriter.walked) == (1, 1, 0)
+    assert (rewriter.frames, rewriter.rewritten, rewriter.scanned) == (1, 1, 0)
 
 
 def test_an_atom_in_the_terms_is_rewritten() -> None:
@@ -40,7 +40,7 @@ def test_an_atom_in_the_terms_is_rewritten() -> None:
     got = relayed(rewriter, streams.whole(OLD_ENTRY, CONTROL + b"h\2" + NAME + terms.binary(NAME)))
 
     assert got == streams.whole(OLD_ENTRY, CONTROL + b"h\2" + RENAMED + terms.binary(NAME))
-    assert (rewriter.frames, rewriter.rewritten, rewriter.walked) == (1, 1, 1)
+    assert (rewriter.frames, rewriter.rewritten, rewriter.scanned) == (1, 1, 1)
 
 
 def test_header_and_terms_of_one_frame() -> None:
@@ -208,7 +208,7 @@ def test_of_a_mixed_stream_hardly_a_frame_is_walked() -> None:
 
     relayed(rewriter, stream, range(0, len(stream), 4000))
     assert rewriter.rewritten == 2
-    assert rewriter.walked / rewriter.frames < 0.001
+    assert rewriter.scanned / rewriter.frames < 0.001
 
 
 def test_behind_an_unknown_tag_a_frame_is_left_as_it_came() -> None:
@@ -216,7 +216,7 @@ def test_behind_an_unknown_tag_a_frame_is_left_as_it_came() -> None:
     got = relayed(rewriter, streams.whole(b"\0", b"h\3" + NAME + b"\1" + NAME) + PLAIN)
 
     assert got == streams.whole(b"\0", b"h\3" + RENAMED + b"\1" + NAME) + PLAIN
-    assert (rewriter.lost, rewriter.rewritten) == (1, 1)
+    assert (rewriter.unparseable, rewriter.rewritten) == (1, 1)
 
 
 def test_the_walk_of_a_frame_full_of_funs_and_names_takes_linear_time() -> None:
@@ -306,7 +306,7 @@ def test_frames_that_begin_alike_are_rewritten_alike() -> None:
 
     assert together == b"".join(relayed(Rewriter(TABLE_FRAGMENTED), frame) for frame in frames)
     assert together.count(terms.atom(POD_FRAGMENTED.encode())) == 9
-    assert rewriter.lost == 3
+    assert rewriter.unparseable == 3
 
 
 def test_a_new_entry_of_the_header_is_never_skipped() -> None:

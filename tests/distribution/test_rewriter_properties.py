@@ -33,13 +33,13 @@ def test_every_split_of_the_stream_gives_the_same_output(
     torn = Rewriter(conversation.table)
 
     assert relayed(torn, conversation.stream, cuts) == relayed(rewriter, conversation.stream)
-    assert (torn.frames, torn.rewritten, torn.walked) == (
+    assert (torn.frames, torn.rewritten, torn.scanned) == (
         rewriter.frames,
         rewriter.rewritten,
-        rewriter.walked,
+        rewriter.scanned,
     )
     assert rewriter.frames == len(conversation.frames)
-    assert rewriter.lost == 0
+    assert rewriter.unparseable == 0
 
 
 @repeatable
@@ -100,7 +100,7 @@ def test_a_limit_on_what_is_undecided_changes_nothing(
     conversation: Conversation, limit: int
 ) -> None:
     limited = Rewriter(conversation.table)
-    limited._fragments._messages = ReassemblyTable(conversation.table, max_undecided=limit)
+    limited._fragments._messages = ReassemblyTable(conversation.table, max_deferred=limit)
 
     got = Receiver().receive(relayed(limited, conversation.stream))
     free = Receiver().receive(relayed(Rewriter(conversation.table), conversation.stream))
@@ -117,7 +117,7 @@ def test_without_a_name_terms_keep_their_bytes(conversation: Conversation, cuts:
     got = relayed(rewriter, conversation.stream, cuts)
     assert bodies_by_message(got) == bodies_by_message(conversation.stream)
     assert len(got) == len(conversation.stream)
-    assert (rewriter.rewritten, rewriter.walked) == (0, 0)
+    assert (rewriter.rewritten, rewriter.scanned) == (0, 0)
 
 
 @repeatable

@@ -1,9 +1,9 @@
-"""Replacing pieces of a stretch of bytes: the names in it and the sizes of funs around them.
+"""Splices: replacements of bytes in a frame, of names and of the Size of funs around them.
 
-The atom cache references at the start of a distribution header.
-
-Only *new* entries carry text, so a relay that rewrites that text in place, and keeps the slot,
-needs no cache of its own. Source: "Distribution Header" in the External Term Format chapter.
+Names stand in two places. New entries of the atom cache, in the distribution header, carry the text
+of an atom; a relay that rewrites this text in place, and keeps the slot, needs no cache of its own.
+Other atoms stand in the terms, where ``etf_scanner`` finds them.
+Source: "Distribution Header" in the External Term Format chapter.
 """
 
 from __future__ import annotations
@@ -19,15 +19,15 @@ if TYPE_CHECKING:
 
     from erlconnect.distribution.etf_scanner import ScanResult
 
-# The bit that says so, in each of the 255 half bytes that there may be.
+# Four bits for each of at most 255 references; the highest one says that the entry is new.
 _NEW_ENTRIES = int.from_bytes(b"\x88" * 128)
 
 
 def read_atom_cache_refs(frame: bytes | bytearray, start: int, end: int) -> tuple[int, list[int]]:
-    """Read the references that begin at ``start`` (the byte with their number).
+    """Read the atom cache references at ``start``, where the byte with their number is.
 
-    Gives where the terms begin, and for each new entry where the low byte of its length is; the
-    text follows that byte.
+    Return where the terms begin, and for each new entry where the low byte of its length is; the
+    text follows that byte. Raises ``RemoteProtocolError`` where they do not end before ``end``.
     """
     if start >= end:
         raise RemoteProtocolError("distribution header: it ends before it begins")
@@ -39,6 +39,7 @@ def read_atom_cache_refs(frame: bytes | bytearray, start: int, end: int) -> tupl
     if position > end:
         raise RemoteProtocolError("distribution header: it ends inside its flags")
     flags = int.from_bytes(frame[flags_at:position], "little")
+    # The half byte behind the last reference tells whether lengths have one byte or two.
     long_atoms = flags >> 4 * number & 1
     new = flags & _NEW_ENTRIES & (1 << 4 * number) - 1
     if not new and position + number <= end:
@@ -64,6 +65,7 @@ def _step_over_text(
     if low_byte >= end:
         raise RemoteProtocolError("distribution header: it ends inside a new entry")
     high_byte = frame[length_at] if long_atoms else 0
+    # A node's name has at most 255 bytes.
     if not high_byte:
         new_entries.append(low_byte)
     return low_byte + 1 + (high_byte << 8) + frame[low_byte]
@@ -76,20 +78,20 @@ Splice = tuple[int, int, bytes]
 def name_splices(
     data: bytes | bytearray, positions: Iterable[int], table: Mapping[bytes, bytes]
 ) -> list[Splice]:
-    """Return the edits of the atoms whose length bytes are there, of those that ``table`` has."""
-    edits = []
+    """Return the splices of the atoms whose length bytes are at ``positions``; see ``table``."""
+    splices = []
     for start in positions:
         end = start + 1 + data[start]
         text = table.get(bytes(data[start:end]))
         if text is not None:
-            edits.append((start, end, text))
-    return edits
+            splices.append((start, end, text))
+    return splices
 
 
 def header_splices(
     data: bytes | bytearray, start: int, end: int, table: Mapping[bytes, bytes]
 ) -> tuple[int, list[Splice]]:
-    """Return where the distribution header at ``start`` ends, and the edits of its new entries."""
+    """Return where the distribution header at ``start`` ends, and splices of its new entries."""
     terms, entries = read_atom_cache_refs(data, start, end)
     return terms, name_splices(data, entries, table) if entries else []
 
@@ -97,25 +99,25 @@ def header_splices(
 def term_splices(
     data: bytes | bytearray,
     end: int,
-    findings: ScanResult,
+    result: ScanResult,
     table: Mapping[bytes, bytes],
     *,
     may_shrink: bool,
 ) -> list[Splice]:
-    """Return the edits of one stretch of terms that ends at ``end``, in order.
+    """Return the splices of one stretch of terms that ends at ``end``, in order.
 
     The Size of a fun that ends inside the stretch is made exact. The Size of one that goes on
     beyond it leaves before its end is known. OTP 23 checks that so many bytes are there, later
     ones do not look at it: where names may become shorter it becomes the number of its bytes in
     this stretch, a lower bound; where they only grow the sender's number already is one.
     """
-    names = name_splices(data, findings.names, table)
-    if not findings.funs:
+    names = name_splices(data, result.names, table)
+    if not result.funs:
         return names
-    return sorted(names + _size_edits(names, end, findings.funs, may_shrink=may_shrink))
+    return sorted(names + _size_splices(names, end, result.funs, may_shrink=may_shrink))
 
 
-def _size_edits(
+def _size_splices(
     names: list[Splice], end: int, funs: list[tuple[int, int]], *, may_shrink: bool
 ) -> list[Splice]:
     starts = [start for start, _, _ in names]
@@ -135,11 +137,11 @@ def _size_edits(
     return sizes
 
 
-def apply_splices(data: bytes | bytearray, start: int, end: int, edits: list[Splice]) -> bytes:
-    """Return ``data[start:end]`` with the edits made; they are in order and do not overlap."""
-    pieces: list[bytes | bytearray] = []
-    for edit_start, edit_end, text in edits:
-        pieces += (data[start:edit_start], text)
-        start = edit_end
-    pieces.append(data[start:end])
-    return b"".join(pieces)
+def apply_splices(data: bytes | bytearray, start: int, end: int, splices: list[Splice]) -> bytes:
+    """Return ``data[start:end]`` with the splices made; they are in order and do not overlap."""
+    parts: list[bytes | bytearray] = []
+    for splice_start, splice_end, text in splices:
+        parts += (data[start:splice_start], text)
+        start = splice_end
+    parts.append(data[start:end])
+    return b"".join(parts)

@@ -1,13 +1,13 @@
-"""The tokens of the external term format, for a walk that needs no stack.
+"""A scan over a stream of terms in the external format that can stop at any byte and go on later.
 
-Every composite term is a head of known size followed by terms, so a stream of terms is a stream
-of tokens: no token's size depends on what encloses it.
-Source: the External Term Format chapter; sizes count the tag.
+It looks for two things: atoms that are names of the link's mapping, and the heads of funs, whose
+Size counts the bytes that they enclose. It builds no terms.
 
-A walk over a stream of terms that can stop at any byte and go on later.
-
-It looks for two things: atoms that are names of the link's table, and the heads of funs, whose
-Size counts the bytes of what they enclose. It builds no terms and keeps no stack.
+It needs no stack either. Every composite term is a head of known size followed by terms, so a
+stream of terms is a stream of tokens, and no token's size depends on what encloses it. The tables
+below have the sizes of all tokens, with their tag. Frequent tokens are matched by one regular
+expression, many at a time (``token_run``); the others are stepped over one by one (``EtfScanner``).
+Source: the External Term Format chapter.
 """
 
 from __future__ import annotations
@@ -75,6 +75,9 @@ _ENUMERATED: Final = 48
 # kinds costs more than the match.
 _CACHE_REFS_AT_ONCE: Final = 8
 _BINARIES_AT_ONCE: Final = 4
+# The regular expression engine holds the interpreter lock: each call has to be short, so that the
+# other direction's thread gets its turn.
+_WINDOW: Final = 65536
 
 
 def _counted(lengths: Iterable[int], extra: int = 0) -> bytes:
@@ -105,9 +108,9 @@ def _short_binaries(heads: list[bytes]) -> bytes:
 def token_run(patterns: Iterable[bytes]) -> re.Pattern[bytes]:
     """Compile a pattern that matches as many tokens as it can, and a name's atom behind them.
 
-    It stops before tokens that are rare or long, and before funs; walking those is Python's part.
+    It stops before tokens that are rare or long, and before funs, which ``EtfScanner`` steps over.
     It stops behind every atom whose ``atom_pattern`` is in ``patterns``, which is its group then.
-    Possessive, so that it never goes back.
+    The repetition is possessive: it never backtracks, so its time is linear.
     """
     heads = list(patterns)
     names = b"|".join(map(re.escape, heads)) if heads else b"(?!)"
@@ -133,7 +136,7 @@ def token_run(patterns: Iterable[bytes]) -> re.Pattern[bytes]:
         _references(b"r", 1),
         rb"M\x00\x00\x00" + _counted(range(_ENUMERATED + 1), extra=1),
     ]
-    # The atomic group does nothing but save CPython before 3.11.5, which is wrong without it:
+    # Without the atomic group CPython before 3.11.5 matches possessive repetitions wrongly:
     # https://github.com/python/cpython/issues/106052
     run = b"(?>" + b"|".join(tokens) + b")*+"
     return re.compile(run + b"(?:[ws](%b))?" % names, re.DOTALL)
@@ -159,10 +162,6 @@ def cut_at_end(patterns: Iterable[bytes], *, funs: bool) -> re.Pattern[bytes]:
     return re.compile(b"(?:" + b"|".join(ways or [b"(?!)"]) + rb")\Z", re.DOTALL)
 
 
-# One call into the regular expression engine holds the interpreter: keep each one short.
-_WINDOW: Final = 65536
-
-
 @dataclass(slots=True)
 class ScanResult:
     """Positions in the data that ``advance`` was given.
@@ -184,9 +183,9 @@ def scan_frequent(
     *,
     shift: int = 0,
 ) -> int:
-    """Walk as far as the tokens are frequent ones; return where that ended, between two.
+    """Scan as far as the tokens are frequent ones; return where that ended, between two tokens.
 
-    What it finds goes to ``names``, as in ``ScanResult``, by ``shift`` further.
+    Names that it finds go to ``names``, as in ``ScanResult``, with ``shift`` added.
     """
     end = min(end, position + _WINDOW)
     while position < end and (match := run.match(data, position, end)):
@@ -198,9 +197,9 @@ def scan_frequent(
 
 
 class EtfScanner:
-    """The state of one walk: at most a token's head is kept, whatever the size of the terms."""
+    """The state of one scan: at most a token's head is kept, whatever the size of the terms."""
 
-    __slots__ = ("_after_atom", "_partial", "_patterns", "_run", "lost", "skip")
+    __slots__ = ("_after_atom", "_partial", "_patterns", "_run", "skip", "unparseable")
 
     def __init__(self, run: re.Pattern[bytes], patterns: Container[bytes]) -> None:
         self._run = run
@@ -209,8 +208,8 @@ class EtfScanner:
         self._partial = b""
         self.skip = 0
         """Bytes still to come that belong to the inside of a token, e.g. of a binary."""
-        self.lost = False
-        """Whether a tag came that this walk does not know there: the rest is opaque."""
+        self.unparseable = False
+        """Whether a tag came that this scan does not know there: the rest is opaque."""
 
     @property
     def between_terms(self) -> bool:
@@ -220,12 +219,12 @@ class EtfScanner:
     @property
     def opaque(self) -> int:
         """How many of the next bytes are known to hold no name that could be found."""
-        return sys.maxsize if self.lost else self.skip
+        return sys.maxsize if self.unparseable else self.skip
 
     def give_back(self, limit: int) -> int:
         """Forget the last bytes, at most ``limit``, if they begin a token that is not all there.
 
-        Gives how many were forgotten; the next ``advance`` has to begin with them.
+        Return how many were forgotten; the next ``advance`` has to begin with them.
         """
         kept = max(0, len(self._partial) - limit)
         size = len(self._partial) - kept
@@ -233,22 +232,22 @@ class EtfScanner:
         return size
 
     def advance(
-        self, data: bytes | bytearray, start: int, end: int, findings: ScanResult | None = None
+        self, data: bytes | bytearray, start: int, end: int, result: ScanResult | None = None
     ) -> None:
-        """Walk over ``data[start:end]``, which continues what was walked before."""
-        found = ScanResult() if findings is None else findings
+        """Scan ``data[start:end]``, which continues what was scanned before."""
+        found = ScanResult() if result is None else result
         if not self._partial:
-            self._walk(data, start, end, found, 0)
+            self._scan(data, start, end, found, 0)
             return
         kept = self._partial
         self._partial = b""
-        self._walk(kept + data[start:end], 0, len(kept) + end - start, found, start - len(kept))
+        self._scan(kept + data[start:end], 0, len(kept) + end - start, found, start - len(kept))
 
-    def _walk(
+    def _scan(
         self, data: bytes | bytearray, position: int, end: int, found: ScanResult, shift: int
     ) -> None:
         position += self.skip
-        while position < end and not self.lost:
+        while position < end and not self.unparseable:
             if not self._after_atom:
                 position = scan_frequent(self._run, data, position, end, found.names, shift=shift)
                 if position >= end:
@@ -269,7 +268,7 @@ class EtfScanner:
         if tag in ATOM_LENGTH_BYTES:
             return self._atom(data, position, end, found, shift)
         if self._after_atom and tag != ATOM_CACHE_REF:
-            return self._lose(end)
+            return self._unknown_tag(end)
         if tag in FIXED_SIZES:
             if tag == NEW_FUN_EXT:
                 return self._fun(data, position, end, found, shift)
@@ -317,9 +316,12 @@ class EtfScanner:
             words = int.from_bytes(data[position + 1 : position + 3], "big")
             self._after_atom = REFERENCE_CREATIONS[tag] + 4 * words
             return position + 3
-        return self._lose(end)
+        return self._unknown_tag(end)
 
-    def _lose(self, end: int) -> int:
-        """Give up at a tag that is unknown, or unknown where an atom has to be; judge nothing."""
-        self.lost = True
+    def _unknown_tag(self, end: int) -> int:
+        """Stop at a tag that is unknown, or that cannot stand here; the rest goes as it came.
+
+        It is not an error: a newer release may have tags that this scan does not know.
+        """
+        self.unparseable = True
         return end

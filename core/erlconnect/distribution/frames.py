@@ -1,18 +1,17 @@
-"""The kinds of frames between connected nodes, told apart by their first two bytes.
+"""Frames between connected nodes: their types, and how far a run of equal ones goes.
 
-    (empty)   a tick
-    131 68    a whole message: distribution header, control term, payload
-    131 69    the first fragment: sequence, fragment number, then as 68
-    131 70    a later fragment: sequence, fragment number, a piece of the payload
-    112       a whole message without a distribution header ("pass through")
+Each frame is a 32-bit length and so many bytes. The first one or two bytes tell its type:
 
-Source: "Protocol between Connected Nodes" and "Distribution Header".
+    (empty)   TICK: keeps the connection alive
+    131 68    DIST_HEADER: atom cache entries, control term, payload; a whole message
+    131 69    FRAG_HEADER: sequence number, fragment number, then as DIST_HEADER
+    131 70    FRAG_CONT: sequence number, fragment number, more of the payload
+    112       PASS_THROUGH: a whole message whose terms have no atom cache
 
-Whole messages in a row, which is what nearly all frames are: how far they go, how many they are.
-
-This is the walk that runs for every small message, so it looks at no more than it must.
-
-Fragments of one message in a row, which is how a large message comes: how far they go.
+``skip_unfragmented`` and ``skip_fragments`` walk over many frames at once. They run for every
+frame of a busy link, so they look at nothing that they do not need.
+Source: "Protocol between Connected Nodes" (Distribution Protocol), "Distribution Header" (External
+Term Format).
 """
 
 from __future__ import annotations
@@ -29,9 +28,9 @@ FRAG_CONT: Final = 0x8346
 FRAGMENT_TYPES: Final = (FRAG_HEADER, FRAG_CONT)
 LENGTH_SIZE: Final = 4
 HEAD_SIZE: Final = LENGTH_SIZE + 2
-"""Length and kind."""
+"""The length field and the two bytes of the type."""
 FRAGMENT_HEAD_SIZE: Final = HEAD_SIZE + 8 + 8
-"""Length, kind, sequence and number of a fragment."""
+"""Length, type, sequence number and fragment number."""
 
 
 def framed(body: bytes) -> bytes:
@@ -51,24 +50,25 @@ def check_frame(length: int, kind: int, max_frame: int) -> None:
 
 _length_and_kind = struct.Struct(">IH").unpack_from
 # In fewer bytes it is not worth looking for frames of equal size.
-_MUCH: Final = 4096
-# More frames of equal size than this are looked at in several goes, so that a run of twelve costs
-# no look at the whole buffer.
+_MIN_BYTES: Final = 4096
+# So many frames of equal size are compared at once, so that a run of twelve does not cost a
+# comparison of the whole buffer.
 _AT_ONCE: Final = 512
-# Whoever has as many neighbours ahead has them in between too, nearly always.
+# If the frame so many positions ahead has the same size, those in between usually have it, too.
+# Only then they are worth comparing.
 _AHEAD: Final = 8
 
 
 def skip_unfragmented(buffer: bytearray, start: int, end: int) -> tuple[int, int]:
-    """Walk over the messages that are all there; return where that ends and their number.
+    """Walk over DIST_HEADER frames that are complete; return where they end and their number.
 
-    The one at ``start`` is known to be one.
+    The frame at ``start`` is known to be one.
     """
-    # Names of its own, because a name of the module costs a look at each frame.
+    # Local names: looking up a global one costs time for each frame.
     length_and_kind, whole, length_size = _length_and_kind, DIST_HEADER, LENGTH_SIZE
     position, frames = start, 0
     last_head = end - HEAD_SIZE
-    far = end - _MUCH
+    far = end - _MIN_BYTES
     previous = -1
     while position <= last_head:
         length, kind = length_and_kind(buffer, position)
@@ -87,15 +87,16 @@ def skip_unfragmented(buffer: bytearray, start: int, end: int) -> tuple[int, int
 
 
 def frames_alike(buffer: bytearray, start: int, end: int, size: int) -> int:
-    """Return how many whole frames in a row begin like the one at ``start``, itself included.
+    """Return how many frames in a row have the size and type of the one at ``start``, itself too.
 
-    ``size`` is that frame's, with its length field. Short runs may pass for runs of one, which
-    need not be all there; long ones are told in part.
+    ``size`` is that frame's, with its length field. The result may be too small, never too large:
+    a short run counts as 1, and of a long one only a part is counted.
     """
     ahead = start + _AHEAD * size
     if ahead + size > end or _length_and_kind(buffer, ahead) != (size - LENGTH_SIZE, DIST_HEADER):
         return 1
     count = min((end - start) // size, _AT_ONCE)
+    # Each byte of the head is compared over all frames by one slice with a step.
     for at in range(start, start + HEAD_SIZE):
         column = buffer[at : start + count * size : size]
         count -= len(column.lstrip(column[:1]))
@@ -103,15 +104,15 @@ def frames_alike(buffer: bytearray, start: int, end: int, size: int) -> int:
 
 
 fragment_head = struct.Struct(">IHQQ").unpack_from
-"""Length, kind, sequence and number of the fragment at an offset of a buffer."""
+"""Length, type, sequence number and fragment number of the fragment at an offset of a buffer."""
 BufferSlice = tuple[int, int]
 """Where the terms of a fragment begin and end."""
 
 
 def skip_fragments(buffer: bytearray, position: int, end: int, sequence: int) -> list[BufferSlice]:
-    """Return the fragments of a message that are all there, neither the first nor the last of it.
+    """Return the fragments in a row from ``position`` on that are complete.
 
-    They stand one behind the other from ``position`` on.
+    Only those between the first and the last fragment of the message ``sequence`` count.
     """
     head, head_size = fragment_head, FRAGMENT_HEAD_SIZE
     pieces: list[BufferSlice] = []

@@ -1,15 +1,12 @@
-"""Which node name becomes which, as a permutation.
+"""Which node name becomes which in one direction of a link, and the search for those names.
 
-Two names that became one would merge two keys of a map, and the receiver would drop the link. So
-a link's table swaps: a name that takes another's place gives its own place away.
+The mapping is a permutation: names are swapped, never only replaced. Two names that became one
+would merge two keys of a map, and the receiver would drop the link.
 
-The search for names, which runs for every byte that is not inside a known binary.
-
-A name is searched for by a byte that all names of a table hold, such as their ``@``: one fast look
-tells that a stretch holds no name at all. Which byte is rare depends on the data (every float
-begins with ``@``), so several are tried, and the one that did well last time first.
-
-What one direction of a link rewrites, with the searches compiled for it.
+``CompiledMapping`` is built when a link's handshake ends; ``NameSearch`` in it runs for every byte
+that is not inside a known binary. It looks for a byte that all names hold, such as their ``@``: one
+``bytes.find`` tells that a stretch holds no name at all. Which byte is rare depends on the data
+(every float begins with ``@``), so several are tried, the one that did well last time first.
 """
 
 from __future__ import annotations
@@ -68,38 +65,42 @@ def atom_pattern(name: str) -> bytes:
 # Bytes to search by, those first that are rare between the tags and small numbers of terms.
 _RARE: Final = b"@._-~4957830621zqxvypgfcduonierst"
 _MOST_BYTES: Final = 3
-# A look at one place costs as much as the engine's search through so many bytes. Where the places
-# turn out to be more frequent than that, another byte is tried, and then the engine for a while.
-_LOOK: Final = 400
+# To compare one place costs as much as the engine's search through so many bytes. Where places are
+# more frequent than that, another byte is tried, and then the engine for ``_ENGINE_BYTES``.
+_PLACE_COST: Final = 400
 _TRIES: Final = 4
-_WHILE: Final = 16384
+_ENGINE_BYTES: Final = 16384
 
 
-class _Look(NamedTuple):
-    """The search by one byte: what stands before it in the patterns, and how to tell them there."""
+class _ByteSearch(NamedTuple):
+    """The search by one byte: what precedes it in the patterns, and whether a pattern is there."""
 
     byte: bytes
     before: frozenset[int]
     is_there: Callable[[bytes | bytearray, int, int], re.Match[bytes] | None]
 
     @classmethod
-    def by(cls, byte: int, patterns: list[bytes]) -> _Look:
+    def by(cls, byte: int, patterns: list[bytes]) -> _ByteSearch:
         before = frozenset(pattern[pattern.rindex(byte) - 1] for pattern in patterns)
         there = _beginning_at(patterns, lambda pattern: pattern.rindex(byte))
         return cls(bytes([byte]), before, there.match)
 
     def first_place(self, data: bytes | bytearray, start: int, end: int) -> int:
-        """Do ``NameSearch.first_place``, or give ``~place`` where it was given up at ``place``."""
+        """Do ``NameSearch.first_place``; return ``~place`` where it stopped at ``place``.
+
+        It stops where the byte is so frequent that another way is quicker.
+        """
         byte, before, is_there = self
         find = data.find
         at = find(byte, start, end)
-        looked = start - _TRIES * _LOOK
+        spent = start - _TRIES * _PLACE_COST
         while at >= 0:
-            # In front of the first byte of all stands no name, whatever is compared there.
+            # At index 0 this reads the last byte, ``data[-1]``. That is harmless: no pattern ends
+            # its part before ``byte`` at the start of the data, so ``is_there`` is false.
             if data[at - 1] in before and is_there(data, at, end):
                 return at
-            looked += _LOOK
-            if looked > at:
+            spent += _PLACE_COST
+            if spent > at:
                 return ~at
             at = find(byte, at + 1, end)
         return end
@@ -110,8 +111,8 @@ class NameSearch:
 
     def __init__(self, patterns: Iterable[bytes]) -> None:
         every = list(patterns)
-        self._looks: Final = [_Look.by(byte, every) for byte in _common(every)]
-        self.rare_byte: Final = self._looks[0].byte if self._looks else b""
+        self._searches: Final = [_ByteSearch.by(byte, every) for byte in _common(every)]
+        self.rare_byte: Final = self._searches[0].byte if self._searches else b""
         """Stands in every pattern; nothing where no byte does."""
         self._longest = max(map(len, every), default=0)
         self.anchors: Final = [(pattern, _anchor(pattern)) for pattern in every]
@@ -124,14 +125,14 @@ class NameSearch:
 
         What is before ``start`` may be part of the pattern.
         """
-        begin, stretch = start, _WHILE
+        begin, stretch = start, _ENGINE_BYTES
         while start < end:
             reached = start
-            for number, look in enumerate(self._looks):
-                place = look.first_place(data, start, end)
+            for number, search in enumerate(self._searches):
+                place = search.first_place(data, start, end)
                 if place >= 0:
                     if number:
-                        self._looks.insert(0, self._looks.pop(number))
+                        self._searches.insert(0, self._searches.pop(number))
                     return place
                 reached = max(reached, ~place)
             after = min(reached + stretch, end)
@@ -166,8 +167,8 @@ def _beginning_at(patterns: list[bytes], anchor: Callable[[bytes], int]) -> re.P
     return re.compile(b"|".join(searched) if searched else b"(?!)", re.DOTALL)
 
 
-# In fewer bytes the engine alone is quicker than a look before it.
-_MUCH: Final = 4096
+# In fewer bytes the engine alone is quicker than a search by one byte before it.
+_MIN_BYTES: Final = 4096
 _ATOM_LENGTHS_OF_ONE_BYTE: Final = (119, 115)
 _ATOM_LENGTHS_OF_TWO_BYTES: Final = (118, 100)
 
@@ -191,13 +192,13 @@ class CompiledMapping:
         self._longest_cut: Final = max(FUN_HEAD_SIZE, *map(len, self.replacements), 0)
         self._search: Final = NameSearch(self.replacements)
         self.first_place: Final = self._search.first_place
-        """Gives a place inside the first name of a stretch; see ``NameSearch``."""
+        """``NameSearch.first_place`` of these names."""
         self.rare_byte: Final = self._search.rare_byte
         self._may_be_cut: Final = frozenset(b"".join(old[:-1] for old in self.replacements))
 
     @cached_property
     def token_run(self) -> re.Pattern[bytes]:
-        """Matches runs of tokens that are no names; see ``term_tokens``."""
+        """Matches runs of tokens that are no names; see ``etf_scanner.token_run``."""
         return token_run(self.replacements)
 
     @cached_property
@@ -214,7 +215,7 @@ class CompiledMapping:
         At the very start the tag may belong to the bytes before, so it counts as one.
         """
         search, at = self._search, start
-        if end - start > _MUCH and search.first_place(data, start, end) == end:
+        if end - start > _MIN_BYTES and search.first_place(data, start, end) == end:
             return False
         while match := search.engine.search(data, at, end):
             place = match.start()

@@ -1,18 +1,14 @@
 """One direction of a link after the handshake: frames in, frames with other names out.
 
-``process`` is a plain function over a buffer, because it runs for every byte: it walks the length
-prefixes, searches each run of whole frames once, and touches only frames in which a name stands.
-All else is given back as the bytes that came. What frames there are stands in ``frame_kinds``.
+``Rewriter.process`` is a plain function over a buffer, because it runs for every byte. It walks the
+length prefixes of the frames (``frames``), searches each run of whole frames once for names
+(``name_mapping``), and changes only frames in which a name stands. All else is returned as the
+bytes that came. Fragments of large messages are the part of ``fragments``.
 
-The rewriting of whole frames in which the text of a name stands, with a header or without.
-
-Most hold the name as a new entry of the header or not as an atom at all; only where it may be an
-atom in the terms are those walked.
-
-How frames begin: messages of one kind share their header, control term and first tokens.
-
-What was walked once at the beginning of a frame need not be walked again where the next frame of
-its kind begins with the same bytes.
+In an unfragmented frame a name is mostly a new entry of the distribution header, or not an atom at
+all. Only where it may be an atom in the terms are those scanned (``UnfragmentedFrames``). Messages
+of one kind begin alike, so a beginning that was scanned once is skipped in the next frame
+(``PrefixCache``).
 """
 
 from __future__ import annotations
@@ -45,17 +41,19 @@ from erlconnect.distribution.name_mapping import LONGEST_PATTERN
 if TYPE_CHECKING:
     from erlconnect.distribution.name_mapping import CompiledMapping
 
-# So many bytes tell the kinds apart: the number of cached atoms, their flags and their indices.
+# So many bytes tell the kinds of messages apart: the number of atom cache references, their flags
+# and their indices.
 _KIND: Final = 32
-# When so many kinds are known all are forgotten; and no longer beginning is remembered.
+# When so many kinds are known, all are forgotten.
 _MOST_KINDS: Final = 64
+# No longer prefix is remembered.
 _LONGEST: Final = 4096
 
 
 class PrefixCache:
-    """What whole frames of one direction begin with, up to a border between two tokens.
+    """What unfragmented frames of one direction begin with, up to the end of a token.
 
-    No name stands in it.
+    No name stands in a prefix that is remembered.
     """
 
     def __init__(self, table: CompiledMapping) -> None:
@@ -109,12 +107,12 @@ class UnfragmentedFrames:
 
     def __init__(self, table: CompiledMapping) -> None:
         self._table = table
-        self._beginnings = PrefixCache(table)
+        self._prefixes = PrefixCache(table)
         self.rewritten = 0
-        self.walked = 0
-        """Frames whose terms had to be walked."""
-        self.lost = 0
-        """Frames with a tag that the walk does not know; as they came from there on."""
+        self.scanned = 0
+        """Frames whose terms had to be scanned."""
+        self.unparseable = 0
+        """Frames with a tag that the scan does not know; forwarded as they came from there on."""
 
     def rewrite(self, buffer: bytearray, position: int, end: int, nearest: int) -> bytes | None:
         """Return the frame ``buffer[position:end]`` with other names, ``None`` where it stays.
@@ -125,49 +123,49 @@ class UnfragmentedFrames:
         if body == end:
             return None
         if buffer[body] == PASS_THROUGH:
-            edits = self._atom_edits(buffer, body + 1, end, nearest)
+            splices = self._atom_splices(buffer, body + 1, end, nearest)
         else:
-            edits = self._edits_from_header(buffer, body + 2, end, nearest)
-        return framed(apply_splices(buffer, body, end, edits)) if edits else None
+            splices = self._header_splices(buffer, body + 2, end, nearest)
+        return framed(apply_splices(buffer, body, end, splices)) if splices else None
 
-    def _edits_from_header(
+    def _header_splices(
         self, buffer: bytearray, header: int, end: int, nearest: int
     ) -> list[Splice]:
-        terms = self._beginnings.skip(buffer, header, end)
+        terms = self._prefixes.skip(buffer, header, end)
         if terms > header:
-            return self._term_edits(buffer, terms, end)
-        terms, edits = header_splices(buffer, header, end, self._table.replacements)
-        self.rewritten += len(edits)
-        found = self._atom_edits(buffer, terms, end, nearest)
-        if found and not edits:
+            return self._term_splices(buffer, terms, end)
+        terms, splices = header_splices(buffer, header, end, self._table.replacements)
+        self.rewritten += len(splices)
+        found = self._atom_splices(buffer, terms, end, nearest)
+        if found and not splices:
             # The tag of an atom and the first byte of its length.
-            self._beginnings.learn(buffer, header, terms, found[0][0] - 2)
-        return edits + found
+            self._prefixes.learn(buffer, header, terms, found[0][0] - 2)
+        return splices + found
 
-    def _atom_edits(self, buffer: bytearray, terms: int, end: int, nearest: int) -> list[Splice]:
+    def _atom_splices(self, buffer: bytearray, terms: int, end: int, nearest: int) -> list[Splice]:
         if not self._table.occurs_as_atom(buffer, max(terms, nearest - LONGEST_PATTERN), end):
             return []
-        return self._term_edits(buffer, terms, end)
+        return self._term_splices(buffer, terms, end)
 
-    def _term_edits(self, buffer: bytearray, start: int, end: int) -> list[Splice]:
-        self.walked += 1
+    def _term_splices(self, buffer: bytearray, start: int, end: int) -> list[Splice]:
+        self.scanned += 1
         names: list[int] = []
         at = scan_frequent(self._table.token_run, buffer, start, end, names)
         if at == end:
             self.rewritten += len(names)
             return name_splices(buffer, names, self._table.replacements)
-        walk = EtfScanner(self._table.token_run, self._table.replacements)
-        findings = ScanResult(names)
-        walk.advance(buffer, at, end, findings)
-        self.lost += walk.lost
-        if not (walk.between_terms or walk.lost):
+        scan = EtfScanner(self._table.token_run, self._table.replacements)
+        result = ScanResult(names)
+        scan.advance(buffer, at, end, result)
+        self.unparseable += scan.unparseable
+        if not (scan.between_terms or scan.unparseable):
             raise RemoteProtocolError("term: it ends beyond its frame")
-        self.rewritten += len(findings.names)
-        return term_splices(buffer, end, findings, self._table.replacements, may_shrink=True)
+        self.rewritten += len(result.names)
+        return term_splices(buffer, end, result, self._table.replacements, may_shrink=True)
 
 
 DEFAULT_MAX_FRAME: Final = 256 * 1024 * 1024
-# No call and no answer that is longer is in such a hurry.
+# The short way is for small messages, such as calls and answers, whose latency counts.
 _SMALL: Final = 1024
 _length_and_kind = struct.Struct(">IH").unpack_from
 _length = struct.Struct(">I").unpack_from
@@ -198,29 +196,29 @@ class Rewriter:
         return self._fragments.rewritten + self._whole.rewritten
 
     @property
-    def walked(self) -> int:
-        """Whole frames whose terms had to be walked."""
-        return self._whole.walked
+    def scanned(self) -> int:
+        """Unfragmented frames whose terms had to be scanned."""
+        return self._whole.scanned
 
     @property
-    def lost(self) -> int:
-        """Messages with a tag that the walk does not know; forwarded as they came from there on."""
-        return self._fragments.lost + self._whole.lost
+    def unparseable(self) -> int:
+        """Messages with a tag that the scan does not know; forwarded as they came from there on."""
+        return self._fragments.unparseable + self._whole.unparseable
 
-    def keeps(self, buffer: bytearray) -> bool:
-        """Return whether ``buffer`` must not change any more; then ``exchange`` gives another."""
-        return buffer in self._fragments.kept
+    def pins_buffer(self, buffer: bytearray) -> bool:
+        """Return whether ``buffer`` must not change now; see the contract in ``fragments``."""
+        return buffer in self._fragments.pinned
 
-    def exchange(self, buffer: bytearray) -> bytearray:
-        """Return a buffer of the size of one that it keeps."""
-        return self._fragments.kept.exchange(buffer)
+    def swap_buffer(self, buffer: bytearray) -> bytearray:
+        """Return another buffer of the size of a pinned one."""
+        return self._fragments.pinned.swap(buffer)
 
     def passes(self, buffer: bytearray, end: int) -> bool:
         """Take one small message without a name, which is to be sent as it is.
 
-        False where anything else may be in ``buffer[:end]``, which is for ``process`` then. A call
-        and its answer are such messages, and between two of them the processor's caches have
-        forgotten the code: the less of it runs, the sooner they arrive.
+        Return false where anything else may be in ``buffer[:end]``, which is for ``process``
+        then. A call and its answer are such messages. This way has to be short: between two calls
+        the processor's caches have lost the code, so each line of it costs latency.
         """
         if not HEAD_SIZE <= end < _SMALL or self._fragments.to_pass:
             return False
@@ -295,7 +293,7 @@ class Rewriter:
             position = after
 
     def _fragment(self, buffer: bytearray, run: int, position: int, after: int, end: int) -> int:
-        """Take a fragment, or several, behind a run of other frames; give where the rest begins."""
+        """Take one or several fragments behind a run of other frames; return where the rest is."""
         if run < position:
             self._rewrite_run(buffer, run, position)
         rest, frame = self._fragments.take(buffer, position, after, end)

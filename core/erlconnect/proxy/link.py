@@ -236,7 +236,7 @@ class Link:
                     stream.socket.shutdown(socket.SHUT_RDWR)
 
     def _warn_of_unknown_terms(self, introduced: HandshakeResult, *pumps: Pump) -> None:
-        lost = sum(pump.rewriter.lost for pump in pumps)
+        lost = sum(pump.rewriter.unparseable for pump in pumps)
         if lost:
             self._side.warn(
                 f"{lost} messages between {introduced.local_node} and {introduced.alias} held "

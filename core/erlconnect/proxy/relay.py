@@ -66,7 +66,8 @@ class Pump(threading.Thread):
         self._on_end(reason)
 
     def _pump(self) -> str:
-        passes, process, keeps = self.rewriter.passes, self.rewriter.process, self.rewriter.keeps
+        rewriter = self.rewriter
+        passes, process, pins = rewriter.passes, rewriter.process, rewriter.pins_buffer
         buffer = bytearray(_SMALL)
         view = memoryview(buffer)
         start = end = 0
@@ -79,7 +80,7 @@ class Pump(threading.Thread):
             start, segments = process(buffer, start, end)
             if segments:
                 self._send(segments[0] if len(segments) == 1 else b"".join(segments))
-            if start == end < len(buffer) <= _USUAL and not keeps(buffer):
+            if start == end < len(buffer) <= _USUAL and not pins(buffer):
                 start = end = 0
             else:
                 del segments
@@ -90,17 +91,17 @@ class Pump(threading.Thread):
     def _make_room(self, buffer: bytearray, start: int, end: int) -> tuple[bytearray, int, int]:
         """Return a buffer with room behind ``end``: the same one where that is enough.
 
-        What the rewriter keeps must not change, so behind it there has to be room for much.
+        What is pinned must not change, so it stays only where there is much room behind it.
         """
         rest, size = end - start, _wanted_size(buffer, start, end)
         if size != len(buffer):
             other = bytearray(size)
-        elif not self.rewriter.keeps(buffer):
+        elif not self.rewriter.pins_buffer(buffer):
             other = buffer
         elif end <= size // 2:
             return buffer, start, end
         else:
-            other = self.rewriter.exchange(buffer)
+            other = self.rewriter.swap_buffer(buffer)
         memoryview(other)[:rest] = memoryview(buffer)[start:end]
         return other, 0, rest
 
