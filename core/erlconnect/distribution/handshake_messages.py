@@ -1,18 +1,11 @@
-"""The handshake before the challenge: ``send_name`` and ``status``, as they stand inside a frame.
+"""The messages of the handshake, as they stand inside a frame, and challenges and digests.
 
-Names are the protocol chapter's own. Every ``parse`` takes the body of one frame and raises
-``RemoteProtocolError`` and nothing else; bytes after the last known field "must be accepted and
-ignored", so they are kept in ``tail`` for a relay to pass on.
-Source: "Distribution Handshake" in the Erlang Distribution Protocol.
-
-The handshake from the challenge on, as its messages stand inside a frame.
-
-Digests are never shown by ``repr``. Otherwise as ``handshake_messages``.
-Source: "Distribution Handshake" in the Erlang Distribution Protocol.
-
-Challenges and digests of the handshake.
-
-Source: "Semantics of gen_challenge and gen_digest" in the Erlang Distribution Protocol.
+Names of messages and fields are those of the protocol's chapter. Every ``parse`` takes the body of
+one frame and raises ``RemoteProtocolError`` and nothing else. Bytes after the last known field
+"must be accepted and ignored", so they are kept in ``tail`` for a relay to pass on. Digests are
+never shown by ``repr``.
+Source: "Distribution Handshake" and "Semantics of gen_challenge and gen_digest" in the Erlang
+Distribution Protocol.
 """
 
 from __future__ import annotations
@@ -29,6 +22,11 @@ from erlconnect.distribution.errors import RemoteProtocolError
 
 _SEND_NAME: Final = struct.Struct(">cQIH")
 _OLD_SEND_NAME: Final = struct.Struct(">cHI")
+_CHALLENGE: Final = struct.Struct(">cQIIH")
+_OLD_CHALLENGE: Final = struct.Struct(">cHII")
+_COMPLEMENT: Final = struct.Struct(">cII")
+_REPLY: Final = struct.Struct(">cI16s")
+_ACK: Final = struct.Struct(">c16s")
 OLD_VERSION: Final = 5
 LOW_WORD: Final = 0xFFFFFFFF
 
@@ -136,13 +134,6 @@ class Status:
             return text
         name = encode_name(self.name)
         return text + struct.pack(">H", len(name)) + name + self.creation.to_bytes(4) + self.tail
-
-
-_CHALLENGE: Final = struct.Struct(">cQIIH")
-_OLD_CHALLENGE: Final = struct.Struct(">cHII")
-_COMPLEMENT: Final = struct.Struct(">cII")
-_REPLY: Final = struct.Struct(">cI16s")
-_ACK: Final = struct.Struct(">c16s")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -65,7 +65,7 @@ class FrameStream:
         self.waiting_for = ""
         """The message that ``recv`` waits for, or nothing."""
         self._last = "before its first message"
-        self._stopwatch = stopwatch or Timer.unread()
+        self._stopwatch = stopwatch or Timer.disabled()
 
     async def recv(self, message: str, parse: Callable[[bytes], Message]) -> Message:
         """Read one frame and parse its body; ``message`` is the name of what is due.

@@ -1,11 +1,21 @@
-"""The handshake on both sides at once: who checks what, and in which order.
+"""The distribution handshake with both nodes at once: who checks what, and in which order.
 
-The local node proves itself before the remote cookie is used, so that a wrong local cookie never
-reaches the remote node; the remote node's ack is checked before the local node gets one.
+    local node (A)        erlconnect                  remote node (B)
+    send_name      ->     caller name, flags   ->
+                          status               <-     status
+                   <-     status (relayed)
+                          challenge            <-     challenge
+                   <-     alias, own challenge
+    challenge_reply ->    checks A's digest
+                          challenge_reply      ->
+                          checks B's digest    <-     challenge_ack
+                   <-     challenge_ack
 
-What a handshake is given, and the names that it ends with.
-
-Proving to a remote node that we know its cookie, and that it knows it too.
+A proves that it knows the local cookie before the remote cookie is used, so a wrong local cookie
+never reaches B. B's ack is checked before A gets one. In both flag words PUBLISHED is cleared, or
+``global`` would connect A's cluster with B's. In pass-through, challenges and digests are relayed
+and no cookie is known here. Status ``alive`` needs one more round (``_relay_status``).
+Source: "Distribution Handshake" in the Erlang Distribution Protocol.
 """
 
 from __future__ import annotations
@@ -44,6 +54,8 @@ if TYPE_CHECKING:
     from erlconnect.contract import Cookie
     from erlconnect.distribution.handshake_messages import Challenge, Complement, Status
     from erlconnect.proxy.frame_stream import FrameStream
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,47 +106,6 @@ class HandshakeResult:
     neighbours: Sequence[tuple[str, str]]
 
 
-async def authenticate(
-    remote: FrameStream,
-    initiator: Initiator,
-    challenge: Challenge,
-    *,
-    cookie: Cookie,
-    where: str,
-    complement: Complement | None = None,
-) -> None:
-    """Answer ``challenge``, pose an own one and check the answer.
-
-    Raises ``RemoteCookieError`` where either side does not know the other's cookie.
-    """
-    digest = gen_digest(challenge.challenge, cookie.reveal())
-    answer = ChallengeReply(challenge=gen_challenge(), digest=digest)
-    try:
-        ack = await answer_challenge(remote, initiator, answer, complement)
-    except PeerClosedError as error:
-        seen = "it closed the connection after challenge_reply"
-        raise remote_cookie_rejected(where, cookie.origin, seen) from error
-    if not digests_equal(ack.digest, gen_digest(answer.challenge, cookie.reveal())):
-        seen = "its challenge_ack was made with another cookie"
-        raise remote_cookie_rejected(where, cookie.origin, seen)
-
-
-async def answer_challenge(
-    remote: FrameStream,
-    initiator: Initiator,
-    answer: ChallengeReply,
-    complement: Complement | None = None,
-) -> ChallengeAck:
-    """Send ``answer``, after a complement where one is due, and give what comes back unchecked."""
-    if complement:
-        await remote.send("complement", initiator.send_complement(complement))
-    await remote.send("challenge_reply", initiator.send_challenge_reply(answer))
-    return await remote.recv("challenge_ack", initiator.recv_challenge_ack)
-
-
-_log = logging.getLogger(__name__)
-
-
 class HandshakeRelay:
     """The local node's handshake with us and ours with the remote node, in lockstep."""
 
@@ -145,11 +116,12 @@ class HandshakeRelay:
         self.name = SendName(name="", flags=0)
 
     async def recv_name(self) -> None:
-        """Read the local node's ``send_name``; only then is it worth dialling.
+        """Read the local node's ``send_name``; before it came there is no reason to dial.
 
-        A name that no node can have stays here: the remote one would log an error for it.
+        A name that no node can have is refused here: the remote node would log an error for it.
         """
         self.name = await self._local.recv("send_name", self._acceptor.recv_name)
+        # A node without a name sends its host alone and gets its name with the status ``named:``.
         dynamic = self.name.flags & DistributionFlag.NAME_ME
         try:
             NodeName.parse(f"dynamic@{self.name.name}" if dynamic else self.name.name)
@@ -170,6 +142,7 @@ class HandshakeRelay:
         await remote.send("send_name", self._initiator.send_name(shown))
         status = await self._relay_status(remote, caller_name, introduction.where)
         challenge = await remote.recv("challenge", self._initiator.recv_challenge)
+        # The address may belong to another node by now, whose cookie could be another one.
         if challenge.name.partition("@")[0] != introduction.name:
             raise another_node(introduction.where, challenge.name)
         alias = introduction.alias_for(self.name.name)
@@ -196,11 +169,14 @@ class HandshakeRelay:
         try:
             status = await remote.recv("status", self._initiator.recv_status)
         except PeerClosedError as error:
+            # OTP 25 and later close the connection at a 'n' hello without HANDSHAKE_23.
             if self.name.old:
                 raise old_handshake_refused(where, self.name.name) from error
             raise
         await self._local.send("status", self._acceptor.send_status(status))
         refused = status.kind in (StatusKind.NOK, StatusKind.NOT_ALLOWED)
+        # ``alive``: the remote node still has a link of this name, and asks whether that one is
+        # over.
         if status.kind is StatusKind.ALIVE:
             go_on = await self._local.recv("status", self._acceptor.recv_status)
             await remote.send("status", self._initiator.send_status(go_on=go_on))
@@ -244,6 +220,7 @@ class HandshakeRelay:
         try:
             return await self._recv_reply()
         except PeerClosedError as error:
+            # A local node that misses a mandatory flag closes without a reason.
             if missing := missing_flags(self.name.flags, challenge.flags):
                 raise releases_too_far_apart(where, self.name.name, missing) from error
             raise
@@ -261,7 +238,45 @@ class HandshakeRelay:
         await self._local.send("challenge_ack", ack)
 
 
+async def authenticate(
+    remote: FrameStream,
+    initiator: Initiator,
+    challenge: Challenge,
+    *,
+    cookie: Cookie,
+    where: str,
+    complement: Complement | None = None,
+) -> None:
+    """Prove to the remote node that we know its cookie, and check that it knows it, too.
+
+    Raises ``RemoteCookieError`` where either side does not know the other's cookie.
+    """
+    digest = gen_digest(challenge.challenge, cookie.reveal())
+    answer = ChallengeReply(challenge=gen_challenge(), digest=digest)
+    try:
+        ack = await answer_challenge(remote, initiator, answer, complement)
+    except PeerClosedError as error:
+        seen = "it closed the connection after challenge_reply"
+        raise remote_cookie_rejected(where, cookie.origin, seen) from error
+    if not digests_equal(ack.digest, gen_digest(answer.challenge, cookie.reveal())):
+        seen = "its challenge_ack was made with another cookie"
+        raise remote_cookie_rejected(where, cookie.origin, seen)
+
+
+async def answer_challenge(
+    remote: FrameStream,
+    initiator: Initiator,
+    answer: ChallengeReply,
+    complement: Complement | None = None,
+) -> ChallengeAck:
+    """Send ``answer``, after a complement where one is due, and return the ack unchecked."""
+    if complement:
+        await remote.send("complement", initiator.send_complement(complement))
+    await remote.send("challenge_reply", initiator.send_challenge_reply(answer))
+    return await remote.recv("challenge_ack", initiator.recv_challenge_ack)
+
+
 def _log_flags(name: SendName, challenge: Challenge) -> None:
-    """Say what each node claims, because a missing flag explains many a strange refusal."""
+    """Log the flags of both nodes: a missing one explains many refusals."""
     for node, flags in ((name.name, name.flags), (challenge.name, challenge.flags)):
         _log.debug("%s has the flags %#x: %s", node, flags, ", ".join(flag_names(flags)))

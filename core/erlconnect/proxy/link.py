@@ -1,6 +1,8 @@
-"""One local node's connection through the proxy, from its first byte to its last.
+"""One link: a local node's connection through the proxy, from its first byte to its last.
 
-What is said of a link: the names in it, and its events.
+``Link.run`` reads the local node's name, dials the remote node, performs both handshakes and starts
+a pump for each direction. The mapping of names is fixed when the handshake ends. Where either side
+ends, both connections are shut down, which wakes both pumps.
 """
 
 from __future__ import annotations
@@ -37,55 +39,8 @@ if TYPE_CHECKING:
     from erlconnect.proxy.handshake import HandshakeConfig, HandshakeResult
 
 
-def link_names(introduced: HandshakeResult) -> dict[str, str]:
-    """Return what the local node's names become on the way to the remote one."""
-    try:
-        return permutation(
-            [
-                (introduced.alias, introduced.node),
-                (introduced.local_node, introduced.caller_name),
-                *introduced.neighbours,
-            ]
-        )
-    except ValueError as error:
-        raise NameInUseError(
-            f"{introduced.local_node} and {introduced.alias} would have the same name: {error}",
-            remedy="Give the alias another name with `--as`, or restart the local node under one.",
-        ) from error
-
-
-def link_up(introduced: HandshakeResult) -> LinkEvent:
-    """Return the event of a handshake that has just ended."""
-    return LinkEvent(
-        kind="link-up",
-        alias=introduced.alias,
-        node=introduced.node,
-        local_node=introduced.local_node,
-        caller_name=introduced.caller_name,
-    )
-
-
-def link_progress(introduced: HandshakeResult, outward: Pump, inward: Pump) -> LinkEvent:
-    """Return the event of a link that is up, with what both pumps have counted until now.
-
-    They count in threads of their own, and are read without a lock: no number is ever half written.
-    """
-    return replace(
-        link_up(introduced),
-        bytes_in=inward.bytes_read,
-        bytes_out=outward.bytes_read,
-        frames_in=inward.rewriter.frames,
-        frames_out=outward.rewriter.frames,
-        rewritten=inward.rewriter.rewritten + outward.rewriter.rewritten,
-    )
-
-
-def link_down(introduced: HandshakeResult, reason: str, outward: Pump, inward: Pump) -> LinkEvent:
-    """Return the event of a link that is over, with what both pumps counted."""
-    return replace(link_progress(introduced, outward, inward), kind="link-down", reason=reason)
-
-
-# A local node gives up 7 s after it dialled.
+# A local node gives up 7 s after it dialled (net_kernel's net_setuptime): the error has to come
+# before.
 HANDSHAKE_SECONDS: Final = 6.0
 
 
@@ -111,7 +66,7 @@ class RemoteSide(Protocol):
         """Learn that a link went down."""
 
     async def why_ended(self, stream: socket.socket) -> str:
-        """Say what the transport knows of the end of ``stream``; empty where it knows nothing."""
+        """Return what the transport knows of the end of ``stream``, or an empty text."""
 
     def warn(self, message: str) -> None:
         """Tell the user something that does not end the link."""
@@ -136,7 +91,7 @@ class Link:
         self.since = 0.0
         """When the handshake ended, in seconds since 1970."""
         self.so_far: Callable[[], LinkEvent] | None = None
-        """Tells what was counted until now, once the handshake has ended."""
+        """Returns what was counted until now; set when the handshake has ended."""
 
     async def run(self) -> None:
         """Shake hands and relay. Raises the ``ErlconnectError`` of a link that never came up."""
@@ -171,7 +126,8 @@ class Link:
         await handshakes.recv_name()
         self.local_node = handshakes.name.name
         if self._local.ended:
-            # As after a sleep: the remote node must not take this for a node that is there.
+            # The local node has given up already, as after a sleep of the machine. The remote node
+            # must not see a connection of it.
             raise gave_up_waiting(self.local_node)
         remote = await self._side.dial()
         self._remote = FrameStream(remote, "remote", length_size=self._side.length_size)
@@ -205,6 +161,8 @@ class Link:
         ends: asyncio.Queue[tuple[Peer, str]] = asyncio.Queue()
         names = link_names(introduced)
         local, remote = self._local.socket, self._remote.socket
+        # The pumps block: each has a thread of its own, and a sink that does not read stops its
+        # source.
         for sock in (local, remote):
             unpaced(sock)
             sock.setblocking(True)
@@ -229,7 +187,7 @@ class Link:
         return await self._side.why_ended(self._remote.socket)
 
     def _shut_down(self) -> None:
-        """End both connections; it wakes the pumps, whatever they wait for."""
+        """End both connections; this wakes the pumps from whatever call they block in."""
         for stream in (self._local, self._remote):
             if stream:
                 with contextlib.suppress(OSError):
@@ -243,6 +201,55 @@ class Link:
                 "terms of a kind that erlconnect does not know: node names behind them "
                 "were left as they came"
             )
+
+
+def link_names(introduced: HandshakeResult) -> dict[str, str]:
+    """Return what the local node's names become on the way to the remote one."""
+    try:
+        return permutation(
+            [
+                (introduced.alias, introduced.node),
+                (introduced.local_node, introduced.caller_name),
+                *introduced.neighbours,
+            ]
+        )
+    except ValueError as error:
+        raise NameInUseError(
+            f"{introduced.local_node} and {introduced.alias} would have the same name: {error}",
+            remedy="Give the alias another name with `--as`, or restart the local node under one.",
+        ) from error
+
+
+def link_up(introduced: HandshakeResult) -> LinkEvent:
+    """Return the event of a handshake that has just ended."""
+    return LinkEvent(
+        kind="link-up",
+        alias=introduced.alias,
+        node=introduced.node,
+        local_node=introduced.local_node,
+        caller_name=introduced.caller_name,
+    )
+
+
+def link_progress(introduced: HandshakeResult, outward: Pump, inward: Pump) -> LinkEvent:
+    """Return the event of a link that is up, with what both pumps have counted until now.
+
+    They count in threads of their own. The numbers are read without a lock, because Python replaces
+    an integer as a whole.
+    """
+    return replace(
+        link_up(introduced),
+        bytes_in=inward.bytes_read,
+        bytes_out=outward.bytes_read,
+        frames_in=inward.rewriter.frames,
+        frames_out=outward.rewriter.frames,
+        rewritten=inward.rewriter.rewritten + outward.rewriter.rewritten,
+    )
+
+
+def link_down(introduced: HandshakeResult, reason: str, outward: Pump, inward: Pump) -> LinkEvent:
+    """Return the event of a link that is over, with what both pumps counted."""
+    return replace(link_progress(introduced, outward, inward), kind="link-down", reason=reason)
 
 
 def _join(*pumps: Pump) -> None:

@@ -1,7 +1,7 @@
-"""Asking a node for its name: send_name, status, challenge, close.
+"""The probe: asking a node for its name by the first half of a handshake.
 
-It needs no cookie and leaves no trace in the remote node's log, because a node that is left alone
-after its challenge gives up in silence.
+send_name, status, challenge, and then the connection is closed. It needs no cookie, and the remote
+node logs nothing: a node whose peer goes away after the challenge gives up silently.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""How long each phase on the way to a node took, and how it ended.
+"""How long each step on the way to a node took, and how it ended.
 
-Knows when a phase begins and ends; what the phases are called is for those who go through them.
+The steps' names are chosen by those who measure (``session/connector.py``, ``diagnostics``).
 """
 
 from __future__ import annotations
@@ -28,19 +28,19 @@ class Span:
 
 
 class Timer:
-    """Keeps the latest phases, in the order in which they ended; ``unread`` keeps none."""
+    """Keeps the latest phases, in the order in which they ended; ``disabled`` records none."""
 
     def __init__(self, most: int = _MOST) -> None:
         self.phases: deque[Span] = deque(maxlen=most)
 
     @classmethod
-    def unread(cls) -> Self:
-        """Return one for whoever lives long and never looks: errors hold on to what they met."""
+    def disabled(cls) -> Self:
+        """Return a timer that records nothing: spans keep the tracebacks of errors alive."""
         return cls(most=0)
 
     @contextmanager
     def phase(self, name: str, detail: str = "") -> Iterator[None]:
-        """Time what happens inside; an exception is noted and goes on its way."""
+        """Measure the block; an exception is recorded and goes on."""
         began = time.monotonic()
         error: BaseException | None = None
         try:

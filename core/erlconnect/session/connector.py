@@ -224,7 +224,7 @@ class Connector:
         self._group = group
         self._node = node
         self._dist_port = dist_port
-        self._stopwatch = stopwatch or Timer.unread()
+        self._stopwatch = stopwatch or Timer.disabled()
         self._knocker = Prober(callers, tls=tls, stopwatch=self._stopwatch)
 
     async def approach(self, target: Target) -> ConnectedTarget:
