@@ -20,17 +20,9 @@ from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from erlconnect.api import NameNotFoundError
+from erlconnect.api import HttpError, NameNotFoundError
 from erlconnect_backends.kubernetes import errors
-from erlconnect_backends.kubernetes.connection import (
-    NotHttpError,
-    Request,
-    decoded,
-    exchange,
-    lines,
-    message_in,
-    whole,
-)
+from erlconnect_backends.kubernetes.connection import exchange
 from erlconnect_backends.kubernetes.requests import Right, role_yaml
 
 if TYPE_CHECKING:
@@ -44,10 +36,11 @@ if TYPE_CHECKING:
         Iterable,
         Mapping,
     )
+    from contextlib import AbstractAsyncContextManager
 
-    from erlconnect.api import ErlconnectError
-    from erlconnect_backends.kubernetes.cluster_access import ClusterAccess, Credentials
-    from erlconnect_backends.kubernetes.connection import Response
+    from erlconnect.api import ErlconnectError, HttpResponse
+    from erlconnect_backends.kubernetes.cluster_access import ClusterAccess
+    from erlconnect_backends.kubernetes.connection import Credentials
     from erlconnect_backends.kubernetes.requests import ApiRequest
 
 BUDGET_SECONDS: Final = 14.0
@@ -161,6 +154,9 @@ REQUEST_SECONDS: Final = 10.0
 """How long one answer may take."""
 _GOOD: Final = (HTTPStatus.OK, HTTPStatus.CREATED)
 _PAGE: Final = "500"
+# A page of 500 pods is a few megabytes; custom resources may be much larger.
+_MAX_BYTES: Final = 64 * 1024 * 1024
+_MAX_MESSAGE_BYTES: Final = 2000
 
 
 class ApiClient:
@@ -212,7 +208,7 @@ class ApiClient:
         """
         try:
             async with self._asked(question) as response:
-                async for line in lines(response):
+                async for line in response.lines(limit=_MAX_BYTES):
                     yield decoded(line)
         except RetryableError as again:
             raise again.error from again.__cause__
@@ -220,29 +216,29 @@ class ApiClient:
     async def _once(self, question: ApiRequest) -> Mapping[str, Any]:
         try:
             async with asyncio.timeout(REQUEST_SECONDS), self._asked(question) as response:
-                return decoded(await whole(response))
+                return decoded(await response.read(limit=_MAX_BYTES))
         except TimeoutError as error:
             silence = errors.silence(self.access, str(question), REQUEST_SECONDS)
             raise RetryableError(silence) from error
 
     @contextlib.asynccontextmanager
-    async def _asked(self, question: ApiRequest) -> AsyncIterator[Response]:
+    async def _asked(self, question: ApiRequest) -> AsyncIterator[HttpResponse]:
         """Return the answer if it is the one that was asked for; everything else is an error."""
         credentials = await self.access.credentials()
         try:
-            async with exchange(self.access, credentials, _request(question)) as response:
+            async with _exchange(self.access, credentials, question) as response:
                 if response.status not in _GOOD:
                     raise await self._judged(response, question, credentials)
                 yield response
         except ssl.SSLCertVerificationError as error:
             raise errors.unreachable(self.access, str(question), error) from error
-        except NotHttpError as error:
+        except HttpError as error:
             raise errors.no_http(self.access, str(question)) from error
         except OSError as error:
             raise RetryableError(errors.unreachable(self.access, str(question), error)) from error
 
     async def _judged(
-        self, response: Response, question: ApiRequest, credentials: Credentials
+        self, response: HttpResponse, question: ApiRequest, credentials: Credentials
     ) -> RetryableError | ErlconnectError:
         asked = ApiCall(
             what=str(question),
@@ -252,13 +248,36 @@ class ApiClient:
         )
         answered = ApiResponse(
             status=response.status,
-            said=message_in(await whole(response)),
+            said=message_in(await response.read(limit=_MAX_BYTES)),
             retry_after=response.headers.get("Retry-After", ""),
         )
         return await error_for_status(self.access, credentials, asked, answered)
 
 
-def _request(question: ApiRequest) -> Request:
+def _exchange(
+    access: ClusterAccess, credentials: Credentials, question: ApiRequest
+) -> AbstractAsyncContextManager[HttpResponse]:
     if question.body is None:
-        return Request(method="GET", target=question.target)
-    return Request(method="POST", target=question.target, body=json.dumps(question.body).encode())
+        return exchange(access.endpoint, credentials, question.target)
+    body = json.dumps(question.body).encode()
+    return exchange(access.endpoint, credentials, question.target, method="POST", body=body)
+
+
+def decoded(body: bytes) -> Mapping[str, Any]:
+    """Read a JSON object. Raises ``HttpError`` where it is none."""
+    try:
+        content = json.loads(body)
+    except (ValueError, RecursionError):  # the latter where it is nested very deeply
+        # Its words would quote the answer, which may hold a secret.
+        raise HttpError("not JSON") from None
+    if not isinstance(content, dict):
+        raise HttpError("no JSON object")
+    return content
+
+
+def message_in(body: bytes) -> str:
+    """Return what an error's body says: the message of a ``Status``, or its text."""
+    try:
+        return str(decoded(body).get("message") or "")
+    except HttpError:
+        return body[:_MAX_MESSAGE_BYTES].decode(errors="replace")

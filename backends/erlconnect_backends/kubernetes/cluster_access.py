@@ -31,7 +31,7 @@ from kubernetes.config import incluster_config as in_cluster
 
 from erlconnect.api import client_context, load_own_certificate, remember
 from erlconnect_backends.kubernetes import errors as failures
-from erlconnect_backends.kubernetes.connection import proxy_for
+from erlconnect_backends.kubernetes.connection import Credentials, Endpoint, proxy_for
 from erlconnect_backends.kubernetes.credential_plugin import PluginDeadline, plugin_credentials
 from erlconnect_backends.kubernetes.kubeconfig import (
     Entry,
@@ -54,28 +54,10 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Credentials:
-    """Who asks: headers for every request, and the TLS that shows a client's certificate.
-
-    ``tls`` is ``None`` for plain HTTP, which goes to this machine only (``kubectl proxy``).
-    """
-
-    headers: tuple[tuple[str, str], ...] = field(repr=False)
-    tls: ssl.SSLContext | None
-    tls_server_name: str
-    certificate: bytes = b""
-
-    def differ_from(self, others: Credentials) -> bool:
-        """Return whether the server may think otherwise of these."""
-        return (self.headers, self.certificate) != (others.headers, others.certificate)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Loaded:
+class ClusterConfig:
     """What one reading of the kubeconfig gave; ``good_until`` is a time of ``time.monotonic``."""
 
-    server: SplitResult
-    proxy: str
+    endpoint: Endpoint
     credentials: Credentials
     good_until: float
 
@@ -84,43 +66,28 @@ class ClusterAccess:
     """One API server and the right to ask it; ``client.cluster_access`` makes one."""
 
     def __init__(
-        self, *, context: str, namespace: str, loaded: Loaded, load: Callable[[], Awaitable[Loaded]]
+        self,
+        *,
+        context: str,
+        namespace: str,
+        config: ClusterConfig,
+        load: Callable[[], Awaitable[ClusterConfig]],
     ) -> None:
         self.context: Final = context
         self.namespace: Final = namespace
-        self._loaded = loaded
+        self._config = config
         self._load = load
         self._lock = asyncio.Lock()
 
     @property
     def server(self) -> str:
         """The API server's URL, without a slash at its end."""
-        return self._loaded.server.geturl()
+        return self.endpoint.url.geturl()
 
     @property
-    def host(self) -> str:
-        """The API server's host, without brackets."""
-        return self._loaded.server.hostname or ""
-
-    @property
-    def port(self) -> int:
-        """The API server's port."""
-        return self._loaded.server.port or (443 if self._loaded.server.scheme == "https" else 80)
-
-    @property
-    def authority(self) -> str:
-        """The value of the header ``Host``."""
-        return self._loaded.server.netloc
-
-    @property
-    def path_prefix(self) -> str:
-        """What stands before ``/api`` in every path, as behind Rancher; usually nothing."""
-        return self._loaded.server.path
-
-    @property
-    def proxy(self) -> str:
-        """The URL of the proxy that leads there; empty where there is none."""
-        return self._loaded.proxy
+    def endpoint(self) -> Endpoint:
+        """Where the API server is, and its proxy."""
+        return self._config.endpoint
 
     async def credentials(self) -> Credentials:
         """Return credentials that hold now; to be asked for before each connection.
@@ -128,9 +95,9 @@ class ClusterAccess:
         Raises ``ConfigurationError`` or ``LookupTimeoutError`` where there are none any more.
         """
         async with self._lock:
-            if time.monotonic() >= self._loaded.good_until:
-                self._loaded = await self._load()
-            return self._loaded.credentials
+            if time.monotonic() >= self._config.good_until:
+                self._config = await self._load()
+            return self._config.credentials
 
     async def renew(self, refused: Credentials) -> Credentials:
         """Return credentials after the server did not accept ``refused``; they may be the same.
@@ -138,9 +105,9 @@ class ClusterAccess:
         Raises like ``credentials``.
         """
         async with self._lock:
-            if self._loaded.credentials is refused:
-                self._loaded = await self._load()
-            return self._loaded.credentials
+            if self._config.credentials is refused:
+                self._config = await self._load()
+            return self._config.credentials
 
 
 _LOOPBACK: Final = ("127.0.0.1", "::1", "localhost")
@@ -168,15 +135,14 @@ class ContextEntry:
     seconds: float | None = None
 
 
-def loaded_of(found: ContextEntry, context: str) -> Loaded:
+def config_of(found: ContextEntry, context: str) -> ClusterConfig:
     """Make what a connection needs. The files have to exist only until this returns.
 
     Raises ``ConfigurationError`` where something of it cannot be used.
     """
     server = _server(found, context)
-    return Loaded(
-        server=server,
-        proxy=proxy_for(server, found.proxy, os.environ, context),
+    return ClusterConfig(
+        endpoint=Endpoint(url=server, proxy=proxy_for(server, found.proxy, os.environ, context)),
         credentials=Credentials(
             headers=(*_authorization(found, context), *_impersonation(found.user)),
             tls=_tls(found, context) if server.scheme == "https" else None,
@@ -273,7 +239,7 @@ async def cluster_access(settings: AccessSettings) -> ClusterAccess:
     """
     source = await asyncio.to_thread(_source, settings, os.environ)
 
-    async def load() -> Loaded:
+    async def load() -> ClusterConfig:
         deadline = PluginDeadline(PLUGIN_SECONDS)
         try:
             async with asyncio.timeout(PLUGIN_SECONDS):
@@ -287,7 +253,7 @@ async def cluster_access(settings: AccessSettings) -> ClusterAccess:
     return ClusterAccess(
         context=source.context,
         namespace=settings.namespace or source.namespace,
-        loaded=await load(),
+        config=await load(),
         load=load,
     )
 
@@ -321,12 +287,12 @@ def _are_there(paths: str) -> bool:
     return any(Path(path).expanduser().is_file() for path in paths.split(os.pathsep))
 
 
-def _load(source: _Kubeconfig | _ServiceAccount, deadline: PluginDeadline) -> Loaded:
+def _load(source: _Kubeconfig | _ServiceAccount, deadline: PluginDeadline) -> ClusterConfig:
     # The library writes keys into files; they are gone as soon as TLS has read them. It would give
     # them to another thread, too, which asks at the same time.
     with deadline.bounding(), tempfile.TemporaryDirectory(prefix="erlconnect-") as folder:
         try:
-            return loaded_of(source.find(folder), source.context)
+            return config_of(source.find(folder), source.context)
         except TimeoutError:
             raise
         except (ConfigException, OSError, ValueError, TypeError) as error:

@@ -20,6 +20,7 @@ from urllib.parse import quote_plus, urlencode, urlsplit
 
 from erlconnect.api import (
     ConfigurationError,
+    HttpError,
     LookupFailedError,
     LookupTimeoutError,
     RefusedError,
@@ -29,13 +30,11 @@ from erlconnect.api import (
     remember,
     tls_words,
 )
-from erlconnect_backends.kubernetes.cluster_access import ClusterAccess, Credentials, Loaded
 from erlconnect_backends.kubernetes.connection import (
-    NotHttpError,
-    Request,
+    Credentials,
+    Endpoint,
     exchange,
     proxy_for,
-    whole,
 )
 from erlconnect_backends.kubernetes.kubeconfig import Entry, Issued, content_file
 
@@ -129,6 +128,7 @@ _EARLIER_SECONDS: Final = 10.0
 _LOOPBACK: Final = ("127.0.0.1", "::1", "localhost")
 _OK: Final = 200
 _REFUSALS: Final = range(400, 500)
+_MAX_BYTES: Final = 1024 * 1024
 _FORM: Final = "application/x-www-form-urlencoded"
 # An issuer may give each refresh token once, so the newest one counts here. Kept by what the
 # kubeconfig says, for a new login writes another.
@@ -183,7 +183,7 @@ class OidcLogin:
                 answer = await self._renewal(endpoint, refresh, folder)
         except TimeoutError:
             raise silence(self._context, self._issuer, _SECONDS) from None
-        except NotHttpError:
+        except HttpError:
             raise no_issuer(self._context, self._issuer, "it does not speak HTTP") from None
         except OSError as error:
             raise unreachable(self._context, self._issuer, error) from None
@@ -229,43 +229,33 @@ class OidcLogin:
         form: Mapping[str, str] | None = None,
         *headers: tuple[str, str],
     ) -> tuple[int, dict[str, Any]]:
-        access = self._access(url, folder, headers)
-        parts = urlsplit(url)
-        target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-        request = Request(method="GET", target=target)
-        if form is not None:
-            body = urlencode(form).encode()
-            request = Request(method="POST", target=target, body=body, content_type=_FORM)
-        async with exchange(access, await access.credentials(), request) as response:
-            content = await whole(response)
-        try:
-            answer = json.loads(content)
-        except ValueError:
-            answer = {}
-        return response.status, answer if isinstance(answer, dict) else {}
-
-    def _access(self, url: str, folder: str, headers: tuple[tuple[str, str], ...]) -> ClusterAccess:
         server = urlsplit(url)
         if not server.hostname or (
             server.scheme != "https"
             and not (server.scheme == "http" and server.hostname in _LOOPBACK)
         ):
             raise in_the_clear(self._context, url)
-        loaded = Loaded(
-            server=server._replace(path="", query="", fragment=""),
-            proxy=proxy_for(server, "", os.environ, self._context),
-            credentials=Credentials(
-                headers=headers,
-                tls=self._tls(folder) if server.scheme == "https" else None,
-                tls_server_name=server.hostname,
-            ),
-            good_until=float("inf"),
+        credentials = Credentials(
+            headers=headers,
+            tls=self._tls(folder) if server.scheme == "https" else None,
+            tls_server_name=server.hostname,
         )
-
-        async def load() -> Loaded:
-            return loaded
-
-        return ClusterAccess(context=self._context, namespace="", loaded=loaded, load=load)
+        endpoint = Endpoint(
+            url=server._replace(path="", query="", fragment=""),
+            proxy=proxy_for(server, "", os.environ, self._context),
+        )
+        target = (server.path or "/") + (f"?{server.query}" if server.query else "")
+        body = b"" if form is None else urlencode(form).encode()
+        method = "GET" if form is None else "POST"
+        async with exchange(
+            endpoint, credentials, target, method=method, body=body, content_type=_FORM
+        ) as response:
+            content = await response.read(limit=_MAX_BYTES)
+        try:
+            answer = json.loads(content)
+        except ValueError:
+            answer = {}
+        return response.status, answer if isinstance(answer, dict) else {}
 
     def _tls(self, folder: str) -> Any:
         entry = Entry(place=self._place, values=self._config)

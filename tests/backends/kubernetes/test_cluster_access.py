@@ -68,7 +68,8 @@ async def test_the_current_context_counts_unless_one_is_named(tmp_path: Path) ->
     first, second = await opened(path), await opened(path, context="b")
     assert (first.context, first.server, first.namespace) == ("a", "https://a.test:6443", "space-a")
     assert (second.server, second.namespace) == ("https://b.test:6443", "default")
-    assert (second.host, second.port, second.authority) == ("b.test", 6443, "b.test:6443")
+    place = second.endpoint
+    assert (place.host, place.port, place.authority) == ("b.test", 6443, "b.test:6443")
     assert await authorization(second) == "Bearer token-of-b"
     assert (await opened(path, namespace="mine")).namespace == "mine"
 
@@ -294,14 +295,14 @@ def encoded(content: bytes) -> str:
 async def test_what_stands_before_the_paths_is_kept(tmp_path: Path) -> None:
     path = written(tmp_path / "config", by_token("t"), server="https://r.test/k8s/clusters/c-1/")
     access = await opened(path)
-    assert (access.port, access.path_prefix) == (443, "/k8s/clusters/c-1")
+    assert (access.endpoint.port, access.endpoint.path_prefix) == (443, "/k8s/clusters/c-1")
 
 
 async def test_the_name_of_the_certificate_may_be_another(tmp_path: Path) -> None:
     options = {"tls-server-name": "kubernetes.test", "proxy-url": "socks5://127.0.0.1:9"}
     access = await opened(written(tmp_path / "config", by_token("t"), **options))
     assert (await access.credentials()).tls_server_name == "kubernetes.test"
-    assert access.proxy == "socks5://127.0.0.1:9"
+    assert access.endpoint.proxy == "socks5://127.0.0.1:9"
 
 
 async def test_certificates_are_always_checked(tmp_path: Path) -> None:
@@ -358,7 +359,7 @@ async def test_a_pod_uses_its_own_service_account(
     monkeypatch.setattr(incluster_config, "SERVICE_CERT_FILENAME", str(tmp_path / "ca.crt"))
     access = await opened()
     assert (access.context, access.namespace) == ("in-cluster", "shop")
-    assert (access.server, access.host) == ("https://[fd00::1]:443", "fd00::1")
+    assert (access.server, access.endpoint.host) == ("https://[fd00::1]:443", "fd00::1")
     assert await authorization(access) == "Bearer robot"
     with pytest.raises(ConfigurationError, match="no kubeconfig"):
         await opened(context="a")
