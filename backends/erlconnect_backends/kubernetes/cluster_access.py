@@ -23,7 +23,7 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import SplitResult, quote, urlsplit
 
 from kubernetes.client import Configuration
 from kubernetes.config import ConfigException
@@ -113,6 +113,9 @@ class ClusterAccess:
 _LOOPBACK: Final = ("127.0.0.1", "::1", "localhost")
 # A credential is not used in its last seconds: the server's clock may be ahead.
 _EARLIER_SECONDS: Final = 10.0
+# RFC 9110, 5.6.2, without "%", which begins an escape.
+_HEADER_NAME_CHARACTERS: Final = "!#$&'*+-.^_`|~"
+_CONTROL_CHARACTERS: Final = (*range(32), 127)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -185,16 +188,29 @@ def _authorization(found: ContextEntry, context: str) -> Iterator[tuple[str, str
 
 
 def _impersonation(user: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """Return the headers of ``kubectl --as``, which a kubeconfig may hold too."""
+    """Yield the headers of ``kubectl --as``, which a kubeconfig may hold too.
+
+    https://kubernetes.io/docs/reference/access-authn-authz/authentication/#user-impersonation
+    """
     if name := user.get("as"):
-        yield "Impersonate-User", str(name)
+        yield "Impersonate-User", _header_text(name)
     if uid := user.get("as-uid"):
-        yield "Impersonate-Uid", str(uid)
+        yield "Impersonate-Uid", _header_text(uid)
     for group in user.get("as-groups") or ():
-        yield "Impersonate-Group", str(group)
+        yield "Impersonate-Group", _header_text(group)
     for key, values in (user.get("as-user-extra") or {}).items():
+        # The server undoes this; keys often are names with a slash, which no header's name may be.
+        name = f"Impersonate-Extra-{quote(str(key), safe=_HEADER_NAME_CHARACTERS)}"
         for value in values:
-            yield f"Impersonate-Extra-{key}", str(value)
+            yield name, _header_text(value)
+
+
+def _header_text(value: object) -> str:
+    """Return ``value`` as a header may have it. Raises ``ValueError`` for control characters."""
+    text = str(value).strip(" \t")
+    if any(ord(character) in _CONTROL_CHARACTERS for character in text.replace("\t", " ")):
+        raise ValueError("a name to impersonate has characters that no header may have")
+    return text
 
 
 def _tls(found: ContextEntry, context: str) -> ssl.SSLContext:

@@ -22,7 +22,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Final, Protocol, cast
-from urllib.parse import unquote, urlsplit
+from urllib.parse import quote, unquote, urlsplit
 
 from erlconnect.api import (
     HttpConnection,
@@ -45,6 +45,8 @@ if TYPE_CHECKING:
 
 PROXY_SCHEMES: Final = ("http", "socks5")
 _DEFAULT_PROXY_PORTS: Final = {"http": 80, "socks5": 1080}
+# What stands in a path as it is, and the "%" of what is quoted already (RFC 3986, 3.3).
+_PATH_CHARACTERS: Final = "/%:@!$&'()*+,;=~"
 _RECEIVE_BYTES: Final = 64 * 1024
 # More than a TLS record ever holds (RFC 8446, 5.1 and 5.2).
 _RECORD_BYTES: Final = 32 * 1024
@@ -97,7 +99,7 @@ class Endpoint:
     @property
     def path_prefix(self) -> str:
         """What stands before ``/api`` in every path, as behind Rancher; usually nothing."""
-        return self.url.path
+        return quote(self.url.path, safe=_PATH_CHARACTERS)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -137,7 +139,8 @@ async def exchange(
         ("User-Agent", "erlconnect"),
         # Each request has a connection of its own, so that a cancelled one leaves nothing behind.
         ("Connection", "close"),
-        *credentials.headers,
+        # UTF-8, as Go sends it: ``HttpRequest`` takes each character for one byte.
+        *((name, text.encode().decode("latin-1")) for name, text in credentials.headers),
         *([("Content-Type", content_type)] if body else []),
     ]
     request = HttpRequest(

@@ -241,10 +241,10 @@ class OidcLogin:
             tls_server_name=server.hostname,
         )
         endpoint = Endpoint(
-            url=server._replace(path="", query="", fragment=""),
+            url=server._replace(path=server.path or "/", query="", fragment=""),
             proxy=proxy_for(server, "", os.environ, self._context),
         )
-        target = (server.path or "/") + (f"?{server.query}" if server.query else "")
+        target = f"?{server.query}" if server.query else ""
         body = b"" if form is None else urlencode(form).encode()
         method = "GET" if form is None else "POST"
         async with exchange(
