@@ -5,7 +5,7 @@ https://kubernetes.io/docs/reference/using-api/api-concepts/
 
 Tries again what may work a moment later, as often as its time allows.
 
-Two questions at the same time, so that a slow server costs its time once.
+Two requests at the same time, so that a slow server costs its time once.
 
 What another answer than the one that was asked for means, for requests and streams alike.
 """
@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from erlconnect_backends.kubernetes.requests import ApiRequest
 
 BUDGET_SECONDS: Final = 14.0
-"""Of one question with all its tries and pauses."""
+"""Of one request with all its tries and pauses."""
 _PAUSES: Final = (0.2, 0.6, 1.8)
 Answer = TypeVar("Answer")
 
@@ -169,81 +169,81 @@ class ApiClient:
         self.access = access
         self.needed = frozenset(needed)
 
-    async def get(self, question: ApiRequest) -> Mapping[str, Any]:
+    async def get(self, request: ApiRequest) -> Mapping[str, Any]:
         """Return the answer, an object or a list. Cancelled, it leaves no connection behind.
 
         Raises ``NameNotFoundError`` where there is none, ``RefusedError`` where it may not be seen,
         ``LookupFailedError`` or ``LookupTimeoutError`` where the server could not answer.
         """
-        return await retry(lambda: self._once(question))
+        return await retry(lambda: self._once(request))
 
-    async def find(self, question: ApiRequest) -> Mapping[str, Any] | None:
+    async def find(self, request: ApiRequest) -> Mapping[str, Any] | None:
         """Return the object; ``None`` where there is none. Else as ``get``."""
         try:
-            return await self.get(question)
+            return await self.get(request)
         except NameNotFoundError:
             return None
 
-    async def items(self, question: ApiRequest) -> list[Mapping[str, Any]]:
+    async def items(self, request: ApiRequest) -> list[Mapping[str, Any]]:
         """Return all objects that fit, page by page. Raises as ``get``."""
         found: list[Mapping[str, Any]] = []
         page = {"limit": _PAGE}
         while True:
-            answer = await self.get(question.narrowed(page))
+            answer = await self.get(request.narrowed(page))
             found += answer.get("items") or ()
             rest = (answer.get("metadata") or {}).get("continue")
             if not rest:
                 return found
             page = {"limit": _PAGE, "continue": str(rest)}
 
-    async def version(self, question: ApiRequest) -> str:
+    async def version(self, request: ApiRequest) -> str:
         """Return the version of a list from which its changes can be watched. Raises as ``get``."""
-        answer = await self.get(question.narrowed({"limit": "1"}))
+        answer = await self.get(request.narrowed({"limit": "1"}))
         return str((answer.get("metadata") or {}).get("resourceVersion") or "")
 
-    async def watch(self, question: ApiRequest) -> AsyncGenerator[Mapping[str, Any]]:
+    async def watch(self, request: ApiRequest) -> AsyncGenerator[Mapping[str, Any]]:
         """Return the changes to what fits as they happen, until the server ends the answer.
 
         Raises as ``get``, without another try. Closed or cancelled, it leaves no connection behind.
         """
         try:
-            async with self._asked(question) as response:
+            async with self._asked(request) as response:
                 async for line in response.lines(limit=_MAX_BYTES):
                     yield decoded(line)
         except RetryableError as again:
             raise again.error from again.__cause__
 
-    async def _once(self, question: ApiRequest) -> Mapping[str, Any]:
+    async def _once(self, request: ApiRequest) -> Mapping[str, Any]:
         try:
-            async with asyncio.timeout(REQUEST_SECONDS), self._asked(question) as response:
+            async with asyncio.timeout(REQUEST_SECONDS), self._asked(request) as response:
                 return decoded(await response.read(limit=_MAX_BYTES))
         except TimeoutError as error:
-            silence = errors.silence(self.access, str(question), REQUEST_SECONDS)
+            silence = errors.silence(self.access, str(request), REQUEST_SECONDS)
             raise RetryableError(silence) from error
 
     @contextlib.asynccontextmanager
-    async def _asked(self, question: ApiRequest) -> AsyncIterator[HttpResponse]:
+    async def _asked(self, request: ApiRequest) -> AsyncIterator[HttpResponse]:
         """Return the answer if it is the one that was asked for; everything else is an error."""
         credentials = await self.access.credentials()
         try:
-            async with _exchange(self.access, credentials, question) as response:
+            async with _exchange(self.access, credentials, request) as response:
                 if response.status not in _GOOD:
-                    raise await self._judged(response, question, credentials)
+                    raise await self._judged(response, request, credentials)
                 yield response
         except ssl.SSLCertVerificationError as error:
-            raise errors.unreachable(self.access, str(question), error) from error
+            raise errors.unreachable(self.access, str(request), error) from error
         except HttpError as error:
-            raise errors.no_http(self.access, str(question)) from error
+            raise errors.no_http(self.access, str(request)) from error
         except OSError as error:
-            raise RetryableError(errors.unreachable(self.access, str(question), error)) from error
+            raise RetryableError(errors.unreachable(self.access, str(request), error)) from error
 
     async def _judged(
-        self, response: HttpResponse, question: ApiRequest, credentials: Credentials
+        self, response: HttpResponse, request: ApiRequest, credentials: Credentials
     ) -> RetryableError | ErlconnectError:
         asked = ApiCall(
-            what=str(question),
-            namespace=question.namespace,
-            rights=(question.right,),
+            what=str(request),
+            namespace=request.namespace,
+            rights=(request.right,),
             needed=self.needed,
         )
         answered = ApiResponse(
@@ -255,12 +255,12 @@ class ApiClient:
 
 
 def _exchange(
-    access: ClusterAccess, credentials: Credentials, question: ApiRequest
+    access: ClusterAccess, credentials: Credentials, request: ApiRequest
 ) -> AbstractAsyncContextManager[HttpResponse]:
-    if question.body is None:
-        return exchange(access.endpoint, credentials, question.target)
-    body = json.dumps(question.body).encode()
-    return exchange(access.endpoint, credentials, question.target, method="POST", body=body)
+    if request.body is None:
+        return exchange(access.endpoint, credentials, request.target)
+    body = json.dumps(request.body).encode()
+    return exchange(access.endpoint, credentials, request.target, method="POST", body=body)
 
 
 def decoded(body: bytes) -> Mapping[str, Any]:

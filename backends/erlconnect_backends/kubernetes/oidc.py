@@ -36,7 +36,7 @@ from erlconnect_backends.kubernetes.connection import (
     exchange,
     proxy_for,
 )
-from erlconnect_backends.kubernetes.kubeconfig import Entry, Issued, content_file
+from erlconnect_backends.kubernetes.kubeconfig import Entry, IssuedCredentials, content_file
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -44,10 +44,10 @@ if TYPE_CHECKING:
 _LOG_IN: Final = "Log in again by the issuer's own program (for many: kubelogin)."
 
 
-def missing(place: str, key: str) -> ConfigurationError:
+def missing(location: str, key: str) -> ConfigurationError:
     """Fail because the provider cannot be asked without this setting."""
     return ConfigurationError(
-        f"{place}: the auth provider oidc has no {key}",
+        f"{location}: the auth provider oidc has no {key}",
         remedy="Write it into auth-provider.config of the kubeconfig.",
     )
 
@@ -115,10 +115,10 @@ def in_the_clear(context: str, url: str) -> ConfigurationError:
     )
 
 
-def bad_authority(place: str, error: OSError) -> ConfigurationError:
+def bad_authority(location: str, error: OSError) -> ConfigurationError:
     """Fail because the issuer's CA cannot be used."""
     return ConfigurationError(
-        f"{place}: idp-certificate-authority could not be used: {tls_words(error)}",
+        f"{location}: idp-certificate-authority could not be used: {tls_words(error)}",
         remedy="It has to be a PEM file, or its content in base64 with -data.",
     )
 
@@ -138,16 +138,16 @@ _renewed: dict[tuple[str, ...], tuple[str, str]] = {}
 class OidcLogin:
     """The settings of one ``auth-provider`` called ``oidc``."""
 
-    def __init__(self, context: str, place: str, config: Mapping[str, str]) -> None:
+    def __init__(self, context: str, location: str, config: Mapping[str, str]) -> None:
         self._context = context
-        self._place = place
+        self._location = location
         self._config = config
         self._issuer = config.get("idp-issuer-url", "").rstrip("/")
         self._client = config.get("client-id", "")
         for key in ("client-secret", "refresh-token", "id-token"):
             remember(config.get(key, ""))
 
-    def issued(self, folder: str) -> Issued:
+    def issued(self, folder: str) -> IssuedCredentials:
         """Return an identity token that holds. Blocks for 10 s at most; no event loop may run.
 
         Raises ``ConfigurationError``, ``RefusedError`` where there is no token to be had, and
@@ -155,18 +155,18 @@ class OidcLogin:
         """
         for key in ("idp-issuer-url", "client-id"):
             if not self._config.get(key):
-                raise missing(self._place, key)
+                raise missing(self._location, key)
         stored = (self._config.get("id-token", ""), self._config.get("refresh-token", ""))
         login = (self._issuer, self._client, *stored)
         token, refresh = _renewed.get(login, stored)
         expiry = self._expiry(token) if token else 0.0
         if expiry is None or time.time() < expiry - _EARLIER_SECONDS:
-            return Issued(token=token, expiry=expiry)
+            return IssuedCredentials(token=token, expiry=expiry)
         if not refresh:
             raise expired(self._context)
         token, refresh = asyncio.run(self._refreshed(refresh, folder))
         _renewed[login] = token, refresh
-        return Issued(token=token, expiry=self._expiry(token))
+        return IssuedCredentials(token=token, expiry=self._expiry(token))
 
     def _expiry(self, token: str) -> float | None:
         try:
@@ -258,9 +258,9 @@ class OidcLogin:
         return response.status, answer if isinstance(answer, dict) else {}
 
     def _tls(self, folder: str) -> Any:
-        entry = Entry(place=self._place, values=self._config)
+        entry = Entry(location=self._location, values=self._config)
         file = content_file(entry, "idp-certificate-authority", folder)
         try:
             return client_context(authority_file=file)
         except OSError as error:
-            raise bad_authority(self._place, error) from None
+            raise bad_authority(self._location, error) from None

@@ -284,7 +284,7 @@ class Keepalive:
         self._seen = time.monotonic()
 
     def ask(self) -> bool:
-        """Say whether it is time to ask; the answer is taken for a question. Raises when silent."""
+        """Say whether it is time to ask; the answer is taken for a request. Raises when silent."""
         now = time.monotonic()
         if now - self._seen >= self._patience:
             raise KeepaliveTimeoutError(f"it gave no sign of life for {self._patience:g} s")
