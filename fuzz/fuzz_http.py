@@ -1,29 +1,22 @@
-"""Any bytes as an HTTP/1.1 answer of an API server: NotHttpError, ConnectionError, or an answer.
+"""Any bytes as an HTTP/1.1 answer of an API server: HttpError, ConnectionError, or an answer.
 
 It is the same answer in every split of the bytes, and no longer than they are.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, cast
+import asyncio
+from typing import TYPE_CHECKING, Any
 
-from fuzz_input import InputReader, byte_by_byte, result_of, split
+from fuzz_input import InputReader, Value, byte_by_byte, split
 
-from erlconnect_backends.kubernetes import connection
-from erlconnect_backends.kubernetes.connection import (
-    BufferedReader,
-    NotHttpError,
-    Response,
-    decoded,
-    lines,
-    message_in,
-    whole,
-)
+from erlconnect.api import HttpConnection, HttpError, HttpRequest
+from erlconnect_backends.kubernetes.api_client import decoded, message_in
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Coroutine, Iterable
 
-    from erlconnect_backends.kubernetes.connection import Connection
+    from erlconnect.api import HttpResponse
 
 HEADS = [
     b"",
@@ -32,33 +25,35 @@ HEADS = [
     b"HTTP/1.1 403 Forbidden\r\nContent-Length: ",
     b"HTTP/1.0 200 OK\r\n\r\n",
 ]
+REQUEST = HttpRequest(target="/api", headers=[("Host", "h"), ("Connection", "close")])
+_loop = asyncio.new_event_loop()
 
 
 class Wire:
-    """Gives pieces as a ``Connection`` does, and then its end."""
+    """A ``Stream`` that gives pieces, and then its end."""
 
     def __init__(self, pieces: Iterable[bytes]) -> None:
         self._pieces = iter(pieces)
+
+    async def send(self, data: bytes) -> None:
+        """Take the request, which is always the same."""
 
     async def receive(self) -> bytes:
         """Return the next piece; nothing at the end."""
         return next(self._pieces, b"")
 
 
-async def response_of(pieces: Iterable[bytes]) -> Response:
+async def response_of(pieces: Iterable[bytes]) -> HttpResponse:
     """Return an answer whose head was read."""
-    incoming = BufferedReader(cast("Connection", Wire(pieces)))
-    status, headers = await connection._head(incoming)  # noqa: SLF001 - what follows the connection
-    body = connection._body(incoming, headers)  # noqa: SLF001
-    return Response(status=status, headers=headers, pieces=body)
+    return await HttpConnection(Wire(pieces)).request(REQUEST)
 
 
 async def answer_of(pieces: Iterable[bytes]) -> tuple[int, str, bytes] | None:
     """Return status, a header and body; ``None`` where they are none."""
     try:
         response = await response_of(pieces)
-        body = await whole(response)
-    except (NotHttpError, ConnectionError):
+        body = await response.read()
+    except (HttpError, ConnectionError):
         return None
     length = response.headers.get("Content-Length", "0").strip()
     chunked = "Transfer-Encoding" in response.headers
@@ -69,8 +64,8 @@ async def answer_of(pieces: Iterable[bytes]) -> tuple[int, str, bytes] | None:
 async def lines_of(pieces: Iterable[bytes]) -> list[bytes] | None:
     """Return the lines of an answer that comes by and by."""
     try:
-        return [line async for line in lines(await response_of(pieces))]
-    except (NotHttpError, ConnectionError):
+        return [line async for line in (await response_of(pieces)).lines()]
+    except (HttpError, ConnectionError):
         return None
 
 
@@ -79,8 +74,13 @@ def json(body: bytes) -> None:
     assert isinstance(message_in(body), str)
     try:
         assert isinstance(decoded(body), dict)
-    except NotHttpError:
+    except HttpError:
         return
+
+
+def result(coroutine: Coroutine[Any, Any, Value]) -> Value:
+    """Run a coroutine to its end; deadlines, even those that are none, need an event loop."""
+    return _loop.run_until_complete(coroutine)
 
 
 def one_input(data: bytes) -> None:
@@ -88,10 +88,10 @@ def one_input(data: bytes) -> None:
     reader = InputReader(data)
     sizes = reader.counted(8)
     stream = HEADS[reader.number(len(HEADS))] + reader.rest()
-    answer = result_of(answer_of([stream] if stream else []))
-    found = result_of(lines_of([stream] if stream else []))
+    answer = result(answer_of([stream] if stream else []))
+    found = result(lines_of([stream] if stream else []))
     for pieces in (list(split(stream, sizes)), byte_by_byte(stream)):
-        assert result_of(answer_of(pieces)) == answer
-        assert result_of(lines_of(pieces)) == found
+        assert result(answer_of(pieces)) == answer
+        assert result(lines_of(pieces)) == found
     assert answer is None or len(answer[2]) <= len(stream)
     json(answer[2] if answer else data)

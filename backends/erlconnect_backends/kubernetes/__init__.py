@@ -3,7 +3,7 @@
 Whom to ask: ``access`` has the settings for it. Only ``client`` imports the library ``kubernetes``,
 to read kubeconfigs; ``loading`` and ``proxies`` make a ``cluster_access`` of what they say.
 
-How to ask: ``questions`` says what can be asked, ``rest`` asks, ``exchange`` carries one request
+How to ask: ``requests`` says what can be asked, ``rest`` asks, ``exchange`` carries one request
 over a ``connection``, ``trying`` does it again, ``judging`` and ``failures`` say what went wrong,
 ``rights`` and ``needs`` which rights are missing.
 

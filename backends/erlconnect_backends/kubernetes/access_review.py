@@ -2,7 +2,7 @@
 
 Asks beforehand whether rights are there, so that one that is missing is named early.
 
-A server that does not answer such a question, or not in time, has said nothing. Reference:
+A server that does not answer such a request, or not in time, has said nothing. Reference:
 https://kubernetes.io/docs/reference/access-authn-authz/authorization/#checking-api-access
 """
 

@@ -5,7 +5,7 @@ https://kubernetes.io/docs/reference/using-api/api-concepts/
 
 Tries again what may work a moment later, as often as its time allows.
 
-Two questions at the same time, so that a slow server costs its time once.
+Two requests at the same time, so that a slow server costs its time once.
 
 What another answer than the one that was asked for means, for requests and streams alike.
 """
@@ -20,17 +20,9 @@ from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from erlconnect.api import NameNotFoundError
+from erlconnect.api import HttpError, NameNotFoundError
 from erlconnect_backends.kubernetes import errors
-from erlconnect_backends.kubernetes.connection import (
-    NotHttpError,
-    Request,
-    decoded,
-    exchange,
-    lines,
-    message_in,
-    whole,
-)
+from erlconnect_backends.kubernetes.connection import exchange
 from erlconnect_backends.kubernetes.requests import Right, role_yaml
 
 if TYPE_CHECKING:
@@ -44,14 +36,15 @@ if TYPE_CHECKING:
         Iterable,
         Mapping,
     )
+    from contextlib import AbstractAsyncContextManager
 
-    from erlconnect.api import ErlconnectError
-    from erlconnect_backends.kubernetes.cluster_access import ClusterAccess, Credentials
-    from erlconnect_backends.kubernetes.connection import Response
+    from erlconnect.api import ErlconnectError, HttpResponse
+    from erlconnect_backends.kubernetes.cluster_access import ClusterAccess
+    from erlconnect_backends.kubernetes.connection import Credentials
     from erlconnect_backends.kubernetes.requests import ApiRequest
 
 BUDGET_SECONDS: Final = 14.0
-"""Of one question with all its tries and pauses."""
+"""Of one request with all its tries and pauses."""
 _PAUSES: Final = (0.2, 0.6, 1.8)
 Answer = TypeVar("Answer")
 
@@ -161,6 +154,9 @@ REQUEST_SECONDS: Final = 10.0
 """How long one answer may take."""
 _GOOD: Final = (HTTPStatus.OK, HTTPStatus.CREATED)
 _PAGE: Final = "500"
+# A page of 500 pods is a few megabytes; custom resources may be much larger.
+_MAX_BYTES: Final = 64 * 1024 * 1024
+_MAX_MESSAGE_BYTES: Final = 2000
 
 
 class ApiClient:
@@ -173,92 +169,115 @@ class ApiClient:
         self.access = access
         self.needed = frozenset(needed)
 
-    async def get(self, question: ApiRequest) -> Mapping[str, Any]:
+    async def get(self, request: ApiRequest) -> Mapping[str, Any]:
         """Return the answer, an object or a list. Cancelled, it leaves no connection behind.
 
         Raises ``NameNotFoundError`` where there is none, ``RefusedError`` where it may not be seen,
         ``LookupFailedError`` or ``LookupTimeoutError`` where the server could not answer.
         """
-        return await retry(lambda: self._once(question))
+        return await retry(lambda: self._once(request))
 
-    async def find(self, question: ApiRequest) -> Mapping[str, Any] | None:
+    async def find(self, request: ApiRequest) -> Mapping[str, Any] | None:
         """Return the object; ``None`` where there is none. Else as ``get``."""
         try:
-            return await self.get(question)
+            return await self.get(request)
         except NameNotFoundError:
             return None
 
-    async def items(self, question: ApiRequest) -> list[Mapping[str, Any]]:
+    async def items(self, request: ApiRequest) -> list[Mapping[str, Any]]:
         """Return all objects that fit, page by page. Raises as ``get``."""
         found: list[Mapping[str, Any]] = []
         page = {"limit": _PAGE}
         while True:
-            answer = await self.get(question.narrowed(page))
+            answer = await self.get(request.narrowed(page))
             found += answer.get("items") or ()
             rest = (answer.get("metadata") or {}).get("continue")
             if not rest:
                 return found
             page = {"limit": _PAGE, "continue": str(rest)}
 
-    async def version(self, question: ApiRequest) -> str:
+    async def version(self, request: ApiRequest) -> str:
         """Return the version of a list from which its changes can be watched. Raises as ``get``."""
-        answer = await self.get(question.narrowed({"limit": "1"}))
+        answer = await self.get(request.narrowed({"limit": "1"}))
         return str((answer.get("metadata") or {}).get("resourceVersion") or "")
 
-    async def watch(self, question: ApiRequest) -> AsyncGenerator[Mapping[str, Any]]:
+    async def watch(self, request: ApiRequest) -> AsyncGenerator[Mapping[str, Any]]:
         """Return the changes to what fits as they happen, until the server ends the answer.
 
         Raises as ``get``, without another try. Closed or cancelled, it leaves no connection behind.
         """
         try:
-            async with self._asked(question) as response:
-                async for line in lines(response):
+            async with self._asked(request) as response:
+                async for line in response.lines(limit=_MAX_BYTES):
                     yield decoded(line)
         except RetryableError as again:
             raise again.error from again.__cause__
 
-    async def _once(self, question: ApiRequest) -> Mapping[str, Any]:
+    async def _once(self, request: ApiRequest) -> Mapping[str, Any]:
         try:
-            async with asyncio.timeout(REQUEST_SECONDS), self._asked(question) as response:
-                return decoded(await whole(response))
+            async with asyncio.timeout(REQUEST_SECONDS), self._asked(request) as response:
+                return decoded(await response.read(limit=_MAX_BYTES))
         except TimeoutError as error:
-            silence = errors.silence(self.access, str(question), REQUEST_SECONDS)
+            silence = errors.silence(self.access, str(request), REQUEST_SECONDS)
             raise RetryableError(silence) from error
 
     @contextlib.asynccontextmanager
-    async def _asked(self, question: ApiRequest) -> AsyncIterator[Response]:
+    async def _asked(self, request: ApiRequest) -> AsyncIterator[HttpResponse]:
         """Return the answer if it is the one that was asked for; everything else is an error."""
         credentials = await self.access.credentials()
         try:
-            async with exchange(self.access, credentials, _request(question)) as response:
+            async with _exchange(self.access, credentials, request) as response:
                 if response.status not in _GOOD:
-                    raise await self._judged(response, question, credentials)
+                    raise await self._judged(response, request, credentials)
                 yield response
         except ssl.SSLCertVerificationError as error:
-            raise errors.unreachable(self.access, str(question), error) from error
-        except NotHttpError as error:
-            raise errors.no_http(self.access, str(question)) from error
+            raise errors.unreachable(self.access, str(request), error) from error
+        except HttpError as error:
+            raise errors.no_http(self.access, str(request)) from error
         except OSError as error:
-            raise RetryableError(errors.unreachable(self.access, str(question), error)) from error
+            raise RetryableError(errors.unreachable(self.access, str(request), error)) from error
 
     async def _judged(
-        self, response: Response, question: ApiRequest, credentials: Credentials
+        self, response: HttpResponse, request: ApiRequest, credentials: Credentials
     ) -> RetryableError | ErlconnectError:
         asked = ApiCall(
-            what=str(question),
-            namespace=question.namespace,
-            rights=(question.right,),
+            what=str(request),
+            namespace=request.namespace,
+            rights=(request.right,),
             needed=self.needed,
         )
         answered = ApiResponse(
             status=response.status,
-            said=message_in(await whole(response)),
+            said=message_in(await response.read(limit=_MAX_BYTES)),
             retry_after=response.headers.get("Retry-After", ""),
         )
         return await error_for_status(self.access, credentials, asked, answered)
 
 
-def _request(question: ApiRequest) -> Request:
-    if question.body is None:
-        return Request(method="GET", target=question.target)
-    return Request(method="POST", target=question.target, body=json.dumps(question.body).encode())
+def _exchange(
+    access: ClusterAccess, credentials: Credentials, request: ApiRequest
+) -> AbstractAsyncContextManager[HttpResponse]:
+    if request.body is None:
+        return exchange(access.endpoint, credentials, request.target)
+    body = json.dumps(request.body).encode()
+    return exchange(access.endpoint, credentials, request.target, method="POST", body=body)
+
+
+def decoded(body: bytes) -> Mapping[str, Any]:
+    """Read a JSON object. Raises ``HttpError`` where it is none."""
+    try:
+        content = json.loads(body)
+    except (ValueError, RecursionError):  # the latter where it is nested very deeply
+        # Its words would quote the answer, which may hold a secret.
+        raise HttpError("not JSON") from None
+    if not isinstance(content, dict):
+        raise HttpError("no JSON object")
+    return content
+
+
+def message_in(body: bytes) -> str:
+    """Return what an error's body says: the message of a ``Status``, or its text."""
+    try:
+        return str(decoded(body).get("message") or "")
+    except HttpError:
+        return body[:_MAX_MESSAGE_BYTES].decode(errors="replace")

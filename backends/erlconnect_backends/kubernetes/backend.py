@@ -40,13 +40,13 @@ _GRACE_SECONDS: Final = 10
 _POLL_SECONDS: Final = 15.0
 
 
-async def wait_for_change(rest: ApiClient, question: ApiRequest, *, since: str) -> None:
+async def wait_for_change(rest: ApiClient, request: ApiRequest, *, since: str) -> None:
     """Return at the first change after the version ``since``, and after a while in any case.
 
     Who may not watch is let wait. Raises ``LookupFailedError`` and its kin. Cancelled, it leaves no
     connection behind.
     """
-    asked = changes_of(question, since=since, seconds=_WATCH_SECONDS)
+    asked = changes_of(request, since=since, seconds=_WATCH_SECONDS)
     try:
         async with (
             asyncio.timeout(_WATCH_SECONDS + _GRACE_SECONDS),
@@ -65,7 +65,7 @@ _LONGEST_PAUSE_SECONDS: Final = 30.0
 
 
 class KubernetesBackend:
-    """Finds pods in one namespace of one cluster, which it chooses at its first question.
+    """Finds pods in one namespace of one cluster, which it chooses at its first request.
 
     Whoever changes the kubeconfig's current context meanwhile does not move a session.
     """

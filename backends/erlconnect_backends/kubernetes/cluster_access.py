@@ -1,17 +1,12 @@
-"""One context of the kubeconfig, or a pod's own service account, from which access is made.
+"""The API server that a kubeconfig's context, or a pod's own service account, leads to.
 
-Finds which of both counts and collects credentials from wherever the kubeconfig says. The library
-reads the service account and, in ``credential_plugin``, runs plugins: nothing that it does here
-uses the network. Refuses to read YAML (``kubeconfig``) and to connect (``connection``).
+``cluster_access`` decides which of the two counts, and loads it: ``kubeconfig`` reads the files,
+``credential_plugin`` and ``oidc`` fetch credentials that are not in them. The result is a
+``ClusterAccess``, which has the address and loads everything again when credentials expire. Every
+other module of this package asks through it.
 
-From what a kubeconfig says to what a connection needs: address, TLS, headers, proxy.
-
-Refuses to read a kubeconfig (``client``) and to connect (``connection``). Nothing here turns the
-check of certificates off.
-
-One API server and the right to ask it, with credentials that are renewed when they expire.
-
-Refuses to know where credentials come from (``client``) and to connect (``connection``).
+The library ``kubernetes`` reads the service account and runs plugins. It never uses the network
+here. Nothing here turns the check of certificates off.
 """
 
 from __future__ import annotations
@@ -23,7 +18,7 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import SplitResult, quote, urlsplit
 
 from kubernetes.client import Configuration
 from kubernetes.config import ConfigException
@@ -31,11 +26,11 @@ from kubernetes.config import incluster_config as in_cluster
 
 from erlconnect.api import client_context, load_own_certificate, remember
 from erlconnect_backends.kubernetes import errors as failures
-from erlconnect_backends.kubernetes.connection import proxy_for
+from erlconnect_backends.kubernetes.connection import Credentials, Endpoint, proxy_for
 from erlconnect_backends.kubernetes.credential_plugin import PluginDeadline, plugin_credentials
 from erlconnect_backends.kubernetes.kubeconfig import (
     Entry,
-    Issued,
+    IssuedCredentials,
     MergedKubeconfig,
     check_user,
     content_file,
@@ -52,228 +47,34 @@ if TYPE_CHECKING:
 
     from erlconnect_backends.kubernetes.plugin import AccessSettings
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Credentials:
-    """Who asks: headers for every request, and the TLS that shows a client's certificate.
-
-    ``tls`` is ``None`` for plain HTTP, which goes to this machine only (``kubectl proxy``).
-    """
-
-    headers: tuple[tuple[str, str], ...] = field(repr=False)
-    tls: ssl.SSLContext | None
-    tls_server_name: str
-    certificate: bytes = b""
-
-    def differ_from(self, others: Credentials) -> bool:
-        """Return whether the server may think otherwise of these."""
-        return (self.headers, self.certificate) != (others.headers, others.certificate)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Loaded:
-    """What one reading of the kubeconfig gave; ``good_until`` is a time of ``time.monotonic``."""
-
-    server: SplitResult
-    proxy: str
-    credentials: Credentials
-    good_until: float
-
-
-class ClusterAccess:
-    """One API server and the right to ask it; ``client.cluster_access`` makes one."""
-
-    def __init__(
-        self, *, context: str, namespace: str, loaded: Loaded, load: Callable[[], Awaitable[Loaded]]
-    ) -> None:
-        self.context: Final = context
-        self.namespace: Final = namespace
-        self._loaded = loaded
-        self._load = load
-        self._lock = asyncio.Lock()
-
-    @property
-    def server(self) -> str:
-        """The API server's URL, without a slash at its end."""
-        return self._loaded.server.geturl()
-
-    @property
-    def host(self) -> str:
-        """The API server's host, without brackets."""
-        return self._loaded.server.hostname or ""
-
-    @property
-    def port(self) -> int:
-        """The API server's port."""
-        return self._loaded.server.port or (443 if self._loaded.server.scheme == "https" else 80)
-
-    @property
-    def authority(self) -> str:
-        """The value of the header ``Host``."""
-        return self._loaded.server.netloc
-
-    @property
-    def path_prefix(self) -> str:
-        """What stands before ``/api`` in every path, as behind Rancher; usually nothing."""
-        return self._loaded.server.path
-
-    @property
-    def proxy(self) -> str:
-        """The URL of the proxy that leads there; empty where there is none."""
-        return self._loaded.proxy
-
-    async def credentials(self) -> Credentials:
-        """Return credentials that hold now; to be asked for before each connection.
-
-        Raises ``ConfigurationError`` or ``LookupTimeoutError`` where there are none any more.
-        """
-        async with self._lock:
-            if time.monotonic() >= self._loaded.good_until:
-                self._loaded = await self._load()
-            return self._loaded.credentials
-
-    async def renew(self, refused: Credentials) -> Credentials:
-        """Return credentials after the server did not accept ``refused``; they may be the same.
-
-        Raises like ``credentials``.
-        """
-        async with self._lock:
-            if self._loaded.credentials is refused:
-                self._loaded = await self._load()
-            return self._loaded.credentials
-
-
 _LOOPBACK: Final = ("127.0.0.1", "::1", "localhost")
 # A credential is not used in its last seconds: the server's clock may be ahead.
 _EARLIER_SECONDS: Final = 10.0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ContextEntry:
-    """What was read; ``token`` is the whole value of the header ``Authorization``.
-
-    ``expiry`` is a POSIX time. ``seconds`` is for how long this may be used otherwise.
-    """
-
-    host: str
-    verified: bool = True
-    authority_file: str | None = None
-    certificate_file: str | None = None
-    key_file: str | None = None
-    tls_server_name: str = ""
-    proxy: str = ""
-    token: str = field(default="", repr=False)
-    user: Mapping[str, Any] = field(default_factory=dict, repr=False)
-    expiry: float | None = None
-    seconds: float | None = None
-
-
-def loaded_of(found: ContextEntry, context: str) -> Loaded:
-    """Make what a connection needs. The files have to exist only until this returns.
-
-    Raises ``ConfigurationError`` where something of it cannot be used.
-    """
-    server = _server(found, context)
-    return Loaded(
-        server=server,
-        proxy=proxy_for(server, found.proxy, os.environ, context),
-        credentials=Credentials(
-            headers=(*_authorization(found, context), *_impersonation(found.user)),
-            tls=_tls(found, context) if server.scheme == "https" else None,
-            tls_server_name=found.tls_server_name or server.hostname or "",
-            certificate=_content(found.certificate_file),
-        ),
-        good_until=_good_until(found),
-    )
-
-
-def _server(found: ContextEntry, context: str) -> SplitResult:
-    try:
-        server = urlsplit(found.host.rstrip("/"))
-        host, _ = (server.hostname or "").encode("idna").decode("ascii"), server.port
-    except ValueError:
-        raise failures.no_address(context, found.host) from None
-    if not found.host.isascii():
-        # As Go does: what is asked, and what the certificate has to say, is the name in ASCII.
-        port = "" if server.port is None else f":{server.port}"
-        server = server._replace(netloc=f"{host}{port}")
-    if server.scheme not in ("https", "http") or not server.hostname:
-        raise failures.no_address(context, found.host)
-    if server.scheme == "http" and server.hostname not in _LOOPBACK:
-        raise failures.in_the_clear(context, found.host)
-    if not found.verified:
-        raise failures.unverified(context, found.host)
-    return server
-
-
-def _authorization(found: ContextEntry, context: str) -> Iterator[tuple[str, str]]:
-    # Files end with a newline, and a service account's loader writes the scheme in small letters.
-    kind, _, secret = found.token.strip().partition(" ")
-    secret = secret.strip()
-    if not secret:
-        return
-    remember(secret)
-    if not (secret.isascii() and secret.isprintable()):
-        raise failures.unprintable_token(context)
-    yield "Authorization", f"{kind.capitalize()} {secret}"
-
-
-def _impersonation(user: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """Return the headers of ``kubectl --as``, which a kubeconfig may hold too."""
-    if name := user.get("as"):
-        yield "Impersonate-User", str(name)
-    if uid := user.get("as-uid"):
-        yield "Impersonate-Uid", str(uid)
-    for group in user.get("as-groups") or ():
-        yield "Impersonate-Group", str(group)
-    for key, values in (user.get("as-user-extra") or {}).items():
-        for value in values:
-            yield f"Impersonate-Extra-{key}", str(value)
-
-
-def _tls(found: ContextEntry, context: str) -> ssl.SSLContext:
-    try:
-        tls = client_context(authority_file=found.authority_file)
-    except OSError as error:
-        raise failures.bad_authority(context, error) from None
-    tls.set_alpn_protocols(["http/1.1"])
-    if found.certificate_file:
-        try:
-            load_own_certificate(tls, found.certificate_file, found.key_file)
-        except (OSError, ValueError) as error:
-            raise failures.bad_certificate(context, error) from None
-    return tls
-
-
-def _content(file: str | None) -> bytes:
-    return Path(file).read_bytes() if file else b""
-
-
-def _good_until(found: ContextEntry) -> float:
-    now = time.monotonic()
-    if found.expiry is not None:
-        return now + found.expiry - time.time() - _EARLIER_SECONDS
-    return now + found.seconds if found.seconds is not None else float("inf")
-
-
+# RFC 9110, 5.6.2, without "%", which begins an escape.
+_HEADER_NAME_CHARACTERS: Final = "!#$&'*+-.^_`|~"
+_CONTROL_CHARACTERS: Final = (*range(32), 127)
 PLUGIN_SECONDS: Final = 25.0
 """How long a credential plugin may take; a person may have to answer it."""
+
 IN_CLUSTER: Final = "in-cluster"
-"""What stands for a context where there is no kubeconfig."""
+"""The name of the context where there is no kubeconfig."""
+
 _DEFAULT_PATH: Final = "~/.kube/config"
-# Files may change at any time; only a plugin says how long its answer holds.
+# Files may change at any time: a service account's token is replaced before it expires. Only a
+# plugin says how long its answer holds.
 _FILE_SECONDS: Final = 60.0
 
 
 async def cluster_access(settings: AccessSettings) -> ClusterAccess:
     """Return the API server that ``settings`` mean, by a kubeconfig or this pod's service account.
 
-    Raises ``ConfigurationError`` where there is none or it cannot be used, ``LookupTimeoutError``
-    where a credential plugin does not answer; its program is ended, when cancelled, too.
+    Raises ``ConfigurationError`` where there is none or it cannot be used, and
+    ``LookupTimeoutError`` where a credential plugin does not answer. A plugin's program is ended
+    then, and when this is cancelled.
     """
     source = await asyncio.to_thread(_source, settings, os.environ)
 
-    async def load() -> Loaded:
+    async def load() -> ClusterConfig:
         deadline = PluginDeadline(PLUGIN_SECONDS)
         try:
             async with asyncio.timeout(PLUGIN_SECONDS):
@@ -287,9 +88,79 @@ async def cluster_access(settings: AccessSettings) -> ClusterAccess:
     return ClusterAccess(
         context=source.context,
         namespace=settings.namespace or source.namespace,
-        loaded=await load(),
+        config=await load(),
         load=load,
     )
+
+
+def contexts(settings: AccessSettings, environment: Mapping[str, str]) -> dict[str, str]:
+    """Return the kubeconfig's contexts with their namespaces, empty where there is no kubeconfig.
+
+    Raises ``ConfigurationError`` where a file cannot be read.
+    """
+    paths = _named(settings, environment) or _DEFAULT_PATH
+    if not _are_there(paths):
+        return {}
+    found = merged_kubeconfig(paths).entries["context"]
+    return {name: context.text("namespace") for name, context in found.items()}
+
+
+class ClusterAccess:
+    """One API server, and credentials for it that are renewed when they expire."""
+
+    def __init__(
+        self,
+        *,
+        context: str,
+        namespace: str,
+        config: ClusterConfig,
+        load: Callable[[], Awaitable[ClusterConfig]],
+    ) -> None:
+        self.context: Final = context
+        self.namespace: Final = namespace
+        self._config = config
+        self._load = load
+        self._lock = asyncio.Lock()
+
+    @property
+    def server(self) -> str:
+        """The API server's URL, without a slash at its end."""
+        return self.endpoint.url.geturl()
+
+    @property
+    def endpoint(self) -> Endpoint:
+        """Where the API server is, and its proxy."""
+        return self._config.endpoint
+
+    async def credentials(self) -> Credentials:
+        """Return credentials that hold now; to be asked for before each connection.
+
+        Raises ``ConfigurationError`` or ``LookupTimeoutError`` where there are none any more.
+        """
+        async with self._lock:
+            if time.monotonic() >= self._config.good_until:
+                self._config = await self._load()
+            return self._config.credentials
+
+    async def renew(self, refused: Credentials) -> Credentials:
+        """Return credentials after the server did not accept ``refused``; they may be the same.
+
+        Raises like ``credentials``.
+        """
+        async with self._lock:
+            # Somebody else may have renewed them while this waited for the lock.
+            if self._config.credentials is refused:
+                self._config = await self._load()
+            return self._config.credentials
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClusterConfig:
+    """What a connection needs; it may be used until ``good_until``, by ``time.monotonic``."""
+
+    endpoint: Endpoint
+    credentials: Credentials
+    good_until: float
 
 
 def _source(
@@ -304,15 +175,6 @@ def _source(
     raise failures.no_kubeconfig(paths)
 
 
-def contexts(settings: AccessSettings, environment: Mapping[str, str]) -> dict[str, str]:
-    """Return the kubeconfig's contexts with their namespaces. Raises ``ConfigurationError``."""
-    paths = _named(settings, environment) or _DEFAULT_PATH
-    if not _are_there(paths):
-        return {}
-    found = merged_kubeconfig(paths).entries["context"]
-    return {name: context.text("namespace") for name, context in found.items()}
-
-
 def _named(settings: AccessSettings, environment: Mapping[str, str]) -> str:
     return str(settings.kubeconfig or "") or environment.get("KUBECONFIG", "")
 
@@ -321,12 +183,12 @@ def _are_there(paths: str) -> bool:
     return any(Path(path).expanduser().is_file() for path in paths.split(os.pathsep))
 
 
-def _load(source: _Kubeconfig | _ServiceAccount, deadline: PluginDeadline) -> Loaded:
-    # The library writes keys into files; they are gone as soon as TLS has read them. It would give
-    # them to another thread, too, which asks at the same time.
+def _load(source: _Kubeconfig | _ServiceAccount, deadline: PluginDeadline) -> ClusterConfig:
+    # ``ssl`` reads certificates and keys from files only; they are gone as soon as it has. Each
+    # load has a folder of its own, so that two at the same time do not take each other's.
     with deadline.bounding(), tempfile.TemporaryDirectory(prefix="erlconnect-") as folder:
         try:
-            return loaded_of(source.find(folder), source.context)
+            return config_of(source.find(folder), source.context)
         except TimeoutError:
             raise
         except (ConfigException, OSError, ValueError, TypeError) as error:
@@ -334,16 +196,17 @@ def _load(source: _Kubeconfig | _ServiceAccount, deadline: PluginDeadline) -> Lo
 
 
 class _ServiceAccount:
-    """What Kubernetes gives to the pod that this runs in."""
+    """The service account that is mounted into the pod that this runs in."""
 
     context: Final = IN_CLUSTER
 
     def __init__(self) -> None:
+        # https://kubernetes.io/docs/tasks/run-application/access-api-from-pod/
         file = Path(in_cluster.SERVICE_TOKEN_FILENAME).with_name("namespace")
         self.namespace = file.read_text().strip() if file.is_file() else "default"
 
     def find(self, folder: str) -> ContextEntry:
-        """Read the token and the certificate that are mounted now."""
+        """Return the token and the certificate that are mounted now."""
         del folder  # nothing is written
         loader: Any = in_cluster.InClusterConfigLoader(
             in_cluster.SERVICE_TOKEN_FILENAME, in_cluster.SERVICE_CERT_FILENAME
@@ -358,7 +221,7 @@ class _ServiceAccount:
 
 
 class _Kubeconfig:
-    """One context of one or several kubeconfig files, which are read whenever it is loaded."""
+    """One context of one or several kubeconfig files, which are read at every ``find``."""
 
     def __init__(self, paths: str, context: str) -> None:
         self._paths = paths
@@ -367,18 +230,20 @@ class _Kubeconfig:
         self.namespace = self._context(merged).text("namespace") or "default"
 
     def find(self, folder: str) -> ContextEntry:
-        """Read all that the context says; keys and certificates in it go into ``folder``."""
+        """Return what the context says; keys and certificates in it are written to ``folder``."""
         merged = merged_kubeconfig(self._paths)
         context = self._context(merged)
         cluster = self._named(merged, context, "cluster")
         user = self._named(merged, context, "user")
         check_user(self.context, user)
         authorization = own_authorization(user)
-        issued = Issued() if authorization else self._issued(user, cluster, folder)
+        issued = IssuedCredentials() if authorization else self._issued(user, cluster, folder)
         certificate = content_file(user, "client-certificate", folder)
         key = content_file(user, "client-key", folder)
         if bool(certificate) != bool(key):
-            raise failures.wrong_entry(user.place, "has a client-certificate or client-key alone")
+            raise failures.wrong_entry(
+                user.location, "has a client-certificate or client-key alone"
+            )
         if issued.certificate:
             certificate = written(issued.certificate.encode(), folder, "issued-certificate")
             key = written(issued.key.encode(), folder, "issued-key")
@@ -396,13 +261,13 @@ class _Kubeconfig:
             seconds=None if "exec" in user.values and not authorization else _FILE_SECONDS,
         )
 
-    def _issued(self, user: Entry, cluster: Entry, folder: str) -> Issued:
+    def _issued(self, user: Entry, cluster: Entry, folder: str) -> IssuedCredentials:
         if "exec" in user.values:
             return plugin_credentials(self.context, user, cluster)
         if "auth-provider" in user.values:
-            place = f"{user.place}.auth-provider.config"
-            return OidcLogin(self.context, place, provider_config(user)).issued(folder)
-        return Issued()
+            location = f"{user.location}.auth-provider.config"
+            return OidcLogin(self.context, location, provider_config(user)).issued(folder)
+        return IssuedCredentials()
 
     def _context(self, merged: MergedKubeconfig) -> Entry:
         contexts = merged.entries["context"]
@@ -414,7 +279,129 @@ class _Kubeconfig:
         """Return the cluster or user that the context names; only a user may be left out."""
         name = context.text(kind)
         if not name and kind == "user":
-            return Entry(place=context.place, values={})
+            return Entry(location=context.location, values={})
         if not name or name not in merged.entries[kind]:
-            raise failures.no_entry(context.place, kind, name, sorted(merged.entries[kind]))
+            raise failures.no_entry(context.location, kind, name, sorted(merged.entries[kind]))
         return merged.entries[kind][name]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContextEntry:
+    """A context as it was read; ``token`` is the whole value of the header ``Authorization``.
+
+    ``expiry`` is a POSIX time; without one, this may be used for ``seconds``.
+    """
+
+    host: str
+    verified: bool = True
+    authority_file: str | None = None
+    certificate_file: str | None = None
+    key_file: str | None = None
+    tls_server_name: str = ""
+    proxy: str = ""
+    token: str = field(default="", repr=False)
+    user: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    expiry: float | None = None
+    seconds: float | None = None
+
+
+def config_of(entry: ContextEntry, context: str) -> ClusterConfig:
+    """Return what a connection needs. The files have to exist only until this returns.
+
+    Raises ``ConfigurationError`` where the context cannot be used so.
+    """
+    server = _server(entry, context)
+    return ClusterConfig(
+        endpoint=Endpoint(url=server, proxy=proxy_for(server, entry.proxy, os.environ, context)),
+        credentials=Credentials(
+            headers=(*_authorization(entry, context), *_impersonation(entry.user)),
+            tls=_tls(entry, context) if server.scheme == "https" else None,
+            tls_server_name=entry.tls_server_name or server.hostname or "",
+            certificate=_content(entry.certificate_file),
+        ),
+        good_until=_good_until(entry),
+    )
+
+
+def _server(entry: ContextEntry, context: str) -> SplitResult:
+    try:
+        server = urlsplit(entry.host.rstrip("/"))
+        host, _ = (server.hostname or "").encode("idna").decode("ascii"), server.port
+    except ValueError:
+        raise failures.no_address(context, entry.host) from None
+    if not entry.host.isascii():
+        # As Go does: what is asked, and what the certificate has to say, is the name in ASCII.
+        port = "" if server.port is None else f":{server.port}"
+        server = server._replace(netloc=f"{host}{port}")
+    if server.scheme not in ("https", "http") or not server.hostname:
+        raise failures.no_address(context, entry.host)
+    if server.scheme == "http" and server.hostname not in _LOOPBACK:
+        raise failures.in_the_clear(context, entry.host)
+    # The token and the cookie would go to whoever answers.
+    if not entry.verified:
+        raise failures.unverified(context, entry.host)
+    return server
+
+
+def _authorization(entry: ContextEntry, context: str) -> Iterator[tuple[str, str]]:
+    # Files end with a newline, and a service account's loader writes the scheme in small letters.
+    kind, _, secret = entry.token.strip().partition(" ")
+    secret = secret.strip()
+    if not secret:
+        return
+    remember(secret)
+    if not (secret.isascii() and secret.isprintable()):
+        raise failures.unprintable_token(context)
+    yield "Authorization", f"{kind.capitalize()} {secret}"
+
+
+def _impersonation(user: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Yield the headers of ``kubectl --as``, which a kubeconfig may hold too.
+
+    https://kubernetes.io/docs/reference/access-authn-authz/authentication/#user-impersonation
+    """
+    if name := user.get("as"):
+        yield "Impersonate-User", _header_text(name)
+    if uid := user.get("as-uid"):
+        yield "Impersonate-Uid", _header_text(uid)
+    for group in user.get("as-groups") or ():
+        yield "Impersonate-Group", _header_text(group)
+    for key, values in (user.get("as-user-extra") or {}).items():
+        # The server undoes this; keys often are names with a slash, which no header's name may be.
+        name = f"Impersonate-Extra-{quote(str(key), safe=_HEADER_NAME_CHARACTERS)}"
+        for value in values:
+            yield name, _header_text(value)
+
+
+def _header_text(value: object) -> str:
+    """Return ``value`` as a header may have it. Raises ``ValueError`` for control characters."""
+    text = str(value).strip(" \t")
+    if any(ord(character) in _CONTROL_CHARACTERS for character in text.replace("\t", " ")):
+        raise ValueError("a name to impersonate has characters that no header may have")
+    return text
+
+
+def _tls(entry: ContextEntry, context: str) -> ssl.SSLContext:
+    try:
+        tls = client_context(authority_file=entry.authority_file)
+    except OSError as error:
+        raise failures.bad_authority(context, error) from None
+    # Otherwise an API server may choose HTTP/2.
+    tls.set_alpn_protocols(["http/1.1"])
+    if entry.certificate_file:
+        try:
+            load_own_certificate(tls, entry.certificate_file, entry.key_file)
+        except (OSError, ValueError) as error:
+            raise failures.bad_certificate(context, error) from None
+    return tls
+
+
+def _content(file: str | None) -> bytes:
+    return Path(file).read_bytes() if file else b""
+
+
+def _good_until(entry: ContextEntry) -> float:
+    now = time.monotonic()
+    if entry.expiry is not None:
+        return now + entry.expiry - time.time() - _EARLIER_SECONDS
+    return now + entry.seconds if entry.seconds is not None else float("inf")

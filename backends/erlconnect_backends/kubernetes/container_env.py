@@ -144,7 +144,7 @@ def _named(
                 yield resource, str(name)
 
 
-class NotToldError(Exception):
+class UnknownValueError(Exception):
     """A variable is set, and its value cannot be found out from here; the text says why."""
 
 
@@ -164,33 +164,35 @@ class DataObjects:
         self._rest = rest
         self._namespace = namespace
         self._refused = refused
-        self._contents: dict[tuple[Resource, str], Mapping[str, str] | NotToldError | None] = {}
+        self._contents: dict[
+            tuple[Resource, str], Mapping[str, str] | UnknownValueError | None
+        ] = {}
         self._lock = asyncio.Lock()
 
     async def content(self, resource: Resource, name: str) -> Mapping[str, str] | None:
         """Return the object's data; ``None`` where there is no such object.
 
-        Raises as ``ApiClient``, and ``NotToldError`` for ``RefusedError`` where that is told.
+        Raises as ``ApiClient``, and ``UnknownValueError`` for ``RefusedError`` where that is told.
         """
         async with self._lock:
             key = (resource, name)
             if key not in self._contents:
                 self._contents[key] = await self._asked(resource, name)
             content = self._contents[key]
-        if isinstance(content, NotToldError):
+        if isinstance(content, UnknownValueError):
             raise content
         return content
 
     async def _asked(
         self, resource: Resource, name: str
-    ) -> Mapping[str, str] | NotToldError | None:
+    ) -> Mapping[str, str] | UnknownValueError | None:
         try:
             found = await self._rest.find(one(resource, name, namespace=self._namespace))
         except RefusedError as error:
             if not self._refused:
                 raise
             self._refused(error)
-            return NotToldError(f"the {resource.word} {name} may not be read")
+            return UnknownValueError(f"the {resource.word} {name} may not be read")
         return None if found is None else _decoded(resource, found)
 
 
@@ -221,7 +223,7 @@ class ContainerEnvironment:
     async def value(self, name: str) -> str | None:
         """Return the variable's value; ``None`` where it is not set.
 
-        Raises ``NotToldError`` where it is set and cannot be known.
+        Raises ``UnknownValueError`` where it is set and cannot be known.
         """
         return await self._before(len(self._entries), name)
 
@@ -231,7 +233,7 @@ class ContainerEnvironment:
         for name in names:
             try:
                 value = await self.value(name)
-            except NotToldError:
+            except UnknownValueError:
                 continue
             if value is not None:
                 found[name] = value
@@ -244,7 +246,7 @@ class ContainerEnvironment:
             for word in self._container.get(field) or ():
                 try:
                     words.append(await self._expanded(str(word), len(self._entries)))
-                except NotToldError:
+                except UnknownValueError:
                     continue
         return words
 
@@ -292,7 +294,7 @@ class ContainerEnvironment:
         else:
             place, value = next(iter(source)), None
         if value is None:
-            raise NotToldError(f"{variable} is taken from {place}, which is not known here")
+            raise UnknownValueError(f"{variable} is taken from {place}, which is not known here")
         return value
 
     async def _key(
@@ -306,8 +308,8 @@ class ContainerEnvironment:
             return None
         what = f"{variable} is taken from the key {key} of the {resource.word} {name}"
         if content is None:
-            raise NotToldError(f"{what}, which does not exist")
-        raise NotToldError(f"{what}, which has only {', '.join(sorted(content)) or 'no keys'}")
+            raise UnknownValueError(f"{what}, which does not exist")
+        raise UnknownValueError(f"{what}, which has only {', '.join(sorted(content)) or 'no keys'}")
 
     async def _from_sources(self, name: str) -> str | None:
         for source in reversed(self._container.get("envFrom") or ()):
@@ -327,7 +329,7 @@ class ContainerEnvironment:
         name = str(reference.get("name") or "")
         content = await self._data.content(resource, name)
         if content is None and not reference.get("optional"):
-            raise NotToldError(
+            raise UnknownValueError(
                 f"{variable} may be in the {resource.word} {name}, which does not exist"
             )
         return content or {}

@@ -39,7 +39,7 @@ from erlconnect_backends.kubernetes.container_env import (
     LITERAL_NAME,
     ContainerEnvironment,
     DataObjects,
-    NotToldError,
+    UnknownValueError,
 )
 from erlconnect_backends.kubernetes.exec import NO_PROCESS, ContainerProbe, ProcessTable
 from erlconnect_backends.kubernetes.plugin import AccessSettings
@@ -157,7 +157,7 @@ class EnvironmentCookieSource:
         environment = ContainerEnvironment(place.pod, place.container, data)
         try:
             return await self._found(place, environment)
-        except NotToldError as error:
+        except UnknownValueError as error:
             raise CookieNotFoundError(
                 f"The cookie of {place.words} cannot be found out: {error}",
                 remedy="Correct the pod's variables, or name another source with `--cookie-from`,"

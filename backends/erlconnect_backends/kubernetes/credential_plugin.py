@@ -27,7 +27,7 @@ from kubernetes.config.kube_config import ConfigNode
 
 from erlconnect.api import remember
 from erlconnect_backends.kubernetes import errors as failures
-from erlconnect_backends.kubernetes.kubeconfig import Issued
+from erlconnect_backends.kubernetes.kubeconfig import IssuedCredentials
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 _TAKEN: Final = ("server", "tls-server-name", "insecure-skip-tls-verify", "proxy-url", "extensions")
 
 
-def plugin_credentials(context: str, user: Entry, cluster: Entry) -> Issued:
+def plugin_credentials(context: str, user: Entry, cluster: Entry) -> IssuedCredentials:
     """Run the plugin that ``user`` names and return what it gave. Blocks until it ends.
 
     Raises ``ConfigurationError`` where it cannot be run or gives nothing, and ``TimeoutError``.
@@ -45,7 +45,7 @@ def plugin_credentials(context: str, user: Entry, cluster: Entry) -> Issued:
     plugin: Mapping[str, Any] = user.values["exec"]
     for key in ("command", "apiVersion"):
         if not plugin.get(key):
-            raise failures.wrong_entry(f"{user.place}.exec", f"has no {key}")
+            raise failures.wrong_entry(f"{user.location}.exec", f"has no {key}")
     provider: Any = ExecProvider(
         ConfigNode("exec", dict(plugin)), None, ConfigNode("cluster", _shown(cluster))
     )
@@ -69,7 +69,7 @@ def _shown(cluster: Entry) -> dict[str, Any]:
     return {**shown, "certificate-authority-data": authority} if authority else shown
 
 
-def _issued(status: Any) -> Issued:
+def _issued(status: Any) -> IssuedCredentials:
     if not isinstance(status, dict):
         raise TypeError("its answer has no status")
     token = status.get("token") or ""
@@ -81,7 +81,7 @@ def _issued(status: Any) -> Issued:
     if not (token or certificate):
         raise ValueError("it gave neither a token nor a certificate")
     expiry = status.get("expirationTimestamp")
-    return Issued(
+    return IssuedCredentials(
         token=str(token),
         certificate=str(certificate),
         key=str(key),

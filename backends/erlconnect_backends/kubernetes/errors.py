@@ -187,28 +187,28 @@ def unusable(context: str, error: Exception) -> ConfigurationError:
     )
 
 
-def wrong_entry(place: str, words: str) -> ConfigurationError:
-    """Fail because of what stands at ``place``: a file and a key in it, never its value."""
+def wrong_entry(location: str, words: str) -> ConfigurationError:
+    """Fail because of what stands at ``location``: a file and a key in it, never its value."""
     return ConfigurationError(
-        f"The kubeconfig cannot be used: {place} {redact(words)}",
+        f"The kubeconfig cannot be used: {location} {redact(words)}",
         remedy="Correct it there; `kubectl get pods` has to work with it, too.",
     )
 
 
-def missing_file(place: str, path: str, error: Exception) -> ConfigurationError:
+def missing_file(location: str, path: str, error: Exception) -> ConfigurationError:
     """Fail because a file that the kubeconfig names cannot be read."""
     words = "it is not in UTF-8" if isinstance(error, ValueError) else tls_words(error)
     return ConfigurationError(
-        f"The kubeconfig cannot be used: {place} names {path}: {words}",
+        f"The kubeconfig cannot be used: {location} names {path}: {words}",
         remedy="Correct the name in the kubeconfig, or let this user read the file.",
     )
 
 
-def no_entry(place: str, kind: str, name: str, known: Sequence[str]) -> ConfigurationError:
+def no_entry(location: str, kind: str, name: str, known: Sequence[str]) -> ConfigurationError:
     """Fail because a context names a cluster or user that is nowhere."""
     there = ", ".join(map(repr, known)) or "none at all"
     words = f"names the {kind} {name!r}, which is in no file" if name else f"names no {kind}"
-    return wrong_entry(place, f"{words}; there are {there}")
+    return wrong_entry(location, f"{words}; there are {there}")
 
 
 def unknown_provider(context: str, name: str, replacement: str) -> RefusedError:

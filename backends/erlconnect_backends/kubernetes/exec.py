@@ -17,16 +17,18 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 from urllib.parse import quote, urlencode
 
+from erlconnect.api import HttpError
 from erlconnect_backends.kubernetes import errors
 from erlconnect_backends.kubernetes.access_review import EXEC
 from erlconnect_backends.kubernetes.api_client import (
     ApiCall,
     ApiResponse,
     RetryableError,
+    decoded,
     error_for_status,
+    message_in,
     retry,
 )
-from erlconnect_backends.kubernetes.connection import NotHttpError, decoded, message_in
 from erlconnect_backends.kubernetes.websocket import (
     UpgradeRefusedError,
     WebSocketFailedError,
@@ -79,7 +81,9 @@ async def _once(place: CookiePod, target: str) -> Outcome:
     access, what = place.rest.access, _asked(place)
     credentials = await access.credentials()
     try:
-        opened = await open_websocket(access, credentials, target, subprotocols=_SUBPROTOCOLS)
+        opened = await open_websocket(
+            access.endpoint, credentials, target, subprotocols=_SUBPROTOCOLS
+        )
         with opened.wire:
             return await _outcome(opened)
     except UpgradeRefusedError as error:
@@ -140,7 +144,7 @@ def _failure(status: bytes) -> str:
     """Return the message of a Status; empty where it tells of success."""
     try:
         return "" if decoded(status).get("status") == "Success" else message_in(status)
-    except NotHttpError:
+    except HttpError:
         return message_in(status)
 
 

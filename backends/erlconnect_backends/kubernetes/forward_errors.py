@@ -1,6 +1,6 @@
 """The words for what can go wrong on the way to a pod's port.
 
-What an API server can answer to any question stands in ``failures``; here it becomes an error of a
+What an API server can answer to any request stands in ``failures``; here it becomes an error of a
 transport.
 """
 

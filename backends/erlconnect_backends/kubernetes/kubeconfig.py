@@ -1,13 +1,12 @@
-"""Kubeconfig files, read and merged as kubectl does; an entry that is wrong is named by its place.
+"""Kubeconfig files, read and merged as kubectl does, and what a user entry of one says.
 
-The first file that has a name, or a current context, decides. A key that is null counts as absent.
-Refuses to judge what a context needs (``client``) and never quotes a value.
+``merged_kubeconfig`` reads all files of a list. The first file that has a name, or a current
+context, decides; a key that is null counts as absent. What is wrong is named by its file and key,
+and no value is ever quoted. The functions after it read one user entry in kubectl's order: a
+token's file counts more than a token, both more than a password, and these more than a provider
+(``oidc``) or a plugin (``credential_plugin``). ``cluster_access`` makes a connection of it all.
+
 Format: https://kubernetes.io/docs/reference/config-api/kubeconfig.v1/
-
-What a user entry of a kubeconfig says, in kubectl's order, down to files and headers.
-
-A token's file counts more than a token, both more than a password, and these more than a provider
-or a credential plugin. Refuses to ask an issuer (``oidc``).
 """
 
 from __future__ import annotations
@@ -29,23 +28,31 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 _KINDS: Final = ("cluster", "user", "context")
+# Which texts are paths: those are relative to the folder of the file that has them.
 _PATHS: Final = {
     "cluster": ("certificate-authority",),
     "user": ("client-certificate", "client-key", "tokenFile"),
     "context": (),
 }
-"""Which texts are paths: they begin at the folder of their file."""
 _FLAGS: Final = ("insecure-skip-tls-verify", "disable-compression")
 _LISTS: Final = ("as-groups", "extensions")
 _TABLES: Final = ("auth-provider", "exec", "as-user-extra")
 _YAML_TYPES: Final = {int: "a number", float: "a number", bool: "true or false"}
+# PyYAML reads YAML 1.1, where 1:30 is a number of sexagesimal digits; Go's parser does not.
+_NUMBERS: Final = re.compile(r"[-+]?(0x[0-9a-fA-F_]+|0o?[0-7_]+|[1-9][0-9_]*|0)$")
+_WANTED: Final = {str: "text", bool: "true or false", list: "list", dict: "mapping"}
+# Providers that kubectl had once, and what replaces each.
+_REPLACED: Final = {
+    "gcp": "the credential plugin gke-gcloud-auth-plugin",
+    "azure": "the credential plugin kubelogin",
+    "openstack": "the credential plugin client-keystone-auth",
+}
 
 
 class _Loader(yaml.SafeLoader):  # type: ignore[misc] # comes without types
-    """Reads YAML as Kubernetes does, where a date and a time are texts."""
+    """Reads YAML as Kubernetes does: what looks like a date is a text."""
 
 
-_NUMBERS: Final = re.compile(r"[-+]?(0x[0-9a-fA-F_]+|0o?[0-7_]+|[1-9][0-9_]*|0)$")
 _Loader.yaml_implicit_resolvers = {
     first: [
         (tag, _NUMBERS if tag.endswith(":int") else pattern)
@@ -58,9 +65,12 @@ _Loader.yaml_implicit_resolvers = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
-    """One cluster, user or context; ``values`` has no key that is null. ``place`` is for people."""
+    """One cluster, user or context; ``values`` has no key that is null.
 
-    place: str
+    ``location`` is its file and key, for messages.
+    """
+
+    location: str
     values: Mapping[str, Any] = field(repr=False)
 
     def text(self, key: str) -> str:
@@ -70,7 +80,7 @@ class Entry:
 
 @dataclass(slots=True, kw_only=True)
 class MergedKubeconfig:
-    """What all files together say."""
+    """The entries of all files by kind and name."""
 
     current_context: str = ""
     entries: dict[str, dict[str, Entry]] = field(
@@ -97,91 +107,9 @@ def merged_kubeconfig(paths: str) -> MergedKubeconfig:
     return merged
 
 
-def _content(path: Path) -> dict[str, Any]:
-    try:
-        content = yaml.load(path.read_text(encoding="utf-8"), _Loader)  # noqa: S506 - a safe one
-    except (OSError, ValueError, yaml.YAMLError) as error:
-        raise failures.unreadable(str(path), error) from None
-    except (TypeError, AttributeError, LookupError, RecursionError):
-        raise failures.unreadable(str(path), ValueError()) from None
-    if content is None:
-        return {}
-    if not isinstance(content, dict):
-        raise failures.unreadable(str(path), ValueError())
-    return content
-
-
-def _entries(path: Path, content: Mapping[str, Any], kind: str) -> dict[str, Entry]:
-    found: dict[str, Entry] = {}
-    listed = _checked(content, f"{kind}s", list, f"{path}: ") or []
-    for number, item in enumerate(listed):
-        place = f"{path}: {kind}s[{number}]"
-        if not isinstance(item, dict):
-            raise failures.wrong_entry(place, "is no mapping")
-        name = _checked(item, "name", str, f"{place}.") or ""
-        if name in found:
-            raise failures.wrong_entry(place, f"has the name {name!r} a second time")
-        values = _checked(item, kind, dict, f"{place}.") or {}
-        found[name] = Entry(
-            place=f"{place} ({name}).{kind}",
-            values=dict(_values(values, kind, path, f"{place} ({name}).{kind}.")),
-        )
-    return found
-
-
-def _values(
-    values: Mapping[str, Any], kind: str, path: Path, place: str
-) -> Iterator[tuple[str, Any]]:
-    for key in values:
-        value = _checked(values, key, _type_of(key), place)
-        if value is None:
-            continue
-        if key in _PATHS[kind] and value:
-            value = str(path.absolute().parent / value)
-        elif key in _TABLES:
-            value = {name: inner for name, inner in value.items() if inner is not None}
-            if key == "exec":
-                value = _from_folder(value, path, place)
-        yield str(key), value
-
-
-def _type_of(key: object) -> type:
-    if key in _FLAGS:
-        return bool
-    if key in _LISTS:
-        return list
-    return dict if key in _TABLES else str
-
-
-def _from_folder(plugin: dict[str, Any], path: Path, place: str) -> dict[str, Any]:
-    command = _checked(plugin, "command", str, f"{place}exec.") or ""
-    if os.sep in command:
-        # A bare name is looked for on PATH, anything else begins at the file's folder.
-        return {**plugin, "command": str(path.absolute().parent / command)}
-    return plugin
-
-
-def _checked(values: Mapping[str, Any], key: str, wanted: type, place: str) -> Any:
-    value = values.get(key)
-    if value is None or isinstance(value, wanted):
-        return value
-    wrong = _YAML_TYPES.get(type(value), "no " + _WANTED[wanted])
-    hint = ": write it in quotes" if wanted is str and type(value) in _YAML_TYPES else ""
-    raise failures.wrong_entry(f"{place}{key}", f"is {wrong}{hint}")
-
-
-_WANTED: Final = {str: "text", bool: "true or false", list: "list", dict: "mapping"}
-_REPLACED: Final = {
-    "gcp": "the credential plugin gke-gcloud-auth-plugin",
-    "azure": "the credential plugin kubelogin",
-    "openstack": "the credential plugin client-keystone-auth",
-}
-"""Providers that kubectl had once."""
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Issued:
-    """Credentials that a provider or plugin gave; ``expiry`` is a POSIX time."""
+class IssuedCredentials:
+    """Credentials of a provider or plugin; ``expiry`` is a POSIX time."""
 
     token: str = field(default="", repr=False)
     certificate: str = field(default="", repr=False)
@@ -190,27 +118,31 @@ class Issued:
 
 
 def check_user(context: str, user: Entry) -> None:
-    """Refuse what kubectl refuses. Raises ``ConfigurationError`` and ``RefusedError``."""
+    """Raise ``ConfigurationError`` or ``RefusedError`` for what kubectl refuses, too."""
     token, name = user.text("token"), user.text("username")
     if (token and (name or user.text("password"))) or (user.text("tokenFile") and name):
-        raise failures.wrong_entry(user.place, "has a token and a username; only one may be there")
+        raise failures.wrong_entry(
+            user.location, "has a token and a username; only one may be there"
+        )
     more = [key for key in ("as-groups", "as-uid", "as-user-extra") if user.values.get(key)]
     if more and not user.text("as"):
-        raise failures.wrong_entry(user.place, f"has {more[0]} without `as`")
+        raise failures.wrong_entry(user.location, f"has {more[0]} without `as`")
     provider = user.values.get("auth-provider")
     if provider is None:
         return
     if user.values.get("exec") is not None:
-        raise failures.wrong_entry(user.place, "has auth-provider and exec; only one may be there")
+        raise failures.wrong_entry(
+            user.location, "has auth-provider and exec; only one may be there"
+        )
     name = str(provider.get("name", ""))
     if name != "oidc":
         raise failures.unknown_provider(context, name, _REPLACED.get(name, ""))
 
 
 def own_authorization(user: Entry) -> str:
-    """Return the header's value that the entry itself gives, empty where there is none.
+    """Return the value of ``Authorization`` by the entry's own token or password, else nothing.
 
-    Raises ``ConfigurationError`` where the token's file cannot be read and nothing stands for it.
+    Raises ``ConfigurationError`` where the token's file cannot be read and there is no token.
     """
     if token := _file_token(user) or user.text("token"):
         return f"Bearer {token}"
@@ -219,37 +151,6 @@ def own_authorization(user: Entry) -> str:
         remember(password)
         return "Basic " + base64.b64encode(f"{name}:{password}".encode()).decode()
     return ""
-
-
-def content_file(entry: Entry, key: str, folder: str) -> str | None:
-    """Return the file at ``key``, or one in ``folder`` with what ``KEY-data`` holds.
-
-    Raises ``ConfigurationError`` that names the key whose content is not base64, or whose file is
-    missing, and where both are there.
-    """
-    data = entry.text(f"{key}-data")
-    named = entry.text(key)
-    if data and named:
-        raise failures.wrong_entry(entry.place, f"has {key} and {key}-data; only one may be there")
-    if data:
-        try:
-            content = base64.b64decode("".join(data.split()), validate=True)
-        except (binascii.Error, ValueError):
-            raise failures.wrong_entry(f"{entry.place}.{key}-data", "is not base64") from None
-        return written(content, folder, key)
-    if named:
-        try:
-            Path(named).open("rb").close()
-        except OSError as error:
-            raise failures.missing_file(f"{entry.place}.{key}", named, error) from None
-    return named or None
-
-
-def written(content: bytes, folder: str, name: str) -> str:
-    """Write ``content`` into ``folder``, from which it goes when TLS has read it."""
-    path = Path(folder) / name
-    path.write_bytes(content)
-    return str(path)
 
 
 def _file_token(user: Entry) -> str:
@@ -261,10 +162,118 @@ def _file_token(user: Entry) -> str:
     except (OSError, ValueError) as error:
         if user.text("token"):
             return ""  # as kubectl: the token stands for a file that cannot be read
-        raise failures.missing_file(f"{user.place}.tokenFile", path, error) from None
+        raise failures.missing_file(f"{user.location}.tokenFile", path, error) from None
 
 
 def provider_config(user: Entry) -> dict[str, Any]:
     """Return the settings of ``auth-provider``, without those that are null."""
     config = user.values["auth-provider"].get("config") or {}
     return {str(key): str(value) for key, value in config.items() if value is not None}
+
+
+def content_file(entry: Entry, key: str, folder: str) -> str | None:
+    """Return the path at ``key``, or that of a file in ``folder`` with what ``KEY-data`` holds.
+
+    Raises ``ConfigurationError`` where the content is not base64, the file is missing, or both keys
+    are there.
+    """
+    data = entry.text(f"{key}-data")
+    named = entry.text(key)
+    if data and named:
+        raise failures.wrong_entry(
+            entry.location, f"has {key} and {key}-data; only one may be there"
+        )
+    if data:
+        try:
+            content = base64.b64decode("".join(data.split()), validate=True)
+        except (binascii.Error, ValueError):
+            raise failures.wrong_entry(f"{entry.location}.{key}-data", "is not base64") from None
+        return written(content, folder, key)
+    if named:
+        try:
+            Path(named).open("rb").close()
+        except OSError as error:
+            raise failures.missing_file(f"{entry.location}.{key}", named, error) from None
+    return named or None
+
+
+def written(content: bytes, folder: str, name: str) -> str:
+    """Write ``content`` into a file of ``folder``, and return its path."""
+    path = Path(folder) / name
+    path.write_bytes(content)
+    return str(path)
+
+
+def _content(path: Path) -> dict[str, Any]:
+    try:
+        content = yaml.load(path.read_text(encoding="utf-8"), _Loader)  # noqa: S506 - a safe one
+    except (OSError, ValueError, yaml.YAMLError) as error:
+        raise failures.unreadable(str(path), error) from None
+    except (TypeError, AttributeError, LookupError, RecursionError):
+        # PyYAML raises these, too, for some broken documents.
+        raise failures.unreadable(str(path), ValueError()) from None
+    if content is None:
+        return {}
+    if not isinstance(content, dict):
+        raise failures.unreadable(str(path), ValueError())
+    return content
+
+
+def _entries(path: Path, content: Mapping[str, Any], kind: str) -> dict[str, Entry]:
+    found: dict[str, Entry] = {}
+    items = _checked(content, f"{kind}s", list, f"{path}: ") or []
+    for number, item in enumerate(items):
+        location = f"{path}: {kind}s[{number}]"
+        if not isinstance(item, dict):
+            raise failures.wrong_entry(location, "is no mapping")
+        name = _checked(item, "name", str, f"{location}.") or ""
+        if name in found:
+            # kubectl refuses a name that one file has twice; across files the first counts.
+            raise failures.wrong_entry(location, f"has the name {name!r} a second time")
+        values = _checked(item, kind, dict, f"{location}.") or {}
+        found[name] = Entry(
+            location=f"{location} ({name}).{kind}",
+            values=dict(_values(values, kind, path, f"{location} ({name}).{kind}.")),
+        )
+    return found
+
+
+def _values(
+    values: Mapping[str, Any], kind: str, path: Path, location: str
+) -> Iterator[tuple[str, Any]]:
+    for key in values:
+        value = _checked(values, key, _type_of(key), location)
+        if value is None:
+            continue
+        if key in _PATHS[kind] and value:
+            value = str(path.absolute().parent / value)
+        elif key in _TABLES:
+            value = {name: inner for name, inner in value.items() if inner is not None}
+            if key == "exec":
+                value = _from_folder(value, path, location)
+        yield str(key), value
+
+
+def _type_of(key: object) -> type:
+    if key in _FLAGS:
+        return bool
+    if key in _LISTS:
+        return list
+    return dict if key in _TABLES else str
+
+
+def _from_folder(plugin: dict[str, Any], path: Path, location: str) -> dict[str, Any]:
+    command = _checked(plugin, "command", str, f"{location}exec.") or ""
+    if os.sep in command:
+        # A bare name is looked for on PATH, anything else begins at the file's folder.
+        return {**plugin, "command": str(path.absolute().parent / command)}
+    return plugin
+
+
+def _checked(values: Mapping[str, Any], key: str, wanted: type, location: str) -> Any:
+    value = values.get(key)
+    if value is None or isinstance(value, wanted):
+        return value
+    wrong = _YAML_TYPES.get(type(value), "no " + _WANTED[wanted])
+    hint = ": write it in quotes" if wanted is str and type(value) in _YAML_TYPES else ""
+    raise failures.wrong_entry(f"{location}{key}", f"is {wrong}{hint}")

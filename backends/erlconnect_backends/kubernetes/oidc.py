@@ -20,6 +20,7 @@ from urllib.parse import quote_plus, urlencode, urlsplit
 
 from erlconnect.api import (
     ConfigurationError,
+    HttpError,
     LookupFailedError,
     LookupTimeoutError,
     RefusedError,
@@ -29,15 +30,13 @@ from erlconnect.api import (
     remember,
     tls_words,
 )
-from erlconnect_backends.kubernetes.cluster_access import ClusterAccess, Credentials, Loaded
 from erlconnect_backends.kubernetes.connection import (
-    NotHttpError,
-    Request,
+    Credentials,
+    Endpoint,
     exchange,
     proxy_for,
-    whole,
 )
-from erlconnect_backends.kubernetes.kubeconfig import Entry, Issued, content_file
+from erlconnect_backends.kubernetes.kubeconfig import Entry, IssuedCredentials, content_file
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -45,10 +44,10 @@ if TYPE_CHECKING:
 _LOG_IN: Final = "Log in again by the issuer's own program (for many: kubelogin)."
 
 
-def missing(place: str, key: str) -> ConfigurationError:
+def missing(location: str, key: str) -> ConfigurationError:
     """Fail because the provider cannot be asked without this setting."""
     return ConfigurationError(
-        f"{place}: the auth provider oidc has no {key}",
+        f"{location}: the auth provider oidc has no {key}",
         remedy="Write it into auth-provider.config of the kubeconfig.",
     )
 
@@ -116,10 +115,10 @@ def in_the_clear(context: str, url: str) -> ConfigurationError:
     )
 
 
-def bad_authority(place: str, error: OSError) -> ConfigurationError:
+def bad_authority(location: str, error: OSError) -> ConfigurationError:
     """Fail because the issuer's CA cannot be used."""
     return ConfigurationError(
-        f"{place}: idp-certificate-authority could not be used: {tls_words(error)}",
+        f"{location}: idp-certificate-authority could not be used: {tls_words(error)}",
         remedy="It has to be a PEM file, or its content in base64 with -data.",
     )
 
@@ -129,6 +128,7 @@ _EARLIER_SECONDS: Final = 10.0
 _LOOPBACK: Final = ("127.0.0.1", "::1", "localhost")
 _OK: Final = 200
 _REFUSALS: Final = range(400, 500)
+_MAX_BYTES: Final = 1024 * 1024
 _FORM: Final = "application/x-www-form-urlencoded"
 # An issuer may give each refresh token once, so the newest one counts here. Kept by what the
 # kubeconfig says, for a new login writes another.
@@ -138,16 +138,16 @@ _renewed: dict[tuple[str, ...], tuple[str, str]] = {}
 class OidcLogin:
     """The settings of one ``auth-provider`` called ``oidc``."""
 
-    def __init__(self, context: str, place: str, config: Mapping[str, str]) -> None:
+    def __init__(self, context: str, location: str, config: Mapping[str, str]) -> None:
         self._context = context
-        self._place = place
+        self._location = location
         self._config = config
         self._issuer = config.get("idp-issuer-url", "").rstrip("/")
         self._client = config.get("client-id", "")
         for key in ("client-secret", "refresh-token", "id-token"):
             remember(config.get(key, ""))
 
-    def issued(self, folder: str) -> Issued:
+    def issued(self, folder: str) -> IssuedCredentials:
         """Return an identity token that holds. Blocks for 10 s at most; no event loop may run.
 
         Raises ``ConfigurationError``, ``RefusedError`` where there is no token to be had, and
@@ -155,18 +155,18 @@ class OidcLogin:
         """
         for key in ("idp-issuer-url", "client-id"):
             if not self._config.get(key):
-                raise missing(self._place, key)
+                raise missing(self._location, key)
         stored = (self._config.get("id-token", ""), self._config.get("refresh-token", ""))
         login = (self._issuer, self._client, *stored)
         token, refresh = _renewed.get(login, stored)
         expiry = self._expiry(token) if token else 0.0
         if expiry is None or time.time() < expiry - _EARLIER_SECONDS:
-            return Issued(token=token, expiry=expiry)
+            return IssuedCredentials(token=token, expiry=expiry)
         if not refresh:
             raise expired(self._context)
         token, refresh = asyncio.run(self._refreshed(refresh, folder))
         _renewed[login] = token, refresh
-        return Issued(token=token, expiry=self._expiry(token))
+        return IssuedCredentials(token=token, expiry=self._expiry(token))
 
     def _expiry(self, token: str) -> float | None:
         try:
@@ -183,7 +183,7 @@ class OidcLogin:
                 answer = await self._renewal(endpoint, refresh, folder)
         except TimeoutError:
             raise silence(self._context, self._issuer, _SECONDS) from None
-        except NotHttpError:
+        except HttpError:
             raise no_issuer(self._context, self._issuer, "it does not speak HTTP") from None
         except OSError as error:
             raise unreachable(self._context, self._issuer, error) from None
@@ -229,48 +229,38 @@ class OidcLogin:
         form: Mapping[str, str] | None = None,
         *headers: tuple[str, str],
     ) -> tuple[int, dict[str, Any]]:
-        access = self._access(url, folder, headers)
-        parts = urlsplit(url)
-        target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-        request = Request(method="GET", target=target)
-        if form is not None:
-            body = urlencode(form).encode()
-            request = Request(method="POST", target=target, body=body, content_type=_FORM)
-        async with exchange(access, await access.credentials(), request) as response:
-            content = await whole(response)
-        try:
-            answer = json.loads(content)
-        except ValueError:
-            answer = {}
-        return response.status, answer if isinstance(answer, dict) else {}
-
-    def _access(self, url: str, folder: str, headers: tuple[tuple[str, str], ...]) -> ClusterAccess:
         server = urlsplit(url)
         if not server.hostname or (
             server.scheme != "https"
             and not (server.scheme == "http" and server.hostname in _LOOPBACK)
         ):
             raise in_the_clear(self._context, url)
-        loaded = Loaded(
-            server=server._replace(path="", query="", fragment=""),
-            proxy=proxy_for(server, "", os.environ, self._context),
-            credentials=Credentials(
-                headers=headers,
-                tls=self._tls(folder) if server.scheme == "https" else None,
-                tls_server_name=server.hostname,
-            ),
-            good_until=float("inf"),
+        credentials = Credentials(
+            headers=headers,
+            tls=self._tls(folder) if server.scheme == "https" else None,
+            tls_server_name=server.hostname,
         )
-
-        async def load() -> Loaded:
-            return loaded
-
-        return ClusterAccess(context=self._context, namespace="", loaded=loaded, load=load)
+        endpoint = Endpoint(
+            url=server._replace(path=server.path or "/", query="", fragment=""),
+            proxy=proxy_for(server, "", os.environ, self._context),
+        )
+        target = f"?{server.query}" if server.query else ""
+        body = b"" if form is None else urlencode(form).encode()
+        method = "GET" if form is None else "POST"
+        async with exchange(
+            endpoint, credentials, target, method=method, body=body, content_type=_FORM
+        ) as response:
+            content = await response.read(limit=_MAX_BYTES)
+        try:
+            answer = json.loads(content)
+        except ValueError:
+            answer = {}
+        return response.status, answer if isinstance(answer, dict) else {}
 
     def _tls(self, folder: str) -> Any:
-        entry = Entry(place=self._place, values=self._config)
+        entry = Entry(location=self._location, values=self._config)
         file = content_file(entry, "idp-certificate-authority", folder)
         try:
             return client_context(authority_file=file)
         except OSError as error:
-            raise bad_authority(self._place, error) from None
+            raise bad_authority(self._location, error) from None

@@ -1,15 +1,11 @@
-"""A pod as an API server describes it: is it usable, and whose is it.
+"""A pod as an API server describes it, and the target that is made of it.
 
-Refuses to ask for anything. https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/
+``pod_of`` reads an object, ``pod_at`` finds the pod that has an address, and ``beam_container``
+chooses the container with the node: a sidecar may come first. ``target_of`` makes the target for
+``backend``: what the container's variables and flags say of the node counts; the rest the node
+itself and its epmd tell when they are asked.
 
-Makes a target of a pod: its name, ports and facts, and the offers that lead to it.
-
-What the container's variables and flags tell of the node counts; what they do not, the node itself
-and its epmd tell.
-
-Which container of a pod holds the node: a sidecar may come first.
-
-The pod that has an address: for targets of backends that know addresses and no pods, as dns.
+https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/
 """
 
 from __future__ import annotations
@@ -37,15 +33,22 @@ if TYPE_CHECKING:
     from erlconnect_backends.kubernetes.api_client import ApiClient
     from erlconnect_backends.kubernetes.container_env import DataObjects
 
+_EPMD_PORT: Final = 4369
+_PORT_NAMES: Final = ("epmd", "dist", "erlang", "erl-dist", "distribution")
+_VARIABLES: Final = (*ERLANG_VARIABLES, *COOKIE_NAMES)
+_PREFIXES: Final = ("RELEASE_", "ERL_", "ERLANG_", "ELIXIR_", "RABBITMQ_")
+_PROGRAMS: Final = ("erl", "beam.smp", "iex", "elixir", "mix", "rebar3")
+_DEFAULT_CONTAINER: Final = "kubectl.kubernetes.io/default-container"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pod:
-    """One pod; ``item`` is the whole object, ``owners`` are the uids of what owns it."""
+    """One pod; ``item`` is the whole object, ``owners`` are the uids of its controllers."""
 
     name: str
     namespace: str
     address: str
-    machine: str
+    kubernetes_node: str
     phase: str
     ready: bool
     terminating: bool
@@ -54,7 +57,7 @@ class Pod:
 
     @property
     def running(self) -> bool:
-        """Whether there is a network to dial into."""
+        """Whether it runs and has an address to dial."""
         return self.phase == "Running" and bool(self.address)
 
     @property
@@ -84,9 +87,9 @@ class Pod:
         """Why it is not usable, in the words of ``kubectl get pods``."""
         if self.terminating:
             return "terminating"
-        return next(self._troubles(), "not ready" if self.running else self.phase.lower())
+        return next(self._waiting_reasons(), "not ready" if self.running else self.phase.lower())
 
-    def _troubles(self) -> Iterator[str]:
+    def _waiting_reasons(self) -> Iterator[str]:
         for status in (self.item.get("status") or {}).get("containerStatuses") or ():
             for state in (status.get("state") or {}).values():
                 if reason := (state or {}).get("reason"):
@@ -94,14 +97,14 @@ class Pod:
 
 
 def pod_of(item: Mapping[str, Any]) -> Pod:
-    """Read one object."""
+    """Return the pod that an API server's object describes."""
     meta, status = item["metadata"], item.get("status") or {}
     states = {one["type"]: one["status"] for one in status.get("conditions") or ()}
     return Pod(
         name=str(meta["name"]),
         namespace=str(meta["namespace"]),
         address=str(status.get("podIP") or ""),
-        machine=str(item["spec"].get("nodeName") or ""),
+        kubernetes_node=str(item["spec"].get("nodeName") or ""),
         phase=str(status.get("phase") or "Unknown"),
         ready=states.get("Ready") == "True",
         terminating=bool(meta.get("deletionTimestamp")),
@@ -110,12 +113,16 @@ def pod_of(item: Mapping[str, Any]) -> Pod:
     )
 
 
-_EPMD_PORT: Final = 4369
-_PORT_NAMES: Final = ("epmd", "dist", "erlang", "erl-dist", "distribution")
-_VARIABLES: Final = (*ERLANG_VARIABLES, *COOKIE_NAMES)
-_PREFIXES: Final = ("RELEASE_", "ERL_", "ERLANG_", "ELIXIR_", "RABBITMQ_")
-_PROGRAMS: Final = ("erl", "beam.smp", "iex", "elixir", "mix", "rebar3")
-_DEFAULT: Final = "kubectl.kubernetes.io/default-container"
+async def pod_at(rest: ApiClient, address: str) -> Pod | None:
+    """Return the running pod of the namespace that has ``address`` in either family."""
+    items = await rest.items(all_of(POD, namespace=rest.access.namespace))
+    pods = [pod_of(item) for item in items if address in _addresses(item)]
+    return next((pod for pod in pods if pod.running), None)
+
+
+def _addresses(pod: Mapping[str, Any]) -> list[str]:
+    status = pod.get("status") or {}
+    return [str(one["ip"]) for one in status.get("podIPs") or ()] + [status.get("podIP") or ""]
 
 
 def beam_container(pod: Pod, wanted: str = "") -> Mapping[str, Any]:
@@ -133,7 +140,7 @@ def beam_container(pod: Pod, wanted: str = "") -> Mapping[str, Any]:
             )
         return by_name[wanted]
     annotations = pod.item["metadata"].get("annotations") or {}
-    usual = by_name.get(annotations.get(_DEFAULT, ""), pod.containers[0])
+    usual = by_name.get(annotations.get(_DEFAULT_CONTAINER, ""), pod.containers[0])
     likely = max(pod.containers, key=_evidence)
     return likely if _evidence(likely) > _evidence(usual) else usual
 
@@ -165,18 +172,18 @@ async def target_of(
     facts: Mapping[str, str],
     warn: Callable[[str], None],
 ) -> Target:
-    """Return the target.
+    """Return ``pod`` as a target.
 
     ``access`` are the settings that lead to this cluster again, ``wanted`` is TARGET if that names
-    the pods, and ``facts`` are known of its whole group. ``warn`` is told what cannot work. Raises
+    the pods, and ``facts`` are known of its whole group. ``warn`` gets what cannot work. Raises
     as ``DataObjects``, and ``UsageError`` where there is no such container.
     """
     chosen = beam_container(pod, container)
     environment = ContainerEnvironment(pod, chosen, data)
     variables = await environment.known(ERLANG_VARIABLES)
     command_line = await environment.command_line()
-    told = read_variables(variables, command_line)
-    if told.distribution == "none":
+    erlang = read_variables(variables, command_line)
+    if erlang.distribution == "none":
         warn(
             f"RELEASE_DISTRIBUTION=none in {chosen['name']} of the pod {pod.name}: such a release"
             " takes no connections; set it to name or sname and start the pod anew"
@@ -184,38 +191,37 @@ async def target_of(
     place = {**access, "pod": pod.name}
     inside = {**place, "container": str(chosen["name"]), "target": wanted}
     return Target(
-        node=_node(pod, told),
+        node=_node(pod, erlang),
         address=pod.address,
-        dist_port=told.dist_port,
-        epmd_port=told.epmd_port or 4369,
+        dist_port=erlang.dist_port,
+        epmd_port=erlang.epmd_port or 4369,
         cookies=_cookies(inside, variables, command_line),
         transports=(Ref(name="kubernetes-port-forward", settings=place),),
-        facts={**facts, **_facts(pod, chosen), **_told_facts(told)},
+        facts={**facts, **_facts(pod, chosen), **_erlang_facts(erlang)},
     )
 
 
 def _cookies(
     inside: Mapping[str, object], variables: Mapping[str, str], command_line: Sequence[str]
 ) -> tuple[Ref, ...]:
-    """Return the sources of the cookie, best first.
-
-    Where only a variable like ERL_FLAGS has a flag for it, what the image's own files add decides
-    whether the node takes that one, and only the running node's flags tell.
-    """
+    """Return the sources of the cookie, best first."""
     outside = Ref(name="kubernetes-env", settings=inside)
     within = Ref(name="kubernetes-exec", settings=inside)
+    # Where only a variable like ERL_FLAGS sets a cookie, the image's own files (vm.args) may set
+    # another after it. Only the running node's flags tell which one it took.
     if cookie_in_flags(variables, command_line) and not cookie_in_flags({}, command_line):
         return (Ref(name=within.name, settings={**inside, "optional": True}), outside)
     return (outside, within)
 
 
-def _node(pod: Pod, told: ErlangVariables) -> NodeName:
-    """Return the name as far as it is told; a short name's host is the pod's host name."""
-    if told.node:
-        return told.node
-    if told.name and told.distribution == "sname":
-        return NodeName(name=told.name, host=_hostname(pod))
-    return NodeName(name=told.name, host=pod.address)
+def _node(pod: Pod, erlang: ErlangVariables) -> NodeName:
+    """Return the node's name as far as variables and flags tell it."""
+    if erlang.node:
+        return erlang.node
+    if erlang.name and erlang.distribution == "sname":
+        # The host of a short name is what ``hostname`` prints in the pod.
+        return NodeName(name=erlang.name, host=_hostname(pod))
+    return NodeName(name=erlang.name, host=pod.address)
 
 
 def _hostname(pod: Pod) -> str:
@@ -227,28 +233,16 @@ def _facts(pod: Pod, container: Mapping[str, Any]) -> dict[str, str]:
         "namespace": pod.namespace,
         "pod": pod.name,
         "container": str(container["name"]),
-        "node": pod.machine,
+        "node": pod.kubernetes_node,
         "ready": "no" if pod.terminating or not pod.ready else "yes",
         "hostname": _hostname(pod),
     }
 
 
-def _told_facts(told: ErlangVariables) -> dict[str, str]:
+def _erlang_facts(erlang: ErlangVariables) -> dict[str, str]:
     facts = {
-        "dist_ports": told.dist_ports,
-        "protocol": told.protocol,
-        "distribution": told.distribution,
+        "dist_ports": erlang.dist_ports,
+        "protocol": erlang.protocol,
+        "distribution": erlang.distribution,
     }
     return {key: value for key, value in facts.items() if value}
-
-
-async def pod_at(rest: ApiClient, address: str) -> Pod | None:
-    """Return the running pod of the namespace that has ``address`` in either family."""
-    items = await rest.items(all_of(POD, namespace=rest.access.namespace))
-    pods = [pod_of(item) for item in items if address in _addresses(item)]
-    return next((pod for pod in pods if pod.running), None)
-
-
-def _addresses(pod: Mapping[str, Any]) -> list[str]:
-    status = pod.get("status") or {}
-    return [str(one["ip"]) for one in status.get("podIPs") or ()] + [status.get("podIP") or ""]

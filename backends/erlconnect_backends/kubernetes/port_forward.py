@@ -32,10 +32,10 @@ from erlconnect_backends.kubernetes.api_client import (
     ApiResponse,
     RetryableError,
     error_for_status,
+    message_in,
     retry,
 )
 from erlconnect_backends.kubernetes.cluster_access import cluster_access
-from erlconnect_backends.kubernetes.connection import message_in
 from erlconnect_backends.kubernetes.forward_streams import (
     CHANNEL_SUBPROTOCOL,
     PORT_BYTES,
@@ -61,7 +61,8 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator, Mapping
 
     from erlconnect.api import Target
-    from erlconnect_backends.kubernetes.cluster_access import ClusterAccess, Credentials
+    from erlconnect_backends.kubernetes.cluster_access import ClusterAccess
+    from erlconnect_backends.kubernetes.connection import Credentials
     from erlconnect_backends.kubernetes.plugin import PortForwardSettings
     from erlconnect_backends.kubernetes.pods import Pod
     from erlconnect_backends.kubernetes.websocket import HandshakeResult, Refusal
@@ -247,7 +248,10 @@ class WebSocketForward:
         credentials = await self.place.access.credentials()
         try:
             return await open_websocket(
-                self.place.access, credentials, f"{path}{query}", subprotocols=[subprotocol]
+                self.place.access.endpoint,
+                credentials,
+                f"{path}{query}",
+                subprotocols=[subprotocol],
             )
         except UpgradeRefusedError as error:
             raise await self._judged(error.refusal, port, credentials) from error

@@ -2,7 +2,7 @@
 
 Reference: https://kubernetes.io/docs/reference/using-api/api-concepts/
 
-Which rights the questions to an API server need, and the smallest Role that gives them.
+Which rights the requests to an API server need, and the smallest Role that gives them.
 
 Format: https://kubernetes.io/docs/reference/access-authn-authz/rbac/
 """
@@ -195,7 +195,7 @@ def review_of(right: Right, *, namespace: str) -> ApiRequest:
     return ApiRequest(resource=ACCESS_REVIEW, namespace="", body=body)
 
 
-def changes_of(question: ApiRequest, *, since: str, seconds: int) -> ApiRequest:
+def changes_of(request: ApiRequest, *, since: str, seconds: int) -> ApiRequest:
     """Ask for the changes to a list from its version ``since`` on, for so many seconds."""
     watch = {"watch": "1", "resourceVersion": since, "timeoutSeconds": str(seconds)}
-    return question.narrowed(watch)
+    return request.narrowed(watch)

@@ -35,8 +35,7 @@ if TYPE_CHECKING:
 
     from websockets.datastructures import Headers
 
-    from erlconnect_backends.kubernetes.cluster_access import ClusterAccess, Credentials
-    from erlconnect_backends.kubernetes.connection import Layer
+    from erlconnect_backends.kubernetes.connection import Credentials, Endpoint, Layer
 
 # Kubelets send 32 KB; what is larger than this costs memory that nobody promised.
 _MAX_MESSAGE_BYTES: Final = 16 * 1024 * 1024
@@ -215,19 +214,19 @@ class UpgradeRefusedError(Exception):
 
 
 async def open_websocket(
-    access: ClusterAccess, credentials: Credentials, target: str, *, subprotocols: Sequence[str]
+    endpoint: Endpoint, credentials: Credentials, target: str, *, subprotocols: Sequence[str]
 ) -> HandshakeResult:
     """Return an open websocket; ``target`` is a quoted path with its query.
 
     Raises ``OSError``, as which TLS and proxies fail too, ``WebSocketFailedError`` and
     ``UpgradeRefusedError``. Cancelled, it leaves no connection behind.
     """
-    connection = await open_connection(access, credentials)
+    connection = await open_connection(endpoint, credentials)
     wire = connection.wire
     try:
         _watch_over(wire)
         websocket = WebSocket(
-            f"ws://{access.authority}{access.path_prefix}{target}",
+            f"ws://{endpoint.authority}{endpoint.path_prefix}{target}",
             connection.layer,
             headers=[("User-Agent", "erlconnect"), *credentials.headers],
             subprotocols=subprotocols,
@@ -285,7 +284,7 @@ class Keepalive:
         self._seen = time.monotonic()
 
     def ask(self) -> bool:
-        """Say whether it is time to ask; the answer is taken for a question. Raises when silent."""
+        """Say whether it is time to ask; the answer is taken for a request. Raises when silent."""
         now = time.monotonic()
         if now - self._seen >= self._patience:
             raise KeepaliveTimeoutError(f"it gave no sign of life for {self._patience:g} s")

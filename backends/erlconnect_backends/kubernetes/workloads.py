@@ -1,14 +1,11 @@
-"""From what TARGET names to its pods: those that kubectl would take.
+"""The pods of what TARGET names: those that kubectl would take.
 
-Refuses to judge pods; ``choice`` does.
+``Workloads`` finds them as a ``Group``: of a Deployment the pods of its current ReplicaSet, of a
+Rollout those of its current revision, of a Service those that it selects or that its EndpointSlices
+name. ``usable_pods`` chooses among them: running, ready pods that are not about to end. ``backend``
+makes targets of these, ``port_forward`` takes one of a Service.
 
-What is current of a Deployment and of a Rollout: a ReplicaSet of it, pods with a label.
-
-Label selectors of objects as the text that an API server takes.
-
-https://kubernetes.io/docs/concepts/overview/working-with-objects/labels/#label-selectors
-
-Which pods of a group may be dialled: running, ready ones that are not about to end.
+https://kubernetes.io/docs/concepts/workloads/controllers/
 """
 
 from __future__ import annotations
@@ -47,74 +44,16 @@ if TYPE_CHECKING:
 _REVISION: Final = "deployment.kubernetes.io/revision"
 # https://argo-rollouts.readthedocs.io/en/stable/features/specification/
 _ROLLOUT_HASH: Final = "rollouts-pod-template-hash"
-
-
-def current_of(
-    deployment: Mapping[str, Any], sets: Sequence[Mapping[str, Any]]
-) -> Mapping[str, Any] | None:
-    """Return the ReplicaSet of the revision that the Deployment is at.
-
-    Until its controller has numbered a change, that is the latest one.
-    """
-    uid = deployment["metadata"]["uid"]
-    owned = [
-        one
-        for one in sets
-        if any(owner["uid"] == uid for owner in one["metadata"].get("ownerReferences") or ())
-    ]
-    wanted = revision_of(deployment)
-    exact = [one for one in owned if wanted and revision_of(one) == wanted]
-    return max(exact or owned, key=revision_of, default=None)
-
-
-def revision_of(item: Mapping[str, Any]) -> int:
-    """Return the number of an object's revision; 0 where it has none."""
-    text = str((item["metadata"].get("annotations") or {}).get(_REVISION, ""))
-    return int(text) if text.isdigit() else 0
-
-
-def is_current(pod: Pod, rollout: Mapping[str, Any]) -> bool:
-    """Return whether a pod is of the revision that the Rollout is at; without one told, any is."""
-    wanted = (rollout.get("status") or {}).get("currentPodHash")
-    labels = pod.item["metadata"].get("labels") or {}
-    return not wanted or labels.get(_ROLLOUT_HASH) == wanted
-
-
-_SIGNS: Final = {"Exists": "{key}", "DoesNotExist": "!{key}"}
-_SETS: Final = {"In": "in", "NotIn": "notin"}
-
-
-def selector_text(selector: Mapping[str, Any]) -> str:
-    """Return ``matchLabels`` and ``matchExpressions`` as one text, in a stable order.
-
-    Raises ``ValueError`` for an operator that nobody knows.
-    """
-    labels = selector.get("matchLabels") or {}
-    terms = [f"{key}={value}" for key, value in sorted(labels.items())]
-    return ",".join([*terms, *map(_term, selector.get("matchExpressions") or ())])
-
-
-def labels_text(labels: Mapping[str, str]) -> str:
-    """Return the selector of a Service, which has labels alone."""
-    return selector_text({"matchLabels": labels})
-
-
-def _term(expression: Mapping[str, Any]) -> str:
-    key, operator = expression["key"], expression["operator"]
-    if operator in _SIGNS:
-        return _SIGNS[operator].format(key=key)
-    if operator in _SETS:
-        return f"{key} {_SETS[operator]} ({','.join(sorted(expression['values']))})"
-    raise ValueError(f"unknown operator {operator!r} in a label selector")
-
-
+_EXISTENCE_FORMATS: Final = {"Exists": "{key}", "DoesNotExist": "!{key}"}
+_SET_OPERATORS: Final = {"In": "in", "NotIn": "notin"}
 _COMPLETED: Final = (DEPLOYMENT, STATEFUL_SET, DAEMON_SET)
 _SERVICE_LABEL: Final = "kubernetes.io/service-name"
+_MAX_LISTED: Final = 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Group:
-    """Pods that belong together; ``changes`` is the list whose changes are theirs."""
+    """Pods that belong together; a watch of ``changes`` tells when they change."""
 
     what: str
     pods: Sequence[Pod]
@@ -131,15 +70,13 @@ class Workloads:
 
     async def pod(self, name: str) -> Group:
         """Return the pod of this name alone."""
-        question = one(POD, name, namespace=self._namespace)
-        return self._single(await self._rest.get(question))
+        request = one(POD, name, namespace=self._namespace)
+        return self._single(await self._rest.get(request))
 
     async def selected(self, selector: str) -> Group:
         """Return the pods that a label selector fits."""
-        question = all_of(POD, namespace=self._namespace, selector=selector)
-        return Group(
-            what=f"pods with {selector}", pods=await self._pods(question), changes=question
-        )
+        request = all_of(POD, namespace=self._namespace, selector=selector)
+        return Group(what=f"pods with {selector}", pods=await self._pods(request), changes=request)
 
     async def named(self, named: TargetSyntax) -> Group:
         """Return the pods of what TARGET names."""
@@ -151,7 +88,7 @@ class Workloads:
         return await self._group(named.resource, item)
 
     async def completions(self) -> list[str]:
-        """Give what may stand as TARGET: objects of the usual kinds, as far as they may be seen."""
+        """Return what TARGET may be: objects of the usual kinds, as far as they may be listed."""
         found: list[str] = []
         for resource in _COMPLETED:
             with contextlib.suppress(RefusedError):
@@ -163,13 +100,14 @@ class Workloads:
         return sorted(str(item["metadata"]["name"]) for item in items)
 
     async def _guessed(self, name: str) -> Group:
-        questions = [one(each, name, namespace=self._namespace) for each in GUESSES]
+        requests = [one(each, name, namespace=self._namespace) for each in GUESSES]
         found = await asyncio.gather(
-            *(self._rest.find(question) for question in questions), return_exceptions=True
+            *(self._rest.find(request) for request in requests), return_exceptions=True
         )
         for resource, item in zip(GUESSES, found, strict=True):
             if isinstance(item, dict):
                 return await self._group(resource, item)
+        # An error counts only where no guess exists: some kinds may be forbidden to the user.
         for failure in found:
             if isinstance(failure, BaseException):
                 raise failure
@@ -199,23 +137,24 @@ class Workloads:
         if resource is SERVICE:
             return await self._of_service(what, item)
         selector = selector_text(item["spec"].get("selector") or {})
-        question = all_of(POD, namespace=self._namespace, selector=selector)
+        request = all_of(POD, namespace=self._namespace, selector=selector)
         if resource is DEPLOYMENT:
             return await self._of_deployment(what, item, selector)
         if resource is ROLLOUT:
-            pods = [pod for pod in await self._pods(question) if is_current(pod, item)]
-            return Group(what=what, pods=pods, changes=question)
+            pods = [pod for pod in await self._pods(request) if is_current_of_rollout(pod, item)]
+            return Group(what=what, pods=pods, changes=request)
+        # Another controller's pods may have the same labels: only the owner decides.
         owner = str(item["metadata"]["uid"])
-        pods = [pod for pod in await self._pods(question) if owner in pod.owners]
-        return Group(what=what, pods=pods, changes=question)
+        pods = [pod for pod in await self._pods(request) if owner in pod.owners]
+        return Group(what=what, pods=pods, changes=request)
 
     async def _of_deployment(self, what: str, item: Mapping[str, Any], selector: str) -> Group:
-        question = all_of(POD, namespace=self._namespace, selector=selector)
+        request = all_of(POD, namespace=self._namespace, selector=selector)
         sets, pods = await gather_two(
             self._rest.items(all_of(REPLICA_SET, namespace=self._namespace, selector=selector)),
-            self._pods(question),
+            self._pods(request),
         )
-        current = current_of(item, sets)
+        current = current_replica_set(item, sets)
         if current is None:
             raise NoNodeFoundError(
                 f"The {what} has no ReplicaSet yet, so it has no pods",
@@ -226,24 +165,25 @@ class Workloads:
         return Group(
             what=f"{what}, revision {revision}" if revision else what,
             pods=[pod for pod in pods if uid in pod.owners],
-            changes=question,
+            changes=request,
             revision=str(revision or ""),
         )
 
     async def _of_service(self, what: str, item: Mapping[str, Any]) -> Group:
         if selector := labels_text(item["spec"].get("selector") or {}):
-            question = all_of(POD, namespace=self._namespace, selector=selector)
-            return Group(what=what, pods=await self._pods(question), changes=question)
+            request = all_of(POD, namespace=self._namespace, selector=selector)
+            return Group(what=what, pods=await self._pods(request), changes=request)
+        # A Service without a selector: somebody else writes its EndpointSlices.
         label = f"{_SERVICE_LABEL}={item['metadata']['name']}"
-        question = all_of(ENDPOINT_SLICE, namespace=self._namespace, selector=label)
-        names = _pods_behind(await self._rest.items(question))
+        request = all_of(ENDPOINT_SLICE, namespace=self._namespace, selector=label)
+        names = _pods_behind(await self._rest.items(request))
         if not names:
             raise NoNodeFoundError(
                 f"The {what} leads to no pod: neither a selector nor an EndpointSlice names one",
                 remedy="If it leads out of the cluster, -b fixed or -b dns is the way.",
             )
         found = [await self._rest.find(one(POD, name, namespace=self._namespace)) for name in names]
-        return Group(what=what, pods=[pod_of(each) for each in found if each], changes=question)
+        return Group(what=what, pods=[pod_of(each) for each in found if each], changes=request)
 
     def _single(self, item: Mapping[str, Any]) -> Group:
         pod = pod_of(item)
@@ -252,19 +192,9 @@ class Workloads:
         )
         return Group(what=f"pod {pod.name}", pods=[pod], changes=changes)
 
-    async def _pods(self, question: ApiRequest) -> list[Pod]:
-        pods = [pod_of(item) for item in await self._rest.items(question)]
+    async def _pods(self, request: ApiRequest) -> list[Pod]:
+        pods = [pod_of(item) for item in await self._rest.items(request)]
         return sorted(pods, key=lambda pod: pod.name)
-
-
-def _pods_behind(slices: Sequence[Mapping[str, Any]]) -> list[str]:
-    references = [
-        endpoint.get("targetRef") or {} for one in slices for endpoint in one.get("endpoints") or ()
-    ]
-    return sorted({str(each["name"]) for each in references if each.get("kind") == "Pod"})
-
-
-_MAX_LISTED: Final = 5
 
 
 def usable_pods(group: Group, *, allow_unready: bool, chosen: str = "") -> Sequence[Pod]:
@@ -282,7 +212,7 @@ def usable_pods(group: Group, *, allow_unready: bool, chosen: str = "") -> Seque
 
 
 def nothing_usable(group: Group) -> NoNodeFoundError:
-    """Say why no pod of the group may be dialled, and what to do."""
+    """Return the error that says why no pod of the group may be dialled, and what to do."""
     return NoNodeFoundError(_failure(group), remedy=_remedy(group))
 
 
@@ -304,3 +234,64 @@ def _remedy(group: Group) -> str:
     if running:
         return "Wait for its replacement, or take it while it lasts with -o pod=."
     return f"See `kubectl describe pod {group.pods[0].name}`."
+
+
+def _pods_behind(slices: Sequence[Mapping[str, Any]]) -> list[str]:
+    references = [
+        endpoint.get("targetRef") or {} for one in slices for endpoint in one.get("endpoints") or ()
+    ]
+    return sorted({str(each["name"]) for each in references if each.get("kind") == "Pod"})
+
+
+def current_replica_set(
+    deployment: Mapping[str, Any], sets: Sequence[Mapping[str, Any]]
+) -> Mapping[str, Any] | None:
+    """Return the ReplicaSet of the Deployment's current revision; ``None`` where it has none."""
+    uid = deployment["metadata"]["uid"]
+    owned = [
+        one
+        for one in sets
+        if any(owner["uid"] == uid for owner in one["metadata"].get("ownerReferences") or ())
+    ]
+    wanted = revision_of(deployment)
+    # Until its controller has numbered a change, the latest ReplicaSet is the current one.
+    exact = [one for one in owned if wanted and revision_of(one) == wanted]
+    return max(exact or owned, key=revision_of, default=None)
+
+
+def revision_of(item: Mapping[str, Any]) -> int:
+    """Return the number of an object's revision; 0 where it has none."""
+    text = str((item["metadata"].get("annotations") or {}).get(_REVISION, ""))
+    return int(text) if text.isdigit() else 0
+
+
+def is_current_of_rollout(pod: Pod, rollout: Mapping[str, Any]) -> bool:
+    """Return whether a pod is of the Rollout's current revision; any is while that is unknown."""
+    wanted = (rollout.get("status") or {}).get("currentPodHash")
+    labels = pod.item["metadata"].get("labels") or {}
+    return not wanted or labels.get(_ROLLOUT_HASH) == wanted
+
+
+def selector_text(selector: Mapping[str, Any]) -> str:
+    """Return ``matchLabels`` and ``matchExpressions`` as one text, in a stable order.
+
+    Raises ``ValueError`` for an unknown operator.
+    https://kubernetes.io/docs/concepts/overview/working-with-objects/labels/#label-selectors
+    """
+    labels = selector.get("matchLabels") or {}
+    terms = [f"{key}={value}" for key, value in sorted(labels.items())]
+    return ",".join([*terms, *map(_term, selector.get("matchExpressions") or ())])
+
+
+def labels_text(labels: Mapping[str, str]) -> str:
+    """Return the selector of a Service, which has labels alone."""
+    return selector_text({"matchLabels": labels})
+
+
+def _term(expression: Mapping[str, Any]) -> str:
+    key, operator = expression["key"], expression["operator"]
+    if operator in _EXISTENCE_FORMATS:
+        return _EXISTENCE_FORMATS[operator].format(key=key)
+    if operator in _SET_OPERATORS:
+        return f"{key} {_SET_OPERATORS[operator]} ({','.join(sorted(expression['values']))})"
+    raise ValueError(f"unknown operator {operator!r} in a label selector")

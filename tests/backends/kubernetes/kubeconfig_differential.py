@@ -118,7 +118,7 @@ class Comparison:
         try:
             access = await cluster_access(AccessSettings())
             credentials = await access.credentials()
-            connection = await open_connection(access, credentials)
+            connection = await open_connection(access.endpoint, credentials)
             connection.wire.close()
         except ErlconnectError as error:
             return f"refused: {error.message}"

@@ -20,10 +20,12 @@ from world.kubernetes.kubeconfig import Kubeconfig, by_exec, by_token, by_token_
 
 from erlconnect.api import ConfigurationError, LookupTimeoutError
 from erlconnect_backends.kubernetes import cluster_access
+from erlconnect_backends.kubernetes.api_client import ApiClient
 from erlconnect_backends.kubernetes.cluster_access import (
     cluster_access as cluster_access_test_client,
 )
 from erlconnect_backends.kubernetes.plugin import AccessSettings
+from erlconnect_backends.kubernetes.requests import POD, all_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -68,7 +70,8 @@ async def test_the_current_context_counts_unless_one_is_named(tmp_path: Path) ->
     first, second = await opened(path), await opened(path, context="b")
     assert (first.context, first.server, first.namespace) == ("a", "https://a.test:6443", "space-a")
     assert (second.server, second.namespace) == ("https://b.test:6443", "default")
-    assert (second.host, second.port, second.authority) == ("b.test", 6443, "b.test:6443")
+    place = second.endpoint
+    assert (place.host, place.port, place.authority) == ("b.test", 6443, "b.test:6443")
     assert await authorization(second) == "Bearer token-of-b"
     assert (await opened(path, namespace="mine")).namespace == "mine"
 
@@ -80,7 +83,7 @@ async def test_several_files_are_one_and_the_first_current_context_counts(
     two = contexts(tmp_path / "two", "b", current="b")
     monkeypatch.setenv("KUBECONFIG", os.pathsep.join([str(tmp_path / "no"), str(one), str(two)]))
     assert (await opened()).context == "a"
-    assert (await opened(context="b")).host == "b.test"
+    assert (await opened(context="b")).endpoint.host == "b.test"
     assert (await opened(two)).context == "b"
 
 
@@ -272,6 +275,35 @@ async def test_whoever_acts_as_another_says_so_to_the_server(tmp_path: Path) -> 
     )
 
 
+async def test_a_path_and_names_that_are_not_ascii_are_sent_as_kubectl_sends_them(
+    tmp_path: Path,
+) -> None:
+    heads: list[bytes] = []
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        heads.append(await reader.readuntil(b"\r\n\r\n"))
+        writer.write(b'HTTP/1.1 200 OK\r\nContent-Length: 12\r\n\r\n{"items":[]}')
+        writer.close()
+
+    user = {**by_token("t"), "as": " J\u00f6rg \u20ac ", "as-user-extra": {"k8s.io/team a": ["x"]}}
+    async with await asyncio.start_server(answer, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        url = f"http://127.0.0.1:{port}/caf\u00e9 1"
+        access = await opened(written(tmp_path / "config", user, server=url))
+        assert await ApiClient(access).items(all_of(POD, namespace="shop")) == []
+    (head,) = heads
+    assert head.startswith(b"GET /caf%C3%A9%201/api/v1/namespaces/shop/pods?limit=500 HTTP/1.1\r\n")
+    assert "\r\nImpersonate-User: J\u00f6rg \u20ac\r\n".encode() in head
+    assert b"\r\nImpersonate-Extra-k8s.io%2Fteam%20a: x\r\n" in head
+
+
+@pytest.mark.parametrize("name", ["a\r\nAuthorization: Bearer other", "a\x00b", "a\x7f"])
+async def test_a_name_that_no_header_can_carry_is_refused(tmp_path: Path, name: str) -> None:
+    for user in ({"as": name}, {"as": "b", "as-user-extra": {"reason": [name]}}):
+        with pytest.raises(ConfigurationError, match="characters that no header may have"):
+            await opened(written(tmp_path / "config", {**by_token("t"), **user}))
+
+
 async def test_a_client_certificate_is_shown_and_no_key_is_left_on_the_disk(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -294,14 +326,14 @@ def encoded(content: bytes) -> str:
 async def test_what_stands_before_the_paths_is_kept(tmp_path: Path) -> None:
     path = written(tmp_path / "config", by_token("t"), server="https://r.test/k8s/clusters/c-1/")
     access = await opened(path)
-    assert (access.port, access.path_prefix) == (443, "/k8s/clusters/c-1")
+    assert (access.endpoint.port, access.endpoint.path_prefix) == (443, "/k8s/clusters/c-1")
 
 
 async def test_the_name_of_the_certificate_may_be_another(tmp_path: Path) -> None:
     options = {"tls-server-name": "kubernetes.test", "proxy-url": "socks5://127.0.0.1:9"}
     access = await opened(written(tmp_path / "config", by_token("t"), **options))
     assert (await access.credentials()).tls_server_name == "kubernetes.test"
-    assert access.proxy == "socks5://127.0.0.1:9"
+    assert access.endpoint.proxy == "socks5://127.0.0.1:9"
 
 
 async def test_certificates_are_always_checked(tmp_path: Path) -> None:
@@ -358,7 +390,7 @@ async def test_a_pod_uses_its_own_service_account(
     monkeypatch.setattr(incluster_config, "SERVICE_CERT_FILENAME", str(tmp_path / "ca.crt"))
     access = await opened()
     assert (access.context, access.namespace) == ("in-cluster", "shop")
-    assert (access.server, access.host) == ("https://[fd00::1]:443", "fd00::1")
+    assert (access.server, access.endpoint.host) == ("https://[fd00::1]:443", "fd00::1")
     assert await authorization(access) == "Bearer robot"
     with pytest.raises(ConfigurationError, match="no kubeconfig"):
         await opened(context="a")

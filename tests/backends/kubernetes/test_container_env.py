@@ -12,7 +12,7 @@ from erlconnect.api import RefusedError
 from erlconnect_backends.kubernetes.container_env import (
     ContainerEnvironment,
     DataObjects,
-    NotToldError,
+    UnknownValueError,
 )
 from erlconnect_backends.kubernetes.pods import pod_of
 
@@ -163,7 +163,7 @@ async def test_what_cannot_be_known_is_said_and_disturbs_nothing_else(
 ) -> None:
     told = await environment(asking, entry, literal("Y", "$(X)"), literal("Z", "known"))
     for name in ("X", "Y"):
-        with pytest.raises(NotToldError, match=f"^{words}$"):
+        with pytest.raises(UnknownValueError, match=f"^{words}$"):
             await told.value(name)
     assert await told.known(["X", "Y", "Z", "NONE"]) == {"Z": "known"}
 
@@ -171,7 +171,7 @@ async def test_what_cannot_be_known_is_said_and_disturbs_nothing_else(
 async def test_a_whole_source_that_is_gone_may_have_held_it(asking: Asking) -> None:
     told = await environment(asking, env_from=(whole("secret", "gone"), whole("secret", "all")))
     assert await told.value("COOKIE") == "whole"
-    with pytest.raises(NotToldError, match="OTHER may be in the Secret gone, which does not"):
+    with pytest.raises(UnknownValueError, match="OTHER may be in the Secret gone, which does not"):
         await told.value("OTHER")
 
 

@@ -30,7 +30,7 @@ async def test_a_key_that_is_null_or_empty_counts_as_absent(tmp_path: Path) -> N
     for user in ({**tables, "token": "t"}, {**dict.fromkeys(keys, ""), "token": "t"}):
         access = await opened(written(tmp_path / "config", user, **cluster))
         assert await authorization(access) == "Bearer t"
-        assert access.proxy == ""
+        assert access.endpoint.proxy == ""
 
 
 @pytest.mark.parametrize("empty", ["", "# nothing\n", "---\n", "null\n", "{}", "users: null\n"])
@@ -147,8 +147,8 @@ async def test_a_server_whose_name_is_not_ascii_is_asked_by_its_name_for_dns(
 ) -> None:
     path = written(tmp_path / "config", by_token("t"), server="https://m\u00fcnchen.test:6443")
     access = await opened(path)
-    assert (access.host, access.port) == ("xn--mnchen-3ya.test", 6443)
-    assert access.authority.isascii()
+    assert (access.endpoint.host, access.endpoint.port) == ("xn--mnchen-3ya.test", 6443)
+    assert access.endpoint.authority.isascii()
 
 
 async def test_the_servers_own_certificate_is_trusted_where_it_stands_for_the_authority(
@@ -158,5 +158,5 @@ async def test_the_servers_own_certificate_is_trusted_where_it_stands_for_the_au
     user = by_token(api.token)
     config = Kubeconfig().context("test", server=api.url, authority=shown, user=user)
     access = await opened(config.write(tmp_path / "config"))
-    connection = await open_connection(access, await access.credentials())
+    connection = await open_connection(access.endpoint, await access.credentials())
     connection.wire.close()
