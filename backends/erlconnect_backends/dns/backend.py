@@ -28,13 +28,13 @@ from erlconnect.api import (
     Target,
 )
 from erlconnect_backends.dns import errors
-from erlconnect_backends.dns.nameservers import is_inside, name_server_inside, name_servers
+from erlconnect_backends.dns.nameservers import name_server_inside, name_servers
+from erlconnect_backends.dns.plugin import is_inside
 from erlconnect_backends.dns.resolver import (
     Answer,
     Kind,
     Question,
     Resolver,
-    Tries,
     addresses_of,
     dns_name,
     in_order,
@@ -150,10 +150,10 @@ def address_target(address: str, *, asked: str, basename: str) -> Target:
 
 
 @asynccontextmanager
-async def tries_of(
+async def resolver_of(
     settings: DnsSettings, session: SessionApi, *, seconds: float
-) -> AsyncIterator[tuple[Tries, float]]:
-    """Return the servers to ask, and the event loop's time until when; usually after ``seconds``.
+) -> AsyncIterator[tuple[Resolver, float]]:
+    """Return a resolver, and the event loop's time until when to ask; usually after ``seconds``.
 
     Raises what ``name_servers`` and ``name_server_inside`` raise.
     """
@@ -161,14 +161,14 @@ async def tries_of(
     began = loop.time()
     if settings.server and is_inside(settings.server):
         async with name_server_inside(settings.server, session) as (server, open_stream):
-            # A way that was slow to open is as slow for the next question.
+            # A tunnel that was slow to open is as slow for the next query.
             longer = seconds + loop.time() - began
-            tries = Tries([server], tcp=True, seconds=longer, open_stream=open_stream)
-            yield tries, loop.time() + longer
+            resolver = Resolver([server], tcp=True, seconds=longer, open_stream=open_stream)
+            yield resolver, loop.time() + longer
     else:
         until = began + seconds
         servers = await name_servers(settings.server, until=until)
-        yield Tries(servers, tcp=settings.tcp, seconds=seconds), until
+        yield Resolver(servers, tcp=settings.tcp, seconds=seconds), until
 
 
 SECONDS: Final = 5.0  # of one discovery, all its questions together
@@ -191,11 +191,11 @@ class DnsBackend:
         ``NoNodeFoundError`` where the answer holds no address. Cancelled, it leaves nothing behind.
         """
         name = _checked(query.service)
-        async with tries_of(self._settings, session, seconds=self._seconds) as (tries, until):
+        async with resolver_of(self._settings, session, seconds=self._seconds) as (resolver, until):
             search = _Search(
                 name=name,
                 basename=self._settings.basename,
-                resolver=Resolver(tries),
+                resolver=resolver,
                 until=until,
                 warn=session.warn,
             )

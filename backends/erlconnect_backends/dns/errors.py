@@ -20,8 +20,8 @@ from erlconnect.api import (
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from erlconnect_backends.dns.nameservers import NameServer
     from erlconnect_backends.dns.resolver import Kind, Question
+    from erlconnect_backends.do53 import ServerAddress
 
 _MAX_LISTED: Final = 3
 _OTHER_SERVER: Final = "name another server with -o server=HOST[:PORT]"
@@ -79,7 +79,7 @@ def _or_other(first: str) -> str:
 
 
 def no_answer(
-    question: Question, complaints: Mapping[NameServer, ServerFailure]
+    question: Question, complaints: Mapping[ServerAddress, ServerFailure]
 ) -> LookupFailedError:
     """Fail with what every server that was asked came to."""
     first = min(complaints.values(), key=lambda complaint: complaint.silent)
