@@ -47,7 +47,7 @@ def check(answer: Answer) -> None:
     for host in hosts_of(answer.services):
         assert all(0 < port < 1 << 16 for port in host.ports)
         try:
-            list(targets_of(host, addresses, asked=NAME, basename="app"))
+            list(targets_of(host, addresses, name=NAME, basename="app"))
         except ValueError:
             continue  # a name that no node can have, which the backend says in its own words
 

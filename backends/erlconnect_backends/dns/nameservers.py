@@ -1,11 +1,7 @@
-"""Which name servers to ask: the one of the setting, or those of ``/etc/resolv.conf``.
+"""Which name servers to ask: that of the setting, or those of ``/etc/resolv.conf``.
 
-Refuses to ask them anything.
-
-A name server inside a cluster, which only a port-forward leads to: ``kubernetes://NS/SERVICE``.
-
-Knows how it is written and which offer leads there. Refuses to know how that works, and to ask
-anything.
+A server inside a cluster, ``kubernetes://NAMESPACE/SERVICE``, is reached by TCP through the offer
+``kubernetes-port-forward``, which the session opens. No server is asked anything here.
 """
 
 from __future__ import annotations
@@ -38,6 +34,7 @@ if TYPE_CHECKING:
     from erlconnect_backends.do53 import OpenStream
 
 SYSTEM_FILE: Final = Path("/etc/resolv.conf")
+_OFFER: Final = "kubernetes-port-forward"
 
 
 async def name_servers(setting: str | None, *, until: float) -> Sequence[ServerAddress]:
@@ -70,7 +67,7 @@ async def name_servers(setting: str | None, *, until: float) -> Sequence[ServerA
 
 
 def system_name_servers(file: Path = SYSTEM_FILE) -> Sequence[ServerAddress]:
-    """Give the name servers of ``resolv.conf(5)`` in their order; lines that mean none are skipped.
+    """Return the name servers of ``resolv.conf(5)`` in their order, without unusable lines.
 
     Raises ``ConfigurationError`` where there is none.
     """
@@ -99,16 +96,13 @@ def _system_lines(text: str) -> Iterator[ServerAddress]:
             yield numeric_server(words[1])
 
 
-_OFFER: Final = "kubernetes-port-forward"
-
-
 @asynccontextmanager
-async def name_server_inside(
+async def cluster_name_server(
     text: str, session: SessionApi
 ) -> AsyncIterator[tuple[ServerAddress, OpenStream]]:
-    """Return the server and the way to it, by TCP, as long as the context lasts.
+    """Yield the server, and what opens a TCP connection to it as long as the context lasts.
 
-    Raises ``LookupFailedError`` and ``LookupTimeoutError`` where none leads there, and what
+    Raises ``LookupFailedError`` and ``LookupTimeoutError`` where it cannot be reached, and what
     credentials and missing rights raise.
     """
     namespace, service = namespace_and_service(text)
@@ -123,12 +117,12 @@ async def name_server_inside(
             raise _as_lookup(text, error) from error
 
         async def open_stream(_: ServerAddress) -> socket.socket:
-            return await _dialled(dialer)
+            return await _dial(dialer)
 
         yield server, open_stream
 
 
-async def _dialled(dialer: Dialer) -> socket.socket:
+async def _dial(dialer: Dialer) -> socket.socket:
     try:
         return await dialer.dial(DNS_PORT)
     except ErlconnectError as error:

@@ -32,14 +32,14 @@ from erlconnect.api import ErlconnectError, LookupFailedError
 from erlconnect_backends.dns.errors import (
     ServerFailure,
     alias_loop,
-    answered,
-    broken_way,
+    broken_connection,
+    code_failure,
     no_answer,
     no_records,
     no_such_name,
-    silence,
-    unusable,
+    timeout_failure,
     unusable_addresses,
+    unusable_answer,
 )
 from erlconnect_backends.do53 import SocketNameserver, open_tcp
 
@@ -48,17 +48,17 @@ if TYPE_CHECKING:
 
     from erlconnect_backends.do53 import OpenStream, ServerAddress
 
+# What is offered with EDNS0 (RFC 6891, section 6.2.5): without it UDP carries 512 bytes.
 _PAYLOAD_BYTES: Final = 4096
-_MAX_ALIASES: Final = 8
+_MAX_ALIASES: Final = 8  # over several answers; dnspython has its own limit within one
 _MAX_AT_ONCE: Final = 16
 _FIRST_TRY_SHARE: Final = 0.2  # of the whole time; each further try is twice as long
-
 Kind = Literal["SRV", "A", "AAAA"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Question:
-    """One name and the kind of record that is wanted."""
+    """One name and the kind of record to look up."""
 
     name: str
     kind: Kind
@@ -94,7 +94,7 @@ class Resolver:
     """Asks ``servers`` in turn; all lookups together keep at most 16 exchanges open.
 
     ``seconds`` is how long the whole search may take, and paces the tries. ``tcp`` asks over TCP at
-    once; ``open_stream`` is the way to a server for whatever goes over TCP.
+    once; ``open_stream`` opens the connection for whatever goes over TCP.
     """
 
     def __init__(
@@ -144,7 +144,7 @@ class Resolver:
             message = error.response(name)
         except (TimeoutError, dns.resolver.NoNameservers):
             failures = {
-                each.server: each.failure or silence(_way(tcp=self._tcp))
+                each.server: each.failure or timeout_failure(_protocol(tcp=self._tcp))
                 for each in servers
                 if each.asked
             }
@@ -159,6 +159,75 @@ class Resolver:
             seconds=self._first_try_seconds,
             slots=self._slots,
         )
+
+
+async def addresses_of(
+    name: str,
+    kinds: Sequence[Kind],
+    *,
+    resolver: Resolver,
+    until: float,
+    warn: Callable[[str], None],
+) -> list[str]:
+    """Return the addresses in their order, at least one.
+
+    A failed lookup of one kind is warned of where the other kind has addresses, and is the error
+    where it has none. Raises ``LookupFailedError``, ``NameNotFoundError``, ``NoNodeFoundError``.
+    """
+    async with asyncio.TaskGroup() as tasks:
+        lookups = [
+            tasks.create_task(_outcome(resolver, Question(name=name, kind=kind), until))
+            for kind in kinds
+        ]
+    outcomes = [task.result() for task in lookups]
+    answers = [outcome for outcome in outcomes if isinstance(outcome, Answer)]
+    errors = [outcome for outcome in outcomes if isinstance(outcome, ErlconnectError)]
+    failed = [error for error in errors if isinstance(error, LookupFailedError)]
+    found = [address for answer in answers for address in answer.addresses]
+    if addresses := sorted_addresses(found):
+        for error in failed:
+            warn(error.message)
+        return addresses
+    if failed:
+        raise failed[0]
+    if not answers:
+        raise errors[0]
+    if found:
+        raise unusable_addresses(name, found, answers[0].server)
+    raise no_records(name, kinds, answers[0].server)
+
+
+async def _outcome(
+    resolver: Resolver, question: Question, until: float
+) -> Answer | ErlconnectError:
+    try:
+        return await resolver.lookup(question, until=until)
+    except ErlconnectError as error:
+        return error
+
+
+def sorted_addresses(found: Iterable[str]) -> list[str]:
+    """Return each address once, IPv4 first, without those that no host can have."""
+    addresses = {ip_address(text) for text in found}
+    usable = [each for each in addresses if not (each.is_unspecified or each.is_multicast)]
+    return [str(each) for each in sorted(usable, key=_sort_key)]
+
+
+def _sort_key(address: IPv4Address | IPv6Address) -> tuple[int, int]:
+    return (address.version, int(address))
+
+
+def dns_name(text: str) -> str:
+    """Return the name as DNS knows it: in ASCII; ``ValueError`` says what is wrong with it."""
+    try:
+        return dns_text(dns.name.from_text(text))
+    except (dns.exception.DNSException, UnicodeError) as error:
+        raise ValueError(str(error).rstrip(".")) from None
+
+
+def dns_text(name: dns.name.Name) -> str:
+    """Return ``name`` as text without the dot at its end; the root is empty."""
+    return name.to_text(omit_final_dot=True) if name != dns.name.root else ""
 
 
 async def _resolve(
@@ -209,11 +278,11 @@ class _Nameserver(SocketNameserver):
         except ServerFailure as failure:
             self.failure = failure
         except dns.exception.FormError as error:
-            self.failure = unusable(str(error))
+            self.failure = unusable_answer(str(error))
         except dns.exception.Timeout:
-            self.failure = silence(_way(tcp=tcp))
+            self.failure = timeout_failure(_protocol(tcp=tcp))
         except (OSError, EOFError) as error:
-            self.failure = broken_way(_way(tcp=tcp), error)
+            self.failure = broken_connection(_protocol(tcp=tcp), error)
         else:
             self.answered = True
             return message
@@ -224,7 +293,7 @@ class _Nameserver(SocketNameserver):
         raise dns.exception.Timeout
 
 
-def _way(*, tcp: bool) -> str:
+def _protocol(*, tcp: bool) -> str:
     return "TCP" if tcp else "UDP"
 
 
@@ -232,15 +301,15 @@ def _check(message: dns.message.QueryMessage) -> None:
     """Raise ``ServerFailure`` where the server says no, or contradicts itself."""
     code = message.rcode()
     if code not in (dns.rcode.NOERROR, dns.rcode.NXDOMAIN):
-        raise answered(dns.rcode.to_text(code))
+        raise code_failure(dns.rcode.to_text(code))
     try:
         chain = message.resolve_chaining()
     except dns.message.ChainTooLong as error:
-        raise unusable("a loop of aliases") from error
+        raise unusable_answer("a loop of aliases") from error
     except dns.exception.DNSException as error:
-        raise unusable(type(error).__name__) from error
+        raise unusable_answer(type(error).__name__) from error
     if message.answer and chain.answer is None and not chain.cnames:
-        raise unusable("records that nobody asked for")
+        raise unusable_answer("records that nobody asked for")
 
 
 def _answer(
@@ -274,72 +343,3 @@ def _addresses(records: dns.rrset.RRset) -> Iterator[str]:
     for record in records:
         if isinstance(record, A | AAAA):
             yield record.address
-
-
-async def addresses_of(
-    name: str,
-    kinds: Sequence[Kind],
-    *,
-    resolver: Resolver,
-    until: float,
-    warn: Callable[[str], None],
-) -> list[str]:
-    """Return the addresses in their order, at least one.
-
-    A failed lookup of one kind is warned of where the other kind has addresses, and is the error
-    where it has none. Raises ``LookupFailedError``, ``NameNotFoundError``, ``NoNodeFoundError``.
-    """
-    async with asyncio.TaskGroup() as tasks:
-        asked = [
-            tasks.create_task(_outcome(resolver, Question(name=name, kind=kind), until))
-            for kind in kinds
-        ]
-    outcomes = [task.result() for task in asked]
-    answers = [outcome for outcome in outcomes if isinstance(outcome, Answer)]
-    errors = [outcome for outcome in outcomes if isinstance(outcome, ErlconnectError)]
-    failed = [error for error in errors if isinstance(error, LookupFailedError)]
-    found = [address for answer in answers for address in answer.addresses]
-    if addresses := in_order(found):
-        for error in failed:
-            warn(error.message)
-        return addresses
-    if failed:
-        raise failed[0]
-    if not answers:
-        raise errors[0]
-    if found:
-        raise unusable_addresses(name, found, answers[0].server)
-    raise no_records(name, kinds, answers[0].server)
-
-
-async def _outcome(
-    resolver: Resolver, question: Question, until: float
-) -> Answer | ErlconnectError:
-    try:
-        return await resolver.lookup(question, until=until)
-    except ErlconnectError as error:
-        return error
-
-
-def in_order(found: Iterable[str]) -> list[str]:
-    """Return each address once, IPv4 first, without those that nobody can have."""
-    addresses = {ip_address(text) for text in found}
-    usable = [each for each in addresses if not (each.is_unspecified or each.is_multicast)]
-    return [str(each) for each in sorted(usable, key=_place)]
-
-
-def _place(address: IPv4Address | IPv6Address) -> tuple[int, int]:
-    return (address.version, int(address))
-
-
-def dns_text(name: dns.name.Name) -> str:
-    """Return ``name`` as text without the dot at its end; the root is empty."""
-    return name.to_text(omit_final_dot=True) if name != dns.name.root else ""
-
-
-def dns_name(text: str) -> str:
-    """Return the name as DNS knows it: in ASCII; ``ValueError`` says what is wrong with it."""
-    try:
-        return dns_text(dns.name.from_text(text))
-    except (dns.exception.DNSException, UnicodeError) as error:
-        raise ValueError(str(error).rstrip(".")) from None
