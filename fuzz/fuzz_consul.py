@@ -52,7 +52,7 @@ QUESTIONS: list[Callable[[MeshAgent], Awaitable[Any]]] = [
     lambda agent: agent.services(),
     lambda agent: agent.value("cookie"),
     lambda agent: agent.sidecars("shop"),
-    lambda agent: agent.doors("shop"),
+    lambda agent: agent.sidecars("shop"),
     lambda agent: agent.upstreams("shop"),
     lambda agent: agent.credentials("shop"),
     lambda agent: agent.denies("us", "shop"),

@@ -2,59 +2,41 @@
 
 from __future__ import annotations
 
+import asyncio
 import ipaddress
+import socket
 from contextlib import suppress
-from typing import TYPE_CHECKING, TypeVar, cast
+from typing import TYPE_CHECKING, Final
+from unittest import mock
 
-from fuzz_input import InputReader, result_of
+from fuzz_input import InputReader
 
 from erlconnect.api import ErlconnectError
+from erlconnect_backends import do53
 from erlconnect_backends.dns.backend import hosts_of, targets_of
-from erlconnect_backends.dns.errors import ServerFailure, no_answer
-from erlconnect_backends.dns.nameservers import NameServer, host_and_port
-from erlconnect_backends.dns.resolver import Question, Resolver, is_cut
+from erlconnect_backends.dns.resolver import Question, Resolver
 
 if TYPE_CHECKING:
-    import socket
-    from collections.abc import Callable
+    from erlconnect_backends.dns.resolver import Answer, Kind
 
-    from erlconnect_backends.dns.resolver import Answer, Kind, Tries
-
-Answered = TypeVar("Answered")
 KINDS: list[Kind] = ["SRV", "A", "AAAA"]
 NAME = "_erl._tcp.shop.example"
-HOST, PORT = host_and_port("127.0.0.1:53")
-SERVER = NameServer(
-    family=cast("socket.AddressFamily", 2), sockaddr=(HOST, PORT), text=f"{HOST}:{PORT}"
-)
+SERVER = do53.ServerAddress(family=socket.AF_INET, sockaddr=("127.0.0.1", 53), text="127.0.0.1")
 _HEADER_BYTES = 12
+_SECONDS: Final = 60.0
+_loop = asyncio.new_event_loop()
 
 
-class OneServer:
-    """Answers as ``Tries`` does, always with the same bytes behind the query's identifier.
+def answer_to(query: bytes, content: bytes, *, repeats: bool) -> bytes:
+    """Return ``content`` behind the query's identifier.
 
-    Where ``repeats``, they have the query's own question, or hardly any would answer it.
+    Where ``repeats``, it has the query's own question, or hardly any input would answer it.
     """
-
-    def __init__(self, content: bytes, *, repeats: bool) -> None:
-        self._content = content
-        self._repeats = repeats
-
-    async def ask(
-        self, question: Question, query: bytes, read: Callable[[bytes], Answered], *, until: float
-    ) -> tuple[NameServer, Answered]:
-        """Return what ``read`` makes of the answer."""
-        assert until == 0
-        answer = query[:2] + self._content
-        if self._repeats:
-            end = query.index(b"\0", _HEADER_BYTES) + 5
-            answer = query[:2] + self._content[:2] + b"\0\1" + self._content[2:8]
-            answer += query[_HEADER_BYTES:end] + self._content[8:]
-        is_cut(answer)
-        try:
-            return SERVER, read(answer)
-        except ServerFailure as complaint:
-            raise no_answer(question, {SERVER: complaint}) from complaint
+    if not repeats:
+        return query[:2] + content
+    end = query.index(b"\0", _HEADER_BYTES) + 5
+    header = query[:2] + content[:2] + b"\0\1" + content[2:8]
+    return header + query[_HEADER_BYTES:end] + content[8:]
 
 
 def check(answer: Answer) -> None:
@@ -65,16 +47,30 @@ def check(answer: Answer) -> None:
     for host in hosts_of(answer.services):
         assert all(0 < port < 1 << 16 for port in host.ports)
         try:
-            list(targets_of(host, addresses, asked=NAME, basename="app"))
+            list(targets_of(host, addresses, name=NAME, basename="app"))
         except ValueError:
             continue  # a name that no node can have, which the backend says in its own words
+
+
+async def lookup(question: Question, content: bytes, *, repeats: bool) -> None:
+    """Look up; what the server sends, over UDP and then over TCP, is ``content``."""
+
+    async def exchange(query: bytes, *_: object) -> bytes:
+        return answer_to(query, content, repeats=repeats)
+
+    resolver = Resolver([SERVER], tcp=False, seconds=_SECONDS)
+    until = asyncio.get_running_loop().time() + _SECONDS
+    with (
+        mock.patch.object(do53, "ask_by_datagram", exchange),
+        mock.patch.object(do53, "ask_by_stream", exchange),
+        suppress(ErlconnectError),
+    ):
+        check(await resolver.lookup(question, until=until))
 
 
 def one_input(data: bytes) -> None:
     """Check one input."""
     reader = InputReader(data)
     question = Question(name=NAME, kind=KINDS[reader.number(len(KINDS))])
-    server = OneServer(repeats=bool(reader.number(4)), content=reader.rest())
-    resolver = Resolver(cast("Tries", server))
-    with suppress(ErlconnectError):
-        check(result_of(resolver.lookup(question, until=0)))
+    repeats = bool(reader.number(4))
+    _loop.run_until_complete(lookup(question, reader.rest(), repeats=repeats))

@@ -3,21 +3,28 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 import threading
 from contextlib import asynccontextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 from aiohttp import WSMsgType, web
 from hypothesis import given
 from hypothesis import strategies as st
+from plugins.transports.own_network import run_in_own_network
+from plugins.transports.sockets import listening, silent
+from world.ports import free_port
+from world.waiting import wait_until
 
 from erlconnect.net.http1 import (
     MAX_HEAD_BYTES,
     Headers,
     HttpConnection,
     HttpError,
+    HttpProxy,
     HttpRequest,
     HttpResponse,
     IncompleteAnswerError,
@@ -267,3 +274,103 @@ def test_headers_are_found_in_any_spelling() -> None:
     assert headers.get("none") is None
     assert [*headers] == ["x-one", "other"]
     assert len(headers) == 2
+
+
+@pytest.mark.parametrize(
+    ("dialled", "first_line"),
+    [
+        ('open_stream(("server.test", 4444))', "taken"),
+        (
+            'open_stream(("other.test", 1), proxy=HttpProxy(host="server.test", port=4444))',
+            "CONNECT other.test:1 HTTP/1.1",
+        ),
+    ],
+)
+def test_a_dead_first_address_does_not_take_all_the_time(
+    tmp_path: Path, dialled: str, first_line: str
+) -> None:
+    program = f"""
+from contextlib import ExitStack
+from erlconnect.net.http1 import HttpProxy, open_stream
+
+async def answer(reader, writer):
+    print((await reader.readline()).decode().rstrip() or "taken")
+    writer.write(b"HTTP/1.1 200 OK\\r\\n\\r\\n")
+    await writer.drain()
+    writer.close()
+
+async def dial():
+    async with await asyncio.start_server(answer, "127.0.0.1", 4444), asyncio.timeout(8):
+        async with {dialled} as stream:
+            await stream.send(b"\\n")
+            print((await stream.receive()).decode().split()[:2])
+
+with ExitStack() as stack:
+    stack.enter_context(listener("::1", 4444)).listen(0)
+    for _ in range(3):  # the queue is full then, and nobody else gets an answer
+        filler = stack.enter_context(socket.socket(socket.AF_INET6))
+        filler.setblocking(False)
+        filler.connect_ex(("::1", 4444))
+    print([found[4][0] for found in socket.getaddrinfo("server.test", 4444, type=1)])
+    asyncio.run(dial())
+"""
+    hosts = "127.0.0.1 server.test\n::1 server.test\n"
+    order, first, _ = run_in_own_network(tmp_path, program, hosts=hosts).splitlines()
+    assert (order, first) == ("['::1', '127.0.0.1']", first_line)
+
+
+def open_files() -> int:
+    return len(list(Path("/proc/self/fd").iterdir()))
+
+
+async def test_a_dial_that_is_refused_leaves_no_socket_and_says_why() -> None:
+    before = open_files()
+    with pytest.raises(ConnectionRefusedError):
+        async with open_stream(("localhost", free_port())):
+            pass
+    assert open_files() == before
+
+
+@pytest.mark.parametrize("proxied", [False, True])
+@pytest.mark.parametrize("secure", [False, True])
+async def test_cancelled_while_it_dials_or_shakes_hands_it_leaves_no_socket(
+    *, proxied: bool, secure: bool
+) -> None:
+    """The first port never takes the connection; the second takes it and then says nothing."""
+    tls = ssl.create_default_context() if secure else None
+    with silent("127.0.0.1") as (_, dead), listening("127.0.0.1") as (_, mute):
+        for port in (dead, mute):
+            place, proxy = ("127.0.0.1", port), None
+            if proxied:
+                place, proxy = ("server.test", 1), HttpProxy(host="127.0.0.1", port=port)
+            before = open_files()
+            with suppress(TimeoutError):
+                async with (
+                    asyncio.timeout(0.3),
+                    open_stream(place, tls=tls, tls_name="server.test", proxy=proxy) as stream,
+                ):
+                    await stream.receive()
+            await until_closed(before)
+
+
+async def until_closed(before: int) -> None:
+    """Wait until no more files are open than before; asyncio closes a transport in a later step."""
+    await asyncio.to_thread(wait_until, lambda: open_files() <= before, "the socket is closed")
+
+
+@pytest.mark.parametrize("steps", range(16))
+async def test_cancelled_at_any_step_it_leaves_no_socket(steps: int) -> None:
+    with listening("127.0.0.1") as (_, port):
+        before = open_files()
+
+        async def dial() -> None:
+            async with open_stream(("127.0.0.1", port)) as stream:
+                await stream.receive()
+
+        async with asyncio.TaskGroup() as group:
+            dialling = group.create_task(dial())
+            for _ in range(steps):
+                await asyncio.sleep(0)
+            dialling.cancel()
+        assert dialling.cancelled()
+        await until_closed(before)

@@ -1,7 +1,7 @@
-"""Backend ``consul``, cookie source ``consul-kv``.
+"""Backend ``consul``, cookie source ``consul-kv``, transport ``consul-connect``.
 
-``discovery`` and ``cookie_in_key_value`` register them, ``backend`` decides what to ask for,
-``absence`` finds out why nothing was found, ``instances`` reads entries of the catalogue and makes
-targets of them. ``access`` says which agent is asked and as whom, ``exchange`` carries one request,
-``failures`` has the words for what went wrong. Only ``client`` imports py-consul.
+``plugin`` registers the backend and the transport, ``cookies`` is the cookie source. ``access``
+says which agent is asked and as whom, ``agent`` asks it, ``errors`` has the errors with their
+remedies. ``backend`` finds ``instances`` of a service. ``connect`` and ``connect_native`` lead into
+the service mesh.
 """

@@ -1,11 +1,10 @@
 """Which agent is asked, as whom, and how its certificate is checked.
 
-Knows the settings for that and the variables of the ``consul`` program. Refuses to connect.
+``AccessSettings`` are the settings of everything that asks an agent, and ``access_of`` reads the
+files and variables that they leave things to. An address and a variable mean here what they mean to
+the ``consul`` program. Nothing is connected to.
+
 Variables: https://developer.hashicorp.com/consul/commands#environment-variables
-
-Where an agent listens: ``HOST[:PORT]``, ``http://``, ``https://`` or ``unix://PATH``.
-
-Refuses to connect. A text means what the ``consul`` program takes it for.
 """
 
 from __future__ import annotations
@@ -36,14 +35,18 @@ if TYPE_CHECKING:
 DEFAULT: Final = "127.0.0.1:8500"
 _USUAL_PORTS: Final = {"http": 80, "https": 443}
 _MAX_PORT: Final = 65535
+_MAX_TOKEN_BYTES: Final = 4096
+_TRUE: Final = ("1", "t", "true")
+_FALSE: Final = ("0", "f", "false")
 _URL: Final = re.compile(
     r"(?:(http|https|tcp)://)?(?:\[([0-9A-Fa-f:.%]+)\]|([^\[\]:/?#@\s]+))?(?::([0-9]{1,5}))?/?"
 )
+_USER: Final = re.compile(r"//[^/]*@")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AgentAddress:
-    """One place of an agent; ``path`` is that of a Unix socket, else empty.
+    """Where an agent listens; ``path`` is that of a Unix socket, else empty.
 
     ``tls`` says whether TLS is spoken there, which a Unix socket's scheme does not tell.
     """
@@ -68,8 +71,8 @@ class AgentAddress:
 def agent_address(text: str, *, tls: bool = False) -> AgentAddress:
     """Read ``text``; ``ValueError`` says what is wrong with it.
 
-    With ``tls`` it means TLS whatever its scheme: as in the consul program, ``http://`` never
-    undoes a demand for TLS. Without a port it means the scheme's own, 80 or 443.
+    With ``tls`` it means TLS whatever its scheme: as in the consul program, ``http://`` does not
+    switch TLS off. Without a port it means the scheme's own, 80 or 443.
     """
     if text.startswith("unix://"):
         if not (path := text.removeprefix("unix://")):
@@ -97,19 +100,13 @@ def _host_name(text: str) -> str:
         raise ValueError(f"it has to be a host name that DNS can have, not {shown!r}") from None
 
 
-_MAX_TOKEN_BYTES: Final = 4096
-_USER: Final = re.compile(r"//[^/]*@")
-_TRUE: Final = ("1", "t", "true")
-_FALSE: Final = ("0", "f", "false")
-
-
 def _address(text: str) -> str:
     agent_address(text)
     return text
 
 
 class AccessSettings(Settings):
-    """The settings that everything which asks an agent has."""
+    """The settings of everything that asks an agent."""
 
     address: Annotated[str, AfterValidator(_address)] | None = Field(
         default=None,
@@ -144,7 +141,7 @@ class AccessSettings(Settings):
     )
 
     def access_settings(self) -> dict[str, object]:
-        """Return those of the above that were set, for a ``Ref`` to an offer that has them too."""
+        """Return the settings above that were set, for a ``Ref`` to an offer that has them, too."""
         keys = AccessSettings.model_fields
         given = self.model_dump(include=set(keys), exclude_defaults=True)
         return {name.replace("_", "-"): value for name, value in given.items()}
@@ -187,10 +184,10 @@ def access_of(settings: AccessSettings, environment: Mapping[str, str] = os.envi
 
 
 def _agent_address(settings: AccessSettings, environment: Mapping[str, str]) -> AgentAddress:
-    asked_for_tls = environment.get("CONSUL_HTTP_SSL", "")
+    wants_tls = environment.get("CONSUL_HTTP_SSL", "")
     text = settings.address or environment.get("CONSUL_HTTP_ADDR") or DEFAULT
     try:
-        address = agent_address(text, tls=asked_for_tls.lower() in _TRUE)
+        address = agent_address(text, tls=wants_tls.lower() in _TRUE)
     except ValueError as error:
         shown = _USER.sub("//[hidden]@", text)  # A password may stand there.
         raise ConfigurationError(
@@ -198,9 +195,9 @@ def _agent_address(settings: AccessSettings, environment: Mapping[str, str]) -> 
             remedy="Correct it, or name the agent with -o address=.",
         ) from None
     # The consul program would go on in plain text, with a warning, and so send the token.
-    if not address.tls and asked_for_tls and asked_for_tls.lower() not in (*_TRUE, *_FALSE):
+    if not address.tls and wants_tls and wants_tls.lower() not in (*_TRUE, *_FALSE):
         raise ConfigurationError(
-            f"The variable CONSUL_HTTP_SSL={asked_for_tls} does not say whether to speak TLS with"
+            f"The variable CONSUL_HTTP_SSL={wants_tls} does not say whether to speak TLS with"
             f" Consul at {address}",
             remedy="Set it to true or false.",
         )

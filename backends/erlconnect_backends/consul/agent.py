@@ -1,19 +1,13 @@
-"""Asks one agent; the only file that imports py-consul.
+"""The requests to one Consul agent: the catalogue, key/value pairs and the service mesh.
 
-py-consul's endpoints know the API: paths, parameters, how answers are decoded. Its clients are not
-taken: the endpoints are given one of ours, whose bytes go through ``exchange``. They lack
-namespaces, and filters in some releases, so both are added here. HTTP API: https://developer.hashicorp.com/consul/api-docs
+``ConsulClient`` has what the backend and the cookie source ask for, ``MeshAgent`` adds what the
+transport ``consul-connect`` needs. This is the only file that imports py-consul: its endpoints know
+paths, parameters and how answers are decoded. Its HTTP clients are not used, because they block, so
+that a waiting request could not be cancelled, they know no Unix sockets, and a proxy of the
+environment would see the token. The endpoints ask through ``_EndpointClient`` instead, and so by
+the project's own HTTP client.
 
-What an agent says of the mesh: certificates, sidecars, upstreams and intentions.
-
-Knows the form of its answers. Refuses to open streams.
-API: https://developer.hashicorp.com/consul/api-docs/agent/connect
-
-One HTTP request to an agent and its answer: over TCP, TLS or a Unix socket.
-
-py-consul's own way is not taken: it blocks, so that a waiting request could not be cancelled, it
-knows no Unix sockets, and a proxy of the environment would see the token. Refuses to know what is
-asked.
+HTTP API: https://developer.hashicorp.com/consul/api-docs
 """
 
 from __future__ import annotations
@@ -53,62 +47,15 @@ if TYPE_CHECKING:
 
     from erlconnect_backends.consul.access import Access
 
-_MAX_ANSWER_BYTES: Final = 32 * 1024 * 1024
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reply:
-    """An answer; the names of ``headers`` are found in any spelling."""
-
-    status: int
-    headers: Headers
-    body: bytes
-
-
-async def exchange(
-    access: Access, target: str, *, headers: Mapping[str, str], seconds: float
-) -> Reply:
-    """Get ``target`` (``/v1/...``, quoted, with its query) on a connection of its own.
-
-    Raises ``LookupFailedError`` where the agent cannot be reached or does not speak HTTP, and
-    ``LookupTimeoutError`` after ``seconds``. Cancelled, it leaves no connection behind.
-    """
-    try:
-        async with asyncio.timeout(seconds):
-            return await _exchanged(access, _request(access, target, headers))
-    except TimeoutError as error:
-        raise errors.silence(access.address, seconds) from error
-    except HttpTooLongError as error:
-        raise errors.too_long(access.address) from error
-    except (HttpError, IncompleteAnswerError) as error:
-        raise errors.no_http(access.address) from error
-    except ssl.SSLError as error:
-        raise errors.tls_refused(access.address, error) from error
-    except OSError as error:
-        raise errors.unreachable(access.address, error) from error
-
-
-def _request(access: Access, target: str, headers: Mapping[str, str]) -> HttpRequest:
-    own = {"Host": access.address.authority, "Connection": "close", "Accept": "application/json"}
-    if access.authorization:
-        own["Authorization"] = access.authorization
-    return HttpRequest(target=target, headers=[*own.items(), *headers.items()])
-
-
-async def _exchanged(access: Access, request: HttpRequest) -> Reply:
-    address = access.address
-    place = address.path or (address.host, address.port)
-    async with open_stream(place, tls=access.tls, tls_name=access.tls_server_name) as stream:
-        response = await HttpConnection(stream).request(request)
-        body = await response.read(limit=_MAX_ANSWER_BYTES)
-        return Reply(status=response.status, headers=response.headers, body=body)
-
-
 REQUEST_SECONDS: Final = 5.0
 SIDECAR: Final = "-sidecar-proxy"
 """The end of the names that Consul gives sidecars."""
-# Consul lengthens a wait by up to a sixteenth.
+_MAX_ANSWER_BYTES: Final = 32 * 1024 * 1024
+# Consul lengthens a wait by up to a sixteenth, so that not all clients come back at once.
 _JITTER: Final = 1 + 1 / 16
+_INTENTION_SECONDS: Final = 1.0
+_LEAF_WAIT: Final = "300s"
+_PROXY: Final = "connect-proxy"
 _UNREADABLE: Final = (
     *(ConsulException, ValueError, LookupError, TypeError, AttributeError),
     RecursionError,  # of JSON that is nested very deeply
@@ -116,62 +63,8 @@ _UNREADABLE: Final = (
 )
 
 
-class _HttpClient:
-    """What py-consul asks through. Nothing here writes to Consul, so that ``get`` is all."""
-
-    def __init__(self, access: Access, more: Sequence[tuple[str, str]]) -> None:
-        self._access = access
-        self._more = more
-
-    async def get(
-        self,
-        callback: Callable[[base.Response], Any],
-        path: str,
-        *,
-        params: Sequence[tuple[str, Any]] | None = None,
-        **_unused: Any,
-    ) -> Any:
-        """Return what ``callback`` makes of the answer."""
-        reply = await _asked(self._access, path, [*(params or ()), *self._more])
-        text = reply.body.decode(errors="replace")
-        return callback(base.Response(reply.status, reply.headers, text))
-
-
-class _Agent:
-    """What py-consul's endpoints need of their client: who is asked, and in which datacenter."""
-
-    def __init__(self, access: Access, more: Sequence[tuple[str, str]] = ()) -> None:
-        self.http = _HttpClient(access, more)
-        self.dc = access.datacenter or None
-        self.consistency = "default"
-
-    def prepare_headers(self, _token: str | None = None) -> dict[str, str]:
-        """Return nothing: the token goes with every request, whoever asks."""
-        return {}
-
-
-async def _asked(access: Access, path: str, parameters: Sequence[tuple[str, Any]]) -> Reply:
-    """Get ``path``; ``StatusError`` for another status than 200 and 404, else as ``exchange``."""
-    if access.namespace:
-        parameters = [*parameters, ("ns", access.namespace)]
-    reply = await exchange(
-        access,
-        f"{quote(path, safe='/:')}?{urlencode(parameters)}",
-        headers={"X-Consul-Token": access.token} if access.token else {},
-        seconds=_seconds(dict(parameters)),
-    )
-    if reply.status not in (HTTPStatus.OK, HTTPStatus.NOT_FOUND):
-        raise StatusError(reply.status, reply.body.decode(errors="replace"))
-    return reply
-
-
-def _seconds(parameters: Mapping[str, Any]) -> float:
-    waiting = float(parameters.get("wait", "0s").removesuffix("s")) if "index" in parameters else 0
-    return waiting * _JITTER + REQUEST_SECONDS
-
-
 class ConsulClient:
-    """The questions of the backend and of the cookie source, to one agent."""
+    """What the backend and the cookie source ask one agent."""
 
     def __init__(self, access: Access) -> None:
         self.access = access
@@ -193,9 +86,10 @@ class ConsulClient:
         and a little more. Raises ``LookupFailedError`` and its kin, ``RefusedError`` where the
         token is not good for it, ``UsageError`` for a filter that Consul does not understand.
         """
+        # Some releases of py-consul have no parameter for it.
         filters = [("filter", filter_expression)] if filter_expression else []
-        with self._telling(f"the service {service}", _service_right(service)):
-            found = await Health(_Agent(self.access, filters)).service(
+        with self._errors_for(f"the service {service}", _service_right(service)):
+            found = await Health(_EndpointClient(self.access, filters)).service(
                 service,
                 passing=passing,
                 tag=tag or None,
@@ -205,45 +99,44 @@ class ConsulClient:
             )
             return int(found[0]), instances_of(found[1])
 
-    async def sidecars(self, service: str) -> list[Instance]:
-        """Return what takes connections to ``service`` through the mesh and passes its checks."""
-        with self._telling(
-            f"the sidecars of {service}", _service_right(f"{service}-sidecar-proxy")
-        ):
-            health: Any = Health(_Agent(self.access))  # annotated in part
+    async def has_sidecars(self, service: str) -> bool:
+        """Return whether a sidecar of ``service`` passes its checks: the mesh leads to it."""
+        with self._errors_for(f"the sidecars of {service}", _service_right(f"{service}{SIDECAR}")):
+            health: Any = Health(_EndpointClient(self.access))  # annotated in part
             found = await health.connect(service, passing=True)
-            return instances_of(found[1])
+            return bool(instances_of(found[1]))
 
     async def services(self) -> dict[str, list[str]]:
         """Return the tags of all services that the token may see, by name."""
-        with self._telling("the services", 'service_prefix "" { policy = "read" }'):
-            _, found = await Catalog(_Agent(self.access)).services()
+        with self._errors_for("the services", 'service_prefix "" { policy = "read" }'):
+            _, found = await Catalog(_EndpointClient(self.access)).services()
             return {str(name): list(tags or ()) for name, tags in found.items()}
 
     async def value(self, key: str) -> bytes | None:
         """Return the value of ``key``; ``None`` where there is no such key."""
-        with self._telling(f"the key {key}", f'key "{key}" {{ policy = "read" }}'):
-            _, entry = await KV(_Agent(self.access)).get(key)
+        with self._errors_for(f"the key {key}", f'key "{key}" {{ policy = "read" }}'):
+            _, entry = await KV(_EndpointClient(self.access)).get(key)
             return None if entry is None else entry["Value"] or b""
 
     async def has_acls(self) -> bool:
         """Return whether anything may be hidden from this token."""
         try:
-            await _asked(self.access, "/v1/acl/token/self", ())
+            await _get(self.access, "/v1/acl/token/self", ())
         except StatusError as error:
+            # An agent without ACLs says 401 "ACL support disabled", whatever the token.
             return error.status != HTTPStatus.UNAUTHORIZED
         return True
 
     async def _json(self, path: str, **parameters: str) -> Any:
         """Return what the agent has at ``path``, for the parts of its API that py-consul lacks."""
-        return json.loads((await _asked(self.access, path, [*parameters.items()])).body)
+        return json.loads((await _get(self.access, path, [*parameters.items()])).body)
 
     @contextmanager
-    def _telling(self, what: str, right: str) -> Iterator[None]:
+    def _errors_for(self, what: str, right: str) -> Iterator[None]:
         try:
             yield
         except StatusError as error:
-            raise errors.answered(self.access, what, error, right=right) from None
+            raise errors.error_for_status(self.access, what, error, right=right) from None
         except _UNREADABLE:
             # Their words may quote the answer, and the answer may be a cookie.
             raise errors.no_consul(self.access.address) from None
@@ -253,14 +146,9 @@ def _service_right(service: str) -> str:
     return f'service "{service}" {{ policy = "read" }} and node_prefix "" {{ policy = "read" }}'
 
 
-_INTENTION_SECONDS: Final = 1.0
-_LEAF_WAIT: Final = "300s"
-_PROXY: Final = "connect-proxy"
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Credentials:
-    """The leaf certificate of a service with its key, and whom the mesh trusts; PEM texts."""
+    """The leaf certificate of a service with its key, and the roots of the mesh; PEM texts."""
 
     certificate: str
     private_key: str = field(repr=False)
@@ -271,7 +159,7 @@ class Credentials:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sidecar:
-    """What takes TLS for one instance; ``service_port`` is 0 where it does not say."""
+    """A proxy that takes TLS for one instance; ``service_port`` is 0 where it is not registered."""
 
     address: str
     node_address: str
@@ -283,7 +171,7 @@ class Sidecar:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Upstream:
-    """A place on this machine that leads into the mesh, as the service ``source``."""
+    """A listener of a sidecar on this machine; it leads into the mesh as the service ``source``."""
 
     host: str
     port: int
@@ -292,11 +180,11 @@ class Upstream:
 
 
 class MeshAgent(ConsulClient):
-    """The questions of the transport; errors are those of ``ConsulClient``."""
+    """What the transport asks the agent; errors are those of ``ConsulClient``."""
 
     @property
     def is_local(self) -> bool:
-        """Whether the agent runs on this machine, so that what it registers does, too."""
+        """Whether the agent runs on this machine, and so do the services registered with it."""
         host = self.access.address.host
         if self.access.address.path or host == "localhost":
             return True
@@ -309,12 +197,12 @@ class MeshAgent(ConsulClient):
         """Return the present leaf of ``source`` and the present roots.
 
         With ``index`` the answer comes when there is a newer leaf than that, or after five minutes.
-        An agent renews a leaf while somebody waits for it so, and only then.
+        An agent renews a leaf only while such a request waits for it.
         """
         waiting = {"index": str(index), "wait": _LEAF_WAIT} if index else {}
         path = f"/v1/agent/connect/ca/leaf/{source}"
         right = f'service "{source}" {{ policy = "write" }}'
-        with self._telling(f"a certificate of {source}", right):
+        with self._errors_for(f"a certificate of {source}", right):
             leaf = await self._json(path, **waiting)
             roots = await self._json("/v1/agent/connect/ca/roots")
             return Credentials(
@@ -325,20 +213,20 @@ class MeshAgent(ConsulClient):
                 index=int(leaf["ModifyIndex"]),
             )
 
-    async def doors(self, destination: str) -> list[Sidecar]:
+    async def sidecars(self, destination: str) -> list[Sidecar]:
         """Return what takes TLS for ``destination`` and passes its checks."""
         datacenter = self.access.datacenter
         more = {"dc": datacenter} if datacenter else {}
         rule = '{ policy = "read" }'
         right = f'service_prefix "{destination}" {rule} and node_prefix "" {rule}'
-        with self._telling(f"the sidecars of {destination}", right):
+        with self._errors_for(f"the sidecars of {destination}", right):
             path = f"/v1/health/connect/{destination}"
             return [_sidecar(entry) for entry in await self._json(path, passing="1", **more)]
 
     async def upstreams(self, destination: str) -> list[Upstream]:
         """Return the upstreams to ``destination`` in the registrations of this agent's sidecars."""
         right = 'service_prefix "" { policy = "read" }'
-        with self._telling("this machine's services", right):
+        with self._errors_for("this machine's services", right):
             services = await self._json("/v1/agent/services")
             return [
                 _upstream(service, each)
@@ -349,7 +237,10 @@ class MeshAgent(ConsulClient):
             ]
 
     async def denies(self, source: str, destination: str) -> bool:
-        """Return whether the intentions surely deny it; never raises, a second at most."""
+        """Return whether the intentions are known to deny it; takes a second at most.
+
+        Never raises: it explains a failure, and must not hide it behind another one.
+        """
         try:
             async with asyncio.timeout(_INTENTION_SECONDS):
                 answer = await self._json(
@@ -392,3 +283,106 @@ def _upstream(service: Mapping[str, Any], upstream: Mapping[str, Any]) -> Upstre
         source=str(service["Proxy"]["DestinationServiceName"]),
         proxy=str(service["ID"]),
     )
+
+
+class _EndpointClient:
+    """The client that py-consul's endpoints ask through: the agent and the datacenter."""
+
+    def __init__(self, access: Access, more: Sequence[tuple[str, str]] = ()) -> None:
+        self.http = _HttpClient(access, more)
+        self.dc = access.datacenter or None
+        self.consistency = "default"
+
+    def prepare_headers(self, _token: str | None = None) -> dict[str, str]:
+        """Return nothing: ``_get`` adds the token to every request."""
+        return {}
+
+
+class _HttpClient:
+    """The HTTP client of py-consul's endpoints; ``get`` is enough, because nothing is written."""
+
+    def __init__(self, access: Access, more: Sequence[tuple[str, str]]) -> None:
+        self._access = access
+        self._more = more
+
+    async def get(
+        self,
+        callback: Callable[[base.Response], Any],
+        path: str,
+        *,
+        params: Sequence[tuple[str, Any]] | None = None,
+        **_unused: Any,
+    ) -> Any:
+        """Return what ``callback`` makes of the answer."""
+        reply = await _get(self._access, path, [*(params or ()), *self._more])
+        text = reply.body.decode(errors="replace")
+        return callback(base.Response(reply.status, reply.headers, text))
+
+
+async def _get(access: Access, path: str, parameters: Sequence[tuple[str, Any]]) -> Reply:
+    """Get ``path``; ``StatusError`` for another status than 200 and 404, else as ``exchange``."""
+    if access.namespace:
+        # py-consul has no parameter for it.
+        parameters = [*parameters, ("ns", access.namespace)]
+    reply = await exchange(
+        access,
+        f"{quote(path, safe='/:')}?{urlencode(parameters)}",
+        headers={"X-Consul-Token": access.token} if access.token else {},
+        seconds=_seconds(dict(parameters)),
+    )
+    if reply.status not in (HTTPStatus.OK, HTTPStatus.NOT_FOUND):
+        raise StatusError(reply.status, reply.body.decode(errors="replace"))
+    return reply
+
+
+def _seconds(parameters: Mapping[str, Any]) -> float:
+    waiting = float(parameters.get("wait", "0s").removesuffix("s")) if "index" in parameters else 0
+    return waiting * _JITTER + REQUEST_SECONDS
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reply:
+    """An answer; the names of ``headers`` are found in any spelling."""
+
+    status: int
+    headers: Headers
+    body: bytes
+
+
+async def exchange(
+    access: Access, target: str, *, headers: Mapping[str, str], seconds: float
+) -> Reply:
+    """Get ``target`` (``/v1/...``, quoted, with its query) on a connection of its own.
+
+    Raises ``LookupFailedError`` where the agent cannot be reached or does not speak HTTP, and
+    ``LookupTimeoutError`` after ``seconds``. Cancelled, it leaves no connection behind.
+    """
+    try:
+        async with asyncio.timeout(seconds):
+            return await _send(access, _request(access, target, headers))
+    except TimeoutError as error:
+        raise errors.timed_out(access.address, seconds) from error
+    except HttpTooLongError as error:
+        raise errors.too_long(access.address) from error
+    except (HttpError, IncompleteAnswerError) as error:
+        raise errors.no_http(access.address) from error
+    except ssl.SSLError as error:
+        raise errors.tls_refused(access.address, error) from error
+    except OSError as error:
+        raise errors.unreachable(access.address, error) from error
+
+
+def _request(access: Access, target: str, headers: Mapping[str, str]) -> HttpRequest:
+    own = {"Host": access.address.authority, "Connection": "close", "Accept": "application/json"}
+    if access.authorization:
+        own["Authorization"] = access.authorization
+    return HttpRequest(target=target, headers=[*own.items(), *headers.items()])
+
+
+async def _send(access: Access, request: HttpRequest) -> Reply:
+    address = access.address
+    place = address.path or (address.host, address.port)
+    async with open_stream(place, tls=access.tls, tls_name=access.tls_server_name) as stream:
+        response = await HttpConnection(stream).request(request)
+        body = await response.read(limit=_MAX_ANSWER_BYTES)
+        return Reply(status=response.status, headers=response.headers, body=body)

@@ -1,13 +1,10 @@
-"""The native way: TLS straight to the sidecar of the target, with a leaf from the agent.
+"""The mode ``native``: TLS straight to the sidecar of the target, with a certificate of the agent.
 
-Certificates and sidecars are asked for anew for every dial; while the agent is away, the last ones
-serve. Refuses to know how bytes are pumped.
+``NativeConnector`` asks for certificates and sidecars anew for every dial; while the agent is away,
+the last ones serve. ``handshake`` proves who answers: in the mesh a service's identity is a URI in
+its certificate, and its host name says nothing. ``TlsPump`` carries the bytes afterwards.
 
-TLS of the mesh without its proxies: the handshake, and who answered it.
-
-Knows how leaf certificates and roots become a client's context and how a service proves its
-identity: the URI in its certificate. Refuses to know where certificates come from and what is
-done with the stream. SPIFFE: https://github.com/spiffe/spiffe/blob/main/standards/X509-SVID.md
+SPIFFE: https://github.com/spiffe/spiffe/blob/main/standards/X509-SVID.md
 """
 
 from __future__ import annotations
@@ -22,14 +19,14 @@ from erlconnect.api import (
     ErlconnectError,
     LookupFailedError,
     TlsPump,
+    client_context,
     load_own_certificate,
     readable_within,
     tls_handshake,
     tls_words,
 )
-from erlconnect.api import client_context as checking_context
 from erlconnect.net.sockets import connected
-from erlconnect_backends.consul import errors as failures
+from erlconnect_backends.consul import errors
 
 if TYPE_CHECKING:
     import socket
@@ -38,70 +35,17 @@ if TYPE_CHECKING:
     from erlconnect.api import Tls
     from erlconnect_backends.consul.agent import Credentials, MeshAgent, Sidecar
 
-# A server that denies says so right after the handshake, one that agrees mostly sends a ticket.
-_VERDICT_SECONDS: Final = 0.25
-
-
-class WrongIdentityError(Exception):
-    """The certificate is of this mesh and not of the service that was meant."""
-
-    def __init__(self, found: tuple[str, ...]) -> None:
-        super().__init__(", ".join(found) or "no identity")
-
-
-def client_context(*, certificate: str, private_key: str, roots: Iterable[str]) -> ssl.SSLContext:
-    """Return a context that shows ``certificate`` and trusts ``roots`` alone; all are PEM texts.
-
-    Names are not looked at: ``handshake`` checks the identity. Raises ``ssl.SSLError``.
-    """
-    context = checking_context(authorities="\n".join(roots))
-    context.check_hostname = False
-    # The library takes files only; these have no name and go with their descriptors.
-    with _unnamed_file(certificate) as chain, _unnamed_file(private_key) as key:
-        load_own_certificate(context, f"/dev/fd/{chain.fileno()}", f"/dev/fd/{key.fileno()}")
-    return context
-
-
-def _unnamed_file(text: str) -> IO[bytes]:
-    """Return an open file that holds ``text`` and stands at its start.
-
-    On macOS ``/dev/fd/N`` is the same open file with the same position: it can be read once, and
-    only from there.
-    """
-    file = tempfile.TemporaryFile()  # noqa: SIM115 - the caller closes it
-    file.write(text.encode())
-    file.seek(0)
-    return file
-
-
-async def handshake(wire: socket.socket, context: ssl.SSLContext, *, identity: str) -> Tls:
-    """Shake hands with the server behind ``wire``, which stays the caller's, and hear its verdict.
-
-    Under TLS 1.3 a client is done before the server has judged its certificate. Raises
-    ``WrongIdentityError`` before anything else is said to a server that is not ``identity``,
-    ``ssl.SSLError`` (also where the server denies) and ``OSError``.
-    """
-    tls = await tls_handshake(wire, context)
-    found = _identities(tls.object)
-    if identity.casefold() not in (one.casefold() for one in found):
-        raise WrongIdentityError(found)
-    await tls.send(wire)
-    if await readable_within(wire, _VERDICT_SECONDS):
-        await tls.receive(wire)
-        tls.read_early()
-    return tls
-
-
-def _identities(tls: ssl.SSLObject) -> tuple[str, ...]:
-    certificate = tls.getpeercert() or {}
-    names = cast("tuple[tuple[str, str], ...]", certificate.get("subjectAltName", ()))
-    return tuple(value for kind, value in names if kind == "URI")
-
-
 _DIAL_SECONDS: Final = 3.0
 _AGENT_SECONDS: Final = 1.0
 _FIRST_PAUSE_SECONDS: Final = 1.0
 _LONGEST_PAUSE_SECONDS: Final = 30.0
+# A server that denies sends an alert right after the handshake; one that agrees usually sends a
+# session ticket.
+_VERDICT_SECONDS: Final = 0.25
+_FAR_AWAY: Final = (
+    "Check that the sidecar runs and that this machine has a way to it (a VPN?), or go through a"
+    " proxy that has one, with -o transport.upstream=HOST:PORT."
+)
 
 
 class NativeConnector:
@@ -115,7 +59,7 @@ class NativeConnector:
         self._source = source
         self._destination = destination
         self._address = address
-        self._known: tuple[Credentials, list[Sidecar]] | None = None
+        self._last_answer: tuple[Credentials, list[Sidecar]] | None = None
         self._pumps: list[TlsPump] = []
 
     @asynccontextmanager
@@ -124,10 +68,10 @@ class NativeConnector:
 
         Raises what the agent's answers raise, and ``UnreachableError`` where there is no sidecar.
         """
-        self._known = await self._asked()
+        self._last_answer = await self._ask_agent()
         failure: Exception | None = None
         async with asyncio.TaskGroup() as group:
-            renewal = group.create_task(self._renew(self._known[0].index))
+            renewal = group.create_task(self._renew(self._last_answer[0].index))
             try:
                 yield
             except Exception as error:  # noqa: BLE001 - a group would wrap the caller's error
@@ -143,25 +87,26 @@ class NativeConnector:
         Raises ``RefusedError`` where an intention denies it or another service answers,
         ``UnreachableError`` and ``TimedOutError``. Cancelled, it leaves nothing behind.
         """
-        credentials, sidecars = await self._present()
+        credentials, sidecars = await self._credentials_and_sidecars()
         sidecar = self._sidecar(sidecars, port)
         where = _where(self._destination, sidecar)
         try:
             async with asyncio.timeout(_DIAL_SECONDS):
                 pump = await self._pump(credentials, sidecar, where)
         except TimeoutError as error:
-            raise failures.service_silent(where, _DIAL_SECONDS) from error
+            raise errors.service_timed_out(where, _DIAL_SECONDS) from error
+        # Pumps whose stream the caller has closed have nothing to explain any more.
         self._pumps = [one for one in self._pumps if one.stream.fileno() >= 0] + [pump]
         pump.start()
         return pump.stream
 
     async def why_ended(self, stream: socket.socket) -> str:
-        """Say what ended ``stream``; empty where it was an orderly end after some bytes."""
+        """Return what ended ``stream``; nothing where it was an orderly end after some bytes."""
         pump = next((one for one in self._pumps if one.stream is stream), None)
         if pump is None or not await asyncio.to_thread(pump.ended.wait, _AGENT_SECONDS / 2):
             return ""
         if not pump.heard and await self._agent.denies(self._source, self._destination):
-            return failures.words_of_denial(self._source, self._destination)
+            return errors.denial_words(self._source, self._destination)
         if pump.failure:
             return f"the sidecar of {self._destination}: {tls_words(pump.failure)}"
         if pump.heard:
@@ -172,7 +117,7 @@ class NativeConnector:
         )
 
     async def _renew(self, index: int) -> None:
-        """Wait for one certificate after the other, for ever."""
+        """Wait for one certificate after the other, until cancelled: so the agent renews them."""
         pause = _FIRST_PAUSE_SECONDS
         while True:
             try:
@@ -183,35 +128,36 @@ class NativeConnector:
             else:
                 index, pause = credentials.index, _FIRST_PAUSE_SECONDS
 
-    async def _asked(self) -> tuple[Credentials, list[Sidecar]]:
+    async def _ask_agent(self) -> tuple[Credentials, list[Sidecar]]:
         credentials = await self._agent.credentials(self._source)
-        sidecars = await self._agent.doors(self._destination)
+        sidecars = await self._agent.sidecars(self._destination)
         if not sidecars:
-            raise failures.no_sidecar(self._destination, 0, [])
+            raise errors.no_sidecar(self._destination, 0, [])
         return credentials, sidecars
 
-    async def _present(self) -> tuple[Credentials, list[Sidecar]]:
+    async def _credentials_and_sidecars(self) -> tuple[Credentials, list[Sidecar]]:
+        # With an older answer the agent gets a short time only: the dial has its own deadline.
         try:
-            async with asyncio.timeout(_AGENT_SECONDS if self._known else None):
-                self._known = await self._asked()
+            async with asyncio.timeout(_AGENT_SECONDS if self._last_answer else None):
+                self._last_answer = await self._ask_agent()
         except (TimeoutError, LookupFailedError):
-            if self._known is None:
+            if self._last_answer is None:
                 raise
-        return self._known
+        return self._last_answer
 
     def _sidecar(self, sidecars: list[Sidecar], port: int) -> Sidecar:
         """Return the sidecar of the target's own instance."""
         fitting = [one for one in sidecars if one.service_port in (0, port)]
         if not fitting:
             others = sorted({one.service_port for one in sidecars})
-            raise failures.no_sidecar(self._destination, port, others)
+            raise errors.no_sidecar(self._destination, port, others)
         return max(fitting, key=lambda one: self._address in (one.address, one.node_address))
 
     async def _pump(self, credentials: Credentials, sidecar: Sidecar, where: str) -> TlsPump:
         try:
             wire = await connected(sidecar.address, sidecar.port)
         except OSError as error:
-            raise failures.service_unreachable(where, error, remedy=_FAR_AWAY) from error
+            raise errors.service_unreachable(where, error, remedy=_FAR_AWAY) from error
         try:
             tls = await self._handshake(wire, credentials, sidecar, where)
             return TlsPump(wire, tls, name=f"to {where}")
@@ -227,33 +173,87 @@ class NativeConnector:
             f"/dc/{sidecar.datacenter}/svc/{self._destination}"
         )
         try:
-            context = client_context(
+            context = mesh_context(
                 certificate=credentials.certificate,
                 private_key=credentials.private_key,
                 roots=credentials.roots,
             )
             return await handshake(wire, context, identity=identity)
         except WrongIdentityError as error:
-            raise failures.wrong_identity(where, identity, error) from error
+            raise errors.wrong_identity(where, identity, error) from error
         except ssl.SSLCertVerificationError as error:
-            raise failures.service_untrusted(where, error) from error
+            raise errors.service_untrusted(where, error) from error
         except OSError as error:
             if await self._agent.denies(self._source, self._destination):
-                raise failures.denied(self._source, self._destination) from error
+                raise errors.denied(self._source, self._destination) from error
             why = tls_words(error)
+            # A TLS alert is the server's own decision; anything else is a broken connection.
             if "alert" in why:
-                raise failures.refused_certificate(
+                raise errors.refused_certificate(
                     where, self._source, self._destination, why
                 ) from error
-            raise failures.service_without_tls(where, error) from error
-
-
-_FAR_AWAY: Final = (
-    "Check that the sidecar runs and that this machine has a way to it (a VPN?), or go through a"
-    " proxy that has one, with -o transport.upstream=HOST:PORT."
-)
+            raise errors.service_without_tls(where, error) from error
 
 
 def _where(destination: str, sidecar: Sidecar) -> str:
     host = f"[{sidecar.address}]" if ":" in sidecar.address else sidecar.address
     return f"The sidecar of {destination} at {host}:{sidecar.port}"
+
+
+class WrongIdentityError(Exception):
+    """The certificate is of this mesh and not of the service that was meant."""
+
+    def __init__(self, found: tuple[str, ...]) -> None:
+        super().__init__(", ".join(found) or "no identity")
+
+
+async def handshake(wire: socket.socket, context: ssl.SSLContext, *, identity: str) -> Tls:
+    """Shake hands with the server behind ``wire``, which stays the caller's.
+
+    It waits for a short time whether the server refuses our certificate. Raises
+    ``WrongIdentityError`` before anything else is said to a server that is not ``identity``,
+    ``ssl.SSLError`` (also where the server denies) and ``OSError``.
+    """
+    tls = await tls_handshake(wire, context)
+    found = _identities(tls.object)
+    if identity.casefold() not in (one.casefold() for one in found):
+        raise WrongIdentityError(found)
+    await tls.send(wire)
+    # Under TLS 1.3 a client is done before the server has judged its certificate (RFC 8446,
+    # section 4.4).
+    if await readable_within(wire, _VERDICT_SECONDS):
+        await tls.receive(wire)
+        tls.read_early()
+    return tls
+
+
+def _identities(tls: ssl.SSLObject) -> tuple[str, ...]:
+    certificate = tls.getpeercert() or {}
+    names = cast("tuple[tuple[str, str], ...]", certificate.get("subjectAltName", ()))
+    return tuple(value for kind, value in names if kind == "URI")
+
+
+def mesh_context(*, certificate: str, private_key: str, roots: Iterable[str]) -> ssl.SSLContext:
+    """Return a context that shows ``certificate`` and trusts ``roots`` alone; all are PEM texts.
+
+    Names are not looked at: ``handshake`` checks the identity. Raises ``ssl.SSLError``.
+    """
+    context = client_context(authorities="\n".join(roots))
+    context.check_hostname = False
+    # OpenSSL's binding takes files only. These have no name, so that nobody else can open them, and
+    # are gone when their descriptors are closed.
+    with _unnamed_file(certificate) as chain, _unnamed_file(private_key) as key:
+        load_own_certificate(context, f"/dev/fd/{chain.fileno()}", f"/dev/fd/{key.fileno()}")
+    return context
+
+
+def _unnamed_file(text: str) -> IO[bytes]:
+    """Return an open file that holds ``text`` and stands at its start.
+
+    On macOS ``/dev/fd/N`` is the same open file with the same position: it can be read once, and
+    only from there.
+    """
+    file = tempfile.TemporaryFile()  # noqa: SIM115 - the caller closes it
+    file.write(text.encode())
+    file.seek(0)
+    return file

@@ -1,6 +1,6 @@
 """Cookie source ``consul-kv``: the value of a key in Consul's key/value store.
 
-Knows what a key's value has to be. Refuses to know how an agent is asked; ``client`` does.
+py-consul is imported when the cookie is fetched: listing the plugins has to be quick.
 """
 
 from __future__ import annotations

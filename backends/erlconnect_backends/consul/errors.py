@@ -1,12 +1,9 @@
-"""The words for what can go wrong with an agent: what was asked, who was asked, what came back.
+"""The errors of Consul: what was asked, who was asked, what came back, and what to do about it.
 
-Refuses to decide when; ``client`` and ``absence`` do.
+First those of the agent's HTTP API, then those of connections into the service mesh, and the ACL
+rules that remedies name. When an error is final is decided elsewhere.
 
-The words for what can go wrong on the way into the mesh.
-
-Rules of an ACL policy, as ``consul acl policy create -rules`` takes them.
-
-Source: https://developer.hashicorp.com/consul/docs/security/acl/acl-rules
+Rules: https://developer.hashicorp.com/consul/docs/security/acl/acl-rules
 """
 
 from __future__ import annotations
@@ -67,17 +64,17 @@ class StatusError(Exception):
     @property
     def shown(self) -> str:
         """The status and the beginning of the answer, for people."""
-        return f"{self.status} ({shown(self.said)})" if self.said.strip() else str(self.status)
+        return f"{self.status} ({printable(self.said)})" if self.said.strip() else str(self.status)
 
 
-def shown(text: str) -> str:
+def printable(text: str) -> str:
     """Return the beginning of what came back on one line, without secrets."""
     line = redact(_NOT_PRINTABLE.sub(" ", text).strip())
     return line if len(line) <= _MAX_SHOWN else f"{line[:_MAX_SHOWN]}..."
 
 
 def unreachable(address: AgentAddress, error: OSError) -> LookupFailedError:
-    """Fail because there is no connection to the agent, or it broke."""
+    """Return the error where there is no connection to the agent, or it broke."""
     why = os.strerror(error.errno) if error.errno else (error.strerror or str(error))
     return LookupFailedError(
         f"Consul at {address} could not be asked: {why}",
@@ -85,8 +82,8 @@ def unreachable(address: AgentAddress, error: OSError) -> LookupFailedError:
     )
 
 
-def silence(address: AgentAddress, seconds: float) -> LookupTimeoutError:
-    """Fail because the agent did not answer in time."""
+def timed_out(address: AgentAddress, seconds: float) -> LookupTimeoutError:
+    """Return the error where the agent did not answer in time."""
     return LookupTimeoutError(
         f"Consul at {address} did not answer within {seconds:g} s",
         remedy=f"Check that the agent can be reached (a VPN? a firewall?). {_CHECK_ADDRESS}.",
@@ -94,7 +91,7 @@ def silence(address: AgentAddress, seconds: float) -> LookupTimeoutError:
 
 
 def tls_refused(address: AgentAddress, error: ssl.SSLError) -> LookupFailedError:
-    """Fail because of certificates, or because one side does not speak TLS."""
+    """Return the error where a certificate was refused, or one side does not speak TLS."""
     if isinstance(error, ssl.SSLCertVerificationError):
         return LookupFailedError(
             f"Consul at {address} showed a certificate that is not trusted: {tls_words(error)}",
@@ -115,7 +112,7 @@ def tls_refused(address: AgentAddress, error: ssl.SSLError) -> LookupFailedError
 
 
 def no_http(address: AgentAddress) -> LookupFailedError:
-    """Fail because what came back is no HTTP answer, or not a whole one."""
+    """Return the error where what came back is no HTTP answer, or not a whole one."""
     return LookupFailedError(
         f"What answered at {address} does not speak HTTP, or stopped in the middle of its answer",
         remedy=f"{_CHECK_ADDRESS}: it has to be the agent's HTTP port (8500), or its HTTPS port"
@@ -124,7 +121,7 @@ def no_http(address: AgentAddress) -> LookupFailedError:
 
 
 def no_consul(address: AgentAddress) -> LookupFailedError:
-    """Fail because what came back is HTTP and not Consul's."""
+    """Return the error where HTTP came back, but not in Consul's form."""
     return LookupFailedError(
         f"What answered at {address} is no Consul agent: the answer is not in Consul's form",
         remedy=f"{_CHECK_ADDRESS}.",
@@ -132,14 +129,16 @@ def no_consul(address: AgentAddress) -> LookupFailedError:
 
 
 def too_long(address: AgentAddress) -> LookupFailedError:
-    """Fail because the answer does not end."""
+    """Return the error where the answer does not end."""
     return LookupFailedError(
         f"Consul at {address} gave a longer answer than can be meant for this",
         remedy=f"{_CHECK_ADDRESS}, and narrow the search with -o filter= or -o tag=.",
     )
 
 
-def answered(access: Access, what: str, error: StatusError, *, right: str) -> ErlconnectError:
+def error_for_status(
+    access: Access, what: str, error: StatusError, *, right: str
+) -> ErlconnectError:
     """Return the error for an answer that is not the one that was asked for.
 
     ``what`` was asked for, ``right`` is the ACL rule that it needs.
@@ -165,22 +164,27 @@ def _rights(access: Access, right: str, said: str) -> str:
     return f"Nothing gave a token. Name one with -o token-file=; it needs a policy with: {right}"
 
 
-def words_of_denial(source: str, destination: str) -> str:
-    """Say that an intention denies it."""
+def read_rule(resource: str, name: str) -> str:
+    """Return the rule that lets ``name`` be read, and nothing else."""
+    return f'{resource} {json.dumps(name)} {{ policy = "read" }}'
+
+
+def denial_words(source: str, destination: str) -> str:
+    """Return the words for a connection that an intention denies."""
     return f"Consul's intentions do not let {source} connect to {destination}"
 
 
 def denied(source: str, destination: str) -> RefusedError:
-    """Fail because an intention denies it."""
+    """Return the error where an intention denies it."""
     return RefusedError(
-        words_of_denial(source, destination),
+        denial_words(source, destination),
         remedy=f"Allow it with `consul intention create -allow {source} {destination}`, or connect"
         " as a service that may, with -o transport.source=.",
     )
 
 
 def refused_certificate(where: str, source: str, destination: str, why: str) -> RefusedError:
-    """Fail because the sidecar did not take our certificate, and the intentions do not say why."""
+    """Return the error where the sidecar refused our certificate and no intention says why."""
     return RefusedError(
         f"{where} did not take the certificate of {source}: {why}",
         remedy=f"Look at `consul intention check {source} {destination}` and into the sidecar's"
@@ -189,7 +193,7 @@ def refused_certificate(where: str, source: str, destination: str, why: str) -> 
 
 
 def wrong_identity(where: str, expected: str, error: WrongIdentityError) -> RefusedError:
-    """Fail because another service answered; nothing was sent to it."""
+    """Return the error where another service answered; nothing was sent to it."""
     return RefusedError(
         f"{where} proved to be {error} and not {expected}; nothing was sent to it",
         remedy="Another proxy listens where this sidecar is registered: correct the registration"
@@ -198,7 +202,7 @@ def wrong_identity(where: str, expected: str, error: WrongIdentityError) -> Refu
 
 
 def service_untrusted(where: str, error: ssl.SSLCertVerificationError) -> RefusedError:
-    """Fail because the certificate is not this mesh's; nothing was sent."""
+    """Return the error where the certificate is not this mesh's; nothing was sent."""
     return RefusedError(
         f"{where} showed a certificate that this mesh does not trust:"
         f" {tls_words(error)}; nothing was sent to it",
@@ -211,7 +215,7 @@ def service_untrusted(where: str, error: ssl.SSLCertVerificationError) -> Refuse
 
 
 def service_without_tls(where: str, error: OSError) -> UnreachableError:
-    """Fail because the handshake broke for any other reason."""
+    """Return the error where the handshake broke for any other reason."""
     return UnreachableError(
         f"{where} took the connection and ended the TLS handshake: {tls_words(error)}",
         remedy="Check that the service runs and listens behind its sidecar, and look into the"
@@ -220,12 +224,12 @@ def service_without_tls(where: str, error: OSError) -> UnreachableError:
 
 
 def service_unreachable(where: str, error: OSError, *, remedy: str) -> UnreachableError:
-    """Fail because there is no connection."""
+    """Return the error where there is no connection."""
     return UnreachableError(f"{where} could not be reached: {tls_words(error)}", remedy=remedy)
 
 
-def service_silent(where: str, seconds: float) -> TimedOutError:
-    """Fail because it took too long."""
+def service_timed_out(where: str, seconds: float) -> TimedOutError:
+    """Return the error where it took too long."""
     return TimedOutError(
         f"{where} did not answer within {seconds:g} s",
         remedy="Check that this machine has a way to that address (a VPN? a firewall?), or go"
@@ -234,7 +238,7 @@ def service_silent(where: str, seconds: float) -> TimedOutError:
 
 
 def no_sidecar(destination: str, port: int, others: list[int]) -> UnreachableError:
-    """Fail because no sidecar leads to ``port``."""
+    """Return the error where no sidecar leads to ``port``."""
     if others:
         return UnreachableError(
             f"The sidecars of {destination} lead to its port {', '.join(map(str, others))} and"
@@ -251,7 +255,7 @@ def no_sidecar(destination: str, port: int, others: list[int]) -> UnreachableErr
 
 
 def wrong_port(destination: str, reached: int, port: int) -> UnreachableError:
-    """Fail because the mesh leads to one port of the service."""
+    """Return the error where the mesh leads to one port of the service."""
     return UnreachableError(
         f"Through the mesh {destination or 'the service'} is its port {reached} alone; port"
         f" {port} cannot be reached",
@@ -260,11 +264,6 @@ def wrong_port(destination: str, reached: int, port: int) -> UnreachableError:
     )
 
 
-def on_the_way(error: ErlconnectError, way: str) -> ErlconnectError:
-    """Add which way was taken, and why that one."""
-    return type(error)(f"{error.message} ({way})", remedy=error.remedy)
-
-
-def read_rule(resource: str, name: str) -> str:
-    """Return the rule that lets ``name`` be read, and nothing else."""
-    return f'{resource} {json.dumps(name)} {{ policy = "read" }}'
+def with_mode(error: ErlconnectError, mode: str) -> ErlconnectError:
+    """Return ``error`` with the mode that was chosen, and why it was."""
+    return type(error)(f"{error.message} ({mode})", remedy=error.remedy)

@@ -1,6 +1,5 @@
-"""Entries of the catalogue, and the targets that they are.
+"""Instances of a service as Consul's health endpoint lists them, and the targets made of them.
 
-Knows what a service's port can be, and which entries are proxies. Refuses to ask for anything.
 Form of an entry: https://developer.hashicorp.com/consul/api-docs/health
 """
 
@@ -100,7 +99,7 @@ def target_of(
 ) -> Target:
     """Return the target; ``ValueError`` where its address cannot be the host of a node.
 
-    ``tag`` is the one that was asked for. The port is the distribution's unless it is epmd's or
+    ``tag`` is the one of the setting. The port is the distribution's unless it is epmd's or
     there is none.
     """
     host = _address(instance.address)

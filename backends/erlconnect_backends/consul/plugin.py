@@ -1,10 +1,7 @@
-"""Backend ``consul``: its settings and its registration.
+"""Backend ``consul`` and transport ``consul-connect``: their settings and their registration.
 
-Refuses to import py-consul: whoever only lists the plugins does not pay for it.
-
-Transport ``consul-connect``: its settings and its registration.
-
-Refuses to import py-consul and to open anything: ``connect_transport`` does.
+py-consul is not imported here: listing the plugins has to be quick, and works without it. The
+cookie source ``consul-kv`` is registered in ``cookies``.
 """
 
 from __future__ import annotations

@@ -1,7 +1,6 @@
 """Backend ``dns``: SRV, A and AAAA records.
 
-``discovery`` registers it, ``backend`` decides what to ask for, ``hosts`` and ``addresses`` make
-targets of the answers, ``resolver`` writes questions and reads answers, ``ways`` and ``inside`` say
-whom to ask and how, ``tries`` goes from server to server, ``exchange`` carries the bytes,
-``failures`` has the words for what went wrong. Only ``resolver`` imports dnspython.
+``plugin`` has the settings and registers the backend. ``backend`` decides what to ask for and makes
+targets of the answers. ``nameservers`` says whom to ask, ``resolver`` looks up, ``errors`` has the
+errors with their remedies. How a query gets to a server is in ``erlconnect_backends.do53``.
 """

@@ -1,13 +1,10 @@
-"""Decides what to ask DNS for and what the answers mean for the user.
+"""Backend ``dns``: what is asked for, and which targets the answers are.
 
-Refuses to know how a question is asked; ``resolver`` does.
+``DnsBackend`` runs one ``_Search`` over a ``resolver.Resolver``. SRV records become hosts, one for
+each target of the records with all its ports, and a host becomes one target for each of its
+addresses. Without SRV records the name's own addresses are the targets.
 
-From SRV records to targets: one host for each target of the records, with all its ports.
-
-Knows what a port in an SRV record can be: the distribution's, epmd's, or anything. Refuses to look
-anything up. Specification: RFC 2782.
-
-From the settings to whom is asked and how: over this machine's network, or inside a cluster.
+Specification: RFC 2782 (SRV).
 """
 
 from __future__ import annotations
@@ -28,16 +25,16 @@ from erlconnect.api import (
     Target,
 )
 from erlconnect_backends.dns import errors
-from erlconnect_backends.dns.nameservers import is_inside, name_server_inside, name_servers
+from erlconnect_backends.dns.nameservers import cluster_name_server, name_servers
+from erlconnect_backends.dns.plugin import is_in_cluster
 from erlconnect_backends.dns.resolver import (
     Answer,
     Kind,
     Question,
     Resolver,
-    Tries,
     addresses_of,
     dns_name,
-    in_order,
+    sorted_addresses,
 )
 
 if TYPE_CHECKING:
@@ -47,132 +44,11 @@ if TYPE_CHECKING:
     from erlconnect_backends.dns.plugin import DnsSettings
     from erlconnect_backends.dns.resolver import ServiceRecord
 
+SECONDS: Final = 5.0  # of one discovery, all its questions together
 EPMD_PORT: Final = 4369
+_ADDRESS_KINDS: Final[tuple[Kind, ...]] = ("A", "AAAA")
 _SERVICE_QUERY: Final = re.compile(r"_[^.]+\._[^.]+\.(.+)")
 _EPMD_QUERY: Final = re.compile(r"_epmd\._tcp\..+", re.IGNORECASE)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ServiceHost:
-    """One host of a service, placed by the best of its records; ``ports`` without 0, best first."""
-
-    target: str
-    priority: int
-    weight: int
-    ports: tuple[int, ...]
-
-    @property
-    def address(self) -> str | None:
-        """The target itself where the record holds an address in place of a name."""
-        try:
-            return str(ipaddress.ip_address(self.target))
-        except ValueError:
-            return None
-
-
-def service_of(name: str) -> str | None:
-    """Return what stands behind ``_x._tcp.``; ``None`` for a name without such a beginning."""
-    parts = _SERVICE_QUERY.fullmatch(name)
-    return parts[1] if parts else None
-
-
-def hosts_of(records: Iterable[ServiceRecord]) -> list[ServiceHost]:
-    """Order by priority, then by falling weight, then by name; each host once, however often named.
-
-    RFC 2782 draws lots by weight; an order that is always the same serves people better. Records
-    without a target are left out.
-    """
-    ordered = sorted(
-        (record for record in records if record.target),
-        key=lambda record: (
-            record.priority,
-            -record.weight,
-            record.target.lower(),
-            record.port,
-            record.target,
-        ),
-    )
-    groups: dict[str, list[ServiceRecord]] = {}
-    for record in ordered:
-        groups.setdefault(record.target.lower(), []).append(record)
-    return [_host(group) for group in groups.values()]
-
-
-def _host(records: Sequence[ServiceRecord]) -> ServiceHost:
-    best = records[0]
-    ports = dict.fromkeys(record.port for record in records if record.port)
-    return ServiceHost(
-        target=best.target, priority=best.priority, weight=best.weight, ports=tuple(ports)
-    )
-
-
-def targets_of(
-    host: ServiceHost, addresses: Iterable[str], *, asked: str, basename: str
-) -> Iterator[Target]:
-    """Return one target for each address of ``host``."""
-    epmd_port, dist_port = _epmd_and_dist(host, asked)
-    facts = _facts(host, asked)
-    for address in addresses:
-        yield Target(
-            node=NodeName(name=basename, host=host.target),
-            address=address,
-            dist_port=dist_port,
-            epmd_port=epmd_port,
-            facts=facts,
-        )
-
-
-def _epmd_and_dist(host: ServiceHost, asked: str) -> tuple[int, int | None]:
-    if _EPMD_QUERY.fullmatch(asked):
-        return (host.ports[0] if host.ports else EPMD_PORT), None
-    if len(host.ports) == 1 and host.ports[0] != EPMD_PORT:
-        return EPMD_PORT, host.ports[0]
-    return EPMD_PORT, None
-
-
-def _facts(host: ServiceHost, asked: str) -> dict[str, str]:
-    facts = {"record": "SRV", "service": service_of(asked) or asked, "target": host.target}
-    if host.address is None:
-        facts["label"] = host.target.partition(".")[0]
-    if host.ports:
-        facts["ports"] = ", ".join(map(str, host.ports))
-    return facts | {"priority": str(host.priority), "weight": str(host.weight)}
-
-
-def address_target(address: str, *, asked: str, basename: str) -> Target:
-    """Return the target of an A or AAAA record."""
-    record = "AAAA" if ":" in address else "A"
-    return Target(
-        node=NodeName(name=basename, host=address),
-        address=address,
-        facts={"record": record, "service": service_of(asked) or asked},
-    )
-
-
-@asynccontextmanager
-async def tries_of(
-    settings: DnsSettings, session: SessionApi, *, seconds: float
-) -> AsyncIterator[tuple[Tries, float]]:
-    """Return the servers to ask, and the event loop's time until when; usually after ``seconds``.
-
-    Raises what ``name_servers`` and ``name_server_inside`` raise.
-    """
-    loop = asyncio.get_running_loop()
-    began = loop.time()
-    if settings.server and is_inside(settings.server):
-        async with name_server_inside(settings.server, session) as (server, open_stream):
-            # A way that was slow to open is as slow for the next question.
-            longer = seconds + loop.time() - began
-            tries = Tries([server], tcp=True, seconds=longer, open_stream=open_stream)
-            yield tries, loop.time() + longer
-    else:
-        until = began + seconds
-        servers = await name_servers(settings.server, until=until)
-        yield Tries(servers, tcp=settings.tcp, seconds=seconds), until
-
-
-SECONDS: Final = 5.0  # of one discovery, all its questions together
-_ADDRESS_KINDS: Final[tuple[Kind, ...]] = ("A", "AAAA")
 _NO_NAME: Final = re.compile(r"[\x00-\x20\x7f\s@/:\\\"'();,]")
 
 
@@ -191,26 +67,69 @@ class DnsBackend:
         ``NoNodeFoundError`` where the answer holds no address. Cancelled, it leaves nothing behind.
         """
         name = _checked(query.service)
-        async with tries_of(self._settings, session, seconds=self._seconds) as (tries, until):
+        async with resolver_of(self._settings, session, seconds=self._seconds) as (resolver, until):
             search = _Search(
                 name=name,
                 basename=self._settings.basename,
-                resolver=Resolver(tries),
+                resolver=resolver,
                 until=until,
                 warn=session.warn,
             )
-            return await self._found_by(search)
+            return await self._run(search)
 
-    async def _found_by(self, search: _Search) -> list[Target]:
+    async def _run(self, search: _Search) -> list[Target]:
         match self._settings.record:
             case "auto":
-                return await search.anything()
+                return await search.any_records()
             case "srv":
                 return await search.services(await search.ask_services(search.until))
             case "a":
                 return await search.addresses(("A",))
             case "aaaa":
                 return await search.addresses(("AAAA",))
+
+
+@asynccontextmanager
+async def resolver_of(
+    settings: DnsSettings, session: SessionApi, *, seconds: float
+) -> AsyncIterator[tuple[Resolver, float]]:
+    """Return a resolver, and the event loop's time until when to ask; usually after ``seconds``.
+
+    Raises what ``name_servers`` and ``cluster_name_server`` raise.
+    """
+    loop = asyncio.get_running_loop()
+    began = loop.time()
+    if settings.server and is_in_cluster(settings.server):
+        async with cluster_name_server(settings.server, session) as (server, open_stream):
+            # A tunnel that was slow to open is as slow for the next query.
+            longer = seconds + loop.time() - began
+            resolver = Resolver([server], tcp=True, seconds=longer, open_stream=open_stream)
+            yield resolver, loop.time() + longer
+    else:
+        until = began + seconds
+        servers = await name_servers(settings.server, until=until)
+        yield Resolver(servers, tcp=settings.tcp, seconds=seconds), until
+
+
+def _checked(text: str) -> str:
+    """Return TARGET as a DNS name; ``UsageError`` where it cannot be one."""
+    if "@" in text:
+        raise errors.no_dns_name(text, "there is an '@' in it, as in a node's name")
+    if _NO_NAME.search(text):
+        raise errors.no_dns_name(text, "there is a character in it that no host name has")
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        pass
+    else:
+        raise errors.no_dns_name(text, "it is an address")
+    try:
+        name = dns_name(text)
+    except ValueError as error:
+        raise errors.no_dns_name(text, str(error)) from None
+    if not name:
+        raise errors.no_dns_name(text, "it is empty")
+    return name
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -221,11 +140,15 @@ class _Search:
     until: float
     warn: Callable[[str], None]
 
-    async def anything(self) -> list[Target]:
-        """Take SRV records if there are any; ``_x._tcp.name`` cannot have anything else."""
+    async def any_records(self) -> list[Target]:
+        """Return the targets of SRV records if there are any, else those of addresses.
+
+        ``_x._tcp.name`` can only have SRV records.
+        """
         if service_of(self.name):
             return await self.services(await self.ask_services(self.until))
         failure: LookupFailedError | None = None
+        # A server that drops queries for SRV must leave time to ask for addresses.
         halfway = (asyncio.get_running_loop().time() + self.until) / 2
         try:
             answer = await self.ask_services(halfway)
@@ -256,7 +179,7 @@ class _Search:
         found = await addresses_of(
             self.name, kinds, resolver=self.resolver, until=self.until, warn=self.warn
         )
-        return [address_target(each, asked=self.name, basename=self.basename) for each in found]
+        return [address_target(each, name=self.name, basename=self.basename) for each in found]
 
     async def services(self, answer: Answer) -> list[Target]:
         hosts = hosts_of(answer.services)
@@ -265,15 +188,15 @@ class _Search:
             raise failure(self.name, answer.server)
         notes: list[str] = []
         async with asyncio.TaskGroup() as tasks:
-            asked = [tasks.create_task(self._places(host, answer, notes)) for host in hosts]
+            lookups = [tasks.create_task(self._addresses_of(host, answer, notes)) for host in hosts]
         targets: list[Target] = []
         left_out: dict[str, ErlconnectError] = {}
-        for host, task in zip(hosts, asked, strict=True):
-            places = task.result()
-            if isinstance(places, ErlconnectError):
-                left_out[host.target] = places
+        for host, task in zip(hosts, lookups, strict=True):
+            found = task.result()
+            if isinstance(found, ErlconnectError):
+                left_out[host.target] = found
             else:
-                targets += targets_of(host, places, asked=self.name, basename=self.basename)
+                targets += targets_of(host, found, name=self.name, basename=self.basename)
         if not targets:
             raise errors.none_left(self.name, left_out)
         if left_out:
@@ -282,7 +205,7 @@ class _Search:
             self.warn(errors.incomplete(notes))
         return targets
 
-    async def _places(
+    async def _addresses_of(
         self, host: ServiceHost, answer: Answer, notes: list[str]
     ) -> list[str] | ErlconnectError:
         """Return the addresses of ``host``, those that came along first, or why there are none."""
@@ -291,7 +214,7 @@ class _Search:
         except ValueError as error:
             return errors.no_node_name(host.target, error)
         known = [host.address] if host.address else answer.glue.get(host.target.lower(), ())
-        if usable := in_order(known):
+        if usable := sorted_addresses(known):
             return usable
         try:
             return await addresses_of(
@@ -309,22 +232,99 @@ def _no_services(name: str, server: str) -> NoNodeFoundError:
     return errors.no_records(name, ("SRV",), server)
 
 
-def _checked(text: str) -> str:
-    """Return TARGET as a DNS name; ``UsageError`` where it cannot be one."""
-    if "@" in text:
-        raise errors.no_dns_name(text, "there is an '@' in it, as in a node's name")
-    if _NO_NAME.search(text):
-        raise errors.no_dns_name(text, "there is a character in it that no host name has")
-    try:
-        ipaddress.ip_address(text)
-    except ValueError:
-        pass
-    else:
-        raise errors.no_dns_name(text, "it is an address")
-    try:
-        name = dns_name(text)
-    except ValueError as error:
-        raise errors.no_dns_name(text, str(error)) from None
-    if not name:
-        raise errors.no_dns_name(text, "it is empty")
-    return name
+def service_of(name: str) -> str | None:
+    """Return what follows ``_x._tcp.``; ``None`` for a name without such a beginning."""
+    parts = _SERVICE_QUERY.fullmatch(name)
+    return parts[1] if parts else None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServiceHost:
+    """One host of a service, ordered by the best of its records; ``ports`` best first, no 0."""
+
+    target: str
+    priority: int
+    weight: int
+    ports: tuple[int, ...]
+
+    @property
+    def address(self) -> str | None:
+        """The target itself where the record holds an address in place of a name."""
+        try:
+            return str(ipaddress.ip_address(self.target))
+        except ValueError:
+            return None
+
+
+def hosts_of(records: Iterable[ServiceRecord]) -> list[ServiceHost]:
+    """Order by priority, then by falling weight, then by name; each host once, however often named.
+
+    Records without a target are left out.
+    """
+    # RFC 2782 draws lots by weight. People need the same order at every call.
+    ordered = sorted(
+        (record for record in records if record.target),
+        key=lambda record: (
+            record.priority,
+            -record.weight,
+            record.target.lower(),
+            record.port,
+            record.target,
+        ),
+    )
+    groups: dict[str, list[ServiceRecord]] = {}
+    for record in ordered:
+        groups.setdefault(record.target.lower(), []).append(record)
+    return [_host(group) for group in groups.values()]
+
+
+def _host(records: Sequence[ServiceRecord]) -> ServiceHost:
+    best = records[0]
+    ports = dict.fromkeys(record.port for record in records if record.port)
+    return ServiceHost(
+        target=best.target, priority=best.priority, weight=best.weight, ports=tuple(ports)
+    )
+
+
+def targets_of(
+    host: ServiceHost, addresses: Iterable[str], *, name: str, basename: str
+) -> Iterator[Target]:
+    """Return one target for each address of ``host``."""
+    epmd_port, dist_port = _epmd_and_dist(host, name)
+    facts = _facts(host, name)
+    for address in addresses:
+        yield Target(
+            node=NodeName(name=basename, host=host.target),
+            address=address,
+            dist_port=dist_port,
+            epmd_port=epmd_port,
+            facts=facts,
+        )
+
+
+def _epmd_and_dist(host: ServiceHost, name: str) -> tuple[int, int | None]:
+    if _EPMD_QUERY.fullmatch(name):
+        return (host.ports[0] if host.ports else EPMD_PORT), None
+    # One port that is not epmd's is the distribution's; of several nobody says which it is.
+    if len(host.ports) == 1 and host.ports[0] != EPMD_PORT:
+        return EPMD_PORT, host.ports[0]
+    return EPMD_PORT, None
+
+
+def _facts(host: ServiceHost, name: str) -> dict[str, str]:
+    facts = {"record": "SRV", "service": service_of(name) or name, "target": host.target}
+    if host.address is None:
+        facts["label"] = host.target.partition(".")[0]
+    if host.ports:
+        facts["ports"] = ", ".join(map(str, host.ports))
+    return facts | {"priority": str(host.priority), "weight": str(host.weight)}
+
+
+def address_target(address: str, *, name: str, basename: str) -> Target:
+    """Return the target of an A or AAAA record."""
+    record = "AAAA" if ":" in address else "A"
+    return Target(
+        node=NodeName(name=basename, host=address),
+        address=address,
+        facts={"record": record, "service": service_of(name) or name},
+    )

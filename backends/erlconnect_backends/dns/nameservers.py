@@ -1,23 +1,16 @@
-"""Which name servers to ask: the one of the setting, or those of ``/etc/resolv.conf``.
+"""Which name servers to ask: that of the setting, or those of ``/etc/resolv.conf``.
 
-Refuses to ask them anything.
-
-A name server inside a cluster, which only a port-forward leads to: ``kubernetes://NS/SERVICE``.
-
-Knows how it is written and which offer leads there. Refuses to know how that works, and to ask
-anything.
+A server inside a cluster, ``kubernetes://NAMESPACE/SERVICE``, is reached by TCP through the offer
+``kubernetes-port-forward``, which the session opens. No server is asked anything here.
 """
 
 from __future__ import annotations
 
 import asyncio
-import ipaddress
-import re
 import socket
-from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from erlconnect.api import (
     ConfigurationError,
@@ -31,42 +24,20 @@ from erlconnect.api import (
     UnreachableError,
 )
 from erlconnect_backends.dns.errors import ServerFailure
+from erlconnect_backends.dns.plugin import host_and_port, namespace_and_service
+from erlconnect_backends.do53 import DNS_PORT, ServerAddress, numeric_server, server_address
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator, Sequence
 
     from erlconnect.api import Dialer, SessionApi
-    from erlconnect_backends.dns.resolver import OpenStream
+    from erlconnect_backends.do53 import OpenStream
 
-DNS_PORT: Final = 53
 SYSTEM_FILE: Final = Path("/etc/resolv.conf")
-_HOST_AND_PORT: Final = re.compile(r"(?:\[([^\[\]\s/]+)\]|([^\[\]:\s/]+))(?::([0-9]{1,5}))?")
-_MAX_PORT: Final = 65535
+_OFFER: Final = "kubernetes-port-forward"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NameServer:
-    """One socket address to send questions to; ``text`` is what people read."""
-
-    family: socket.AddressFamily
-    sockaddr: tuple[Any, ...]
-    text: str
-
-
-def host_and_port(text: str) -> tuple[str, int]:
-    """Split ``HOST[:PORT]``, IPv6 in brackets; ``ValueError`` says what is wrong."""
-    parts = _HOST_AND_PORT.fullmatch(text)
-    if not parts:
-        raise ValueError("it has to be HOST or HOST:PORT, with an IPv6 address in brackets")
-    host, port = parts[1] or parts[2], int(parts[3] or DNS_PORT)
-    if not 0 < port <= _MAX_PORT:
-        raise ValueError(f"there is no port {port}")
-    if parts[1]:
-        ipaddress.IPv6Address(host)
-    return host, port
-
-
-async def name_servers(setting: str | None, *, until: float) -> Sequence[NameServer]:
+async def name_servers(setting: str | None, *, until: float) -> Sequence[ServerAddress]:
     """Return the servers to ask in turn, at least one; ``until`` is a time of the event loop.
 
     Raises ``ConfigurationError`` where the system has none, and ``LookupFailedError`` where the
@@ -92,11 +63,11 @@ async def name_servers(setting: str | None, *, until: float) -> Sequence[NameSer
             f" {getattr(error, 'strerror', None) or 'it is no valid name'}",
             remedy="Correct -o server=, or give the server's address.",
         ) from error
-    return [_name_server(each) for each in found]
+    return [server_address(each) for each in found]
 
 
-def system_name_servers(file: Path = SYSTEM_FILE) -> Sequence[NameServer]:
-    """Give the name servers of ``resolv.conf(5)`` in their order; lines that mean none are skipped.
+def system_name_servers(file: Path = SYSTEM_FILE) -> Sequence[ServerAddress]:
+    """Return the name servers of ``resolv.conf(5)`` in their order, without unusable lines.
 
     Raises ``ConfigurationError`` where there is none.
     """
@@ -116,74 +87,42 @@ def system_name_servers(file: Path = SYSTEM_FILE) -> Sequence[NameServer]:
     return servers
 
 
-def _system_lines(text: str) -> Iterator[NameServer]:
+def _system_lines(text: str) -> Iterator[ServerAddress]:
     for line in text.splitlines():
         words = line.split()
         if words[:1] != ["nameserver"] or len(words) < 2:  # noqa: PLR2004 - a word and its address
             continue
-        try:
-            found = socket.getaddrinfo(
-                words[1], DNS_PORT, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST
-            )
-        except OSError:
-            continue
-        yield _name_server(found[0])
-
-
-def _name_server(found: tuple[Any, ...]) -> NameServer:
-    family, _, _, _, sockaddr = found
-    host, port = sockaddr[:2]
-    shown = f"[{host}]" if family == socket.AF_INET6 else host
-    text = shown if port == DNS_PORT else f"{shown}:{port}"
-    return NameServer(family=family, sockaddr=sockaddr, text=text)
-
-
-SCHEME: Final = "kubernetes://"
-_OFFER: Final = "kubernetes-port-forward"
-_LABEL: Final = r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?"
-_PLACE: Final = re.compile(rf"{SCHEME}({_LABEL})/({_LABEL})")
-
-
-def is_inside(text: str) -> bool:
-    """Return whether the setting ``server`` means this."""
-    return text.startswith(SCHEME)
-
-
-def namespace_and_service(text: str) -> tuple[str, str]:
-    """Split it; ``ValueError`` says what is wrong."""
-    found = _PLACE.fullmatch(text)
-    if not found:
-        raise ValueError(f"it has to be like {SCHEME}kube-system/kube-dns: namespace and service")
-    return found[1], found[2]
+        with suppress(OSError):
+            yield numeric_server(words[1])
 
 
 @asynccontextmanager
-async def name_server_inside(
+async def cluster_name_server(
     text: str, session: SessionApi
-) -> AsyncIterator[tuple[NameServer, OpenStream]]:
-    """Return the server and the way to it, by TCP, as long as the context lasts.
+) -> AsyncIterator[tuple[ServerAddress, OpenStream]]:
+    """Yield the server, and what opens a TCP connection to it as long as the context lasts.
 
-    Raises ``LookupFailedError`` and ``LookupTimeoutError`` where none leads there, and what
+    Raises ``LookupFailedError`` and ``LookupTimeoutError`` where it cannot be reached, and what
     credentials and missing rights raise.
     """
     namespace, service = namespace_and_service(text)
     host = f"{service}.{namespace}"
     ref = Ref(name=_OFFER, settings={"namespace": namespace, "service": service})
     target = Target(node=NodeName(name="", host=host), address=host, dist_port=DNS_PORT)
-    server = NameServer(family=socket.AF_UNSPEC, sockaddr=(), text=text)
+    server = ServerAddress(family=socket.AF_UNSPEC, sockaddr=(), text=text)
     async with AsyncExitStack() as stack:
         try:
             dialer = await stack.enter_async_context(session.dialer(ref, target))
         except ErlconnectError as error:
             raise _as_lookup(text, error) from error
 
-        async def open_stream(_: NameServer) -> socket.socket:
-            return await _dialled(dialer)
+        async def open_stream(_: ServerAddress) -> socket.socket:
+            return await _dial(dialer)
 
         yield server, open_stream
 
 
-async def _dialled(dialer: Dialer) -> socket.socket:
+async def _dial(dialer: Dialer) -> socket.socket:
     try:
         return await dialer.dial(DNS_PORT)
     except ErlconnectError as error:

@@ -1,25 +1,33 @@
-"""Backend ``dns``: its settings and its registration.
+"""Backend ``dns``: its settings, how the setting ``server`` is written, and its registration.
 
-Refuses to import dnspython: whoever only lists the plugins does not pay for it.
+dnspython is not imported here: listing the plugins has to be quick, and works without it.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Literal
+import ipaddress
+import re
+from typing import TYPE_CHECKING, Annotated, Final, Literal
 
 from pydantic import AfterValidator, Field
 
 from erlconnect.api import Offer, Settings, hookimpl
-from erlconnect_backends.dns.nameservers import host_and_port, is_inside, namespace_and_service
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from erlconnect.api import Backend
 
+_DNS_PORT: Final = 53  # ``do53`` has it, too, but imports dnspython
+_MAX_PORT: Final = 65535
+_HOST_AND_PORT: Final = re.compile(r"(?:\[([^\[\]\s/]+)\]|([^\[\]:\s/]+))(?::([0-9]{1,5}))?")
+_SCHEME: Final = "kubernetes://"
+_LABEL: Final = r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?"
+_IN_CLUSTER: Final = re.compile(rf"{_SCHEME}({_LABEL})/({_LABEL})")
+
 
 def _name_server(text: str) -> str:
-    if is_inside(text):
+    if is_in_cluster(text):
         namespace_and_service(text)
     else:
         host_and_port(text)
@@ -67,3 +75,29 @@ def erlconnect_backends() -> Sequence[Offer]:
             install="pip install 'erlconnect[dns]'",
         )
     ]
+
+
+def host_and_port(text: str) -> tuple[str, int]:
+    """Split ``HOST[:PORT]``, IPv6 in brackets; ``ValueError`` says what is wrong."""
+    parts = _HOST_AND_PORT.fullmatch(text)
+    if not parts:
+        raise ValueError("it has to be HOST or HOST:PORT, with an IPv6 address in brackets")
+    host, port = parts[1] or parts[2], int(parts[3] or _DNS_PORT)
+    if not 0 < port <= _MAX_PORT:
+        raise ValueError(f"there is no port {port}")
+    if parts[1]:
+        ipaddress.IPv6Address(host)
+    return host, port
+
+
+def is_in_cluster(text: str) -> bool:
+    """Return whether the setting ``server`` names a service inside a cluster."""
+    return text.startswith(_SCHEME)
+
+
+def namespace_and_service(text: str) -> tuple[str, str]:
+    """Split ``kubernetes://NAMESPACE/SERVICE``; ``ValueError`` says what is wrong."""
+    found = _IN_CLUSTER.fullmatch(text)
+    if not found:
+        raise ValueError(f"it has to be like {_SCHEME}kube-system/kube-dns: namespace and service")
+    return found[1], found[2]

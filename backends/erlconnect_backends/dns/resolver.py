@@ -1,42 +1,29 @@
-"""Writes questions and reads answers; the only file that imports dnspython.
+"""Looks records up: dnspython's resolver, with this backend's deadlines and words for failures.
 
-Knows which answer is final, which is unusable, and how aliases are followed. Refuses to know what
-the records are for and which server is asked. Specification: RFC 1034 and 1035; RFC 6891 (EDNS).
+``Resolver`` asks for the records of one name and follows aliases; ``addresses_of`` asks for A and
+AAAA at the same time. A lookup that failed is an error, and never an answer without records.
+Questions and answers are plain values: names are text without the dot at the end.
 
-Asks one name server after the other until one of them answers.
-
-Knows patience: how long a try lasts, who is asked again, and how much goes on at once. Refuses to
-know what is asked and what is a usable answer.
-
-Carries one DNS message to a server and one back, over UDP or TCP (RFC 1035, 4.2; RFC 7766).
-
-Knows of a message only the identifier and the bit that says that it was cut. Refuses to know
-time: whoever calls sets the deadline. Cancelled, nothing here leaves a socket behind.
-
-Questions and answers of DNS as plain values: names are text without the dot at the end.
-
-The addresses of one name: A and AAAA records, asked for at the same time.
-
-Knows what it means when only one of the two can be had. Refuses to know what the name is for.
+Specification: RFC 1034 and 1035; RFC 6891 (EDNS).
 """
 
 from __future__ import annotations
 
 import asyncio
-import socket
-from collections.abc import Awaitable, Callable
+import math
+from contextlib import suppress
 from dataclasses import dataclass, field
-from functools import partial
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Final, Literal, TypeVar
+from typing import TYPE_CHECKING, Final, Literal
 
+import dns.asyncresolver
 import dns.exception
 import dns.message
 import dns.name
 import dns.rcode
-import dns.rdataclass
 import dns.rdatatype
+import dns.resolver
 from dns.rdtypes.IN.A import A
 from dns.rdtypes.IN.AAAA import AAAA
 from dns.rdtypes.IN.SRV import SRV
@@ -45,170 +32,33 @@ from erlconnect.api import ErlconnectError, LookupFailedError
 from erlconnect_backends.dns.errors import (
     ServerFailure,
     alias_loop,
-    answered,
-    broken_way,
+    broken_connection,
+    code_failure,
     no_answer,
     no_records,
     no_such_name,
-    silence,
-    unusable,
+    timeout_failure,
     unusable_addresses,
+    unusable_answer,
 )
+from erlconnect_backends.do53 import SocketNameserver, open_tcp
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
-    from erlconnect_backends.dns.nameservers import NameServer
+    from erlconnect_backends.do53 import OpenStream, ServerAddress
 
-OpenStream = Callable[["NameServer"], Awaitable[socket.socket]]
-"""Gives a connected, plain, non-blocking socket, which the caller closes; a tunnel can be one."""
-_MAX_DATAGRAM: Final = 65535
-_FLAGS: Final = 2  # where the header has the byte with the bit that says that the answer is cut
-_TRUNCATED: Final = 0x02
-
-
-def is_cut(answer: bytes) -> bool:
-    """Whether the server says that there is more than it could send over UDP."""
-    return len(answer) > _FLAGS and bool(answer[_FLAGS] & _TRUNCATED)
-
-
-async def open_tcp(server: NameServer) -> socket.socket:
-    """Return a TCP connection to ``server``; raises ``OSError``."""
-    stream = socket.socket(server.family, socket.SOCK_STREAM)
-    try:
-        stream.setblocking(False)
-        await asyncio.get_running_loop().sock_connect(stream, server.sockaddr)
-    except BaseException:
-        stream.close()
-        raise
-    return stream
-
-
-async def ask_by_datagram(query: bytes, server: NameServer) -> bytes:
-    """Return the answer to ``query`` over UDP, cut or whole; raises ``OSError``."""
-    loop = asyncio.get_running_loop()
-    with socket.socket(server.family, socket.SOCK_DGRAM) as datagrams:
-        datagrams.setblocking(False)
-        # Connected, so that the kernel drops what others send and reports a closed port.
-        datagrams.connect(server.sockaddr)
-        await loop.sock_sendall(datagrams, query)
-        while True:
-            answer = await loop.sock_recv(datagrams, _MAX_DATAGRAM)
-            if answer[:2] == query[:2]:
-                return answer
-
-
-async def ask_by_stream(query: bytes, server: NameServer, open_stream: OpenStream) -> bytes:
-    """Return the answer to ``query``; raises ``OSError``, and ``EOFError`` if the server hangs up.
-
-    The length in front of it has two bytes, so that 64 KB are the most that is read.
-    """
-    with await open_stream(server) as stream:
-        message = len(query).to_bytes(2, "big") + query
-        await asyncio.get_running_loop().sock_sendall(stream, message)
-        size = int.from_bytes(await _exactly(2, stream), "big")
-        return await _exactly(size, stream)
-
-
-async def _exactly(size: int, stream: socket.socket) -> bytes:
-    loop = asyncio.get_running_loop()
-    received = bytearray()
-    while len(received) < size:
-        part = await loop.sock_recv(stream, size - len(received))
-        if not part:
-            raise EOFError
-        received += part
-    return bytes(received)
-
-
-Answered = TypeVar("Answered")
+# What is offered with EDNS0 (RFC 6891, section 6.2.5): without it UDP carries 512 bytes.
+_PAYLOAD_BYTES: Final = 4096
+_MAX_ALIASES: Final = 8  # over several answers; dnspython has its own limit within one
 _MAX_AT_ONCE: Final = 16
-_FIRST_TRY_SHARE: Final = 0.2  # of the whole time; each further round is twice as long
-
-
-class Tries:
-    """Asks ``servers`` in turn; all questions together keep at most 16 exchanges open.
-
-    ``seconds`` is how long the whole search may take, and paces the tries. ``tcp`` asks over TCP at
-    once; ``open_stream`` is the way to a server for whatever goes over TCP.
-    """
-
-    def __init__(
-        self,
-        servers: Sequence[NameServer],
-        *,
-        tcp: bool,
-        seconds: float,
-        open_stream: OpenStream = open_tcp,
-    ) -> None:
-        self._servers = tuple(servers)
-        self._tcp = tcp
-        self._first_try_seconds = seconds * _FIRST_TRY_SHARE
-        self._open_stream = open_stream
-        self._slots = asyncio.Semaphore(_MAX_AT_ONCE)
-
-    async def ask(
-        self,
-        question: Question,
-        query: bytes,
-        read: Callable[[bytes], Answered],
-        *,
-        until: float,
-    ) -> tuple[NameServer, Answered]:
-        """Return the first answer that ``read`` takes; it raises ``ServerFailure`` for the others.
-
-        Who said nothing is asked again, until the event loop's time is ``until``. Raises
-        ``LookupFailedError``, and ``LookupTimeoutError`` where nobody said anything. Cancelled, it
-        leaves no socket behind.
-        """
-        complaints: dict[NameServer, ServerFailure] = {}
-        pending, seconds = self._servers, self._first_try_seconds
-        while True:
-            for server in pending:
-                try:
-                    async with asyncio.timeout_at(until):
-                        return server, read(await self._ask_one(query, server, seconds))
-                except TimeoutError:
-                    complaints.setdefault(server, silence(self._way))
-                except ServerFailure as complaint:
-                    complaints[server] = complaint
-            pending = tuple(server for server in pending if complaints[server].silent)
-            seconds *= 2
-            if not pending or asyncio.get_running_loop().time() >= until:
-                raise no_answer(question, complaints)
-
-    @property
-    def _way(self) -> str:
-        return "TCP" if self._tcp else "UDP"
-
-    async def _ask_one(self, query: bytes, server: NameServer, seconds: float) -> bytes:
-        if not self._tcp:
-            by_datagram = partial(ask_by_datagram, query, server)
-            answer = await self._in_time("UDP", by_datagram, seconds)
-            if not is_cut(answer):
-                return answer
-        by_stream = partial(ask_by_stream, query, server, self._open_stream)
-        return await self._in_time("TCP", by_stream, seconds)
-
-    async def _in_time(
-        self, way: str, exchange: Callable[[], Awaitable[bytes]], seconds: float
-    ) -> bytes:
-        async with self._slots:
-            try:
-                async with asyncio.timeout(seconds):
-                    return await exchange()
-            except TimeoutError:
-                raise silence(way) from None
-            except (OSError, EOFError) as error:
-                raise broken_way(way, error) from error
-
-
+_FIRST_TRY_SHARE: Final = 0.2  # of the whole time; each further try is twice as long
 Kind = Literal["SRV", "A", "AAAA"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Question:
-    """One name and the kind of record that is wanted."""
+    """One name and the kind of record to look up."""
 
     name: str
     kind: Kind
@@ -240,15 +90,26 @@ class Answer:
     glue: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: MappingProxyType({}))
 
 
-_PAYLOAD_BYTES: Final = 4096
-_MAX_ALIASES: Final = 8
-
-
 class Resolver:
-    """Looks records up with the help of ``tries``, which know the servers."""
+    """Asks ``servers`` in turn; all lookups together keep at most 16 exchanges open.
 
-    def __init__(self, tries: Tries) -> None:
-        self._tries = tries
+    ``seconds`` is how long the whole search may take, and paces the tries. ``tcp`` asks over TCP at
+    once; ``open_stream`` opens the connection for whatever goes over TCP.
+    """
+
+    def __init__(
+        self,
+        servers: Sequence[ServerAddress],
+        *,
+        tcp: bool,
+        seconds: float,
+        open_stream: OpenStream = open_tcp,
+    ) -> None:
+        self._servers = tuple(servers)
+        self._tcp = tcp
+        self._first_try_seconds = seconds * _FIRST_TRY_SHARE
+        self._open_stream = open_stream
+        self._slots = asyncio.Semaphore(_MAX_AT_ONCE)
 
     async def lookup(self, question: Question, *, until: float) -> Answer:
         """Return the records, or an answer without any; ``until`` is a time of the event loop.
@@ -265,22 +126,95 @@ class Resolver:
                 raise no_such_name(question, name, server.text)
             if chain.answer is not None or not chain.cnames:
                 return _answer(server, message, chain.answer)
+            # The server does not follow aliases into zones of others.
             if name.lower() in map(str.lower, names) or len(names) > _MAX_ALIASES:
                 raise alias_loop(question, server.text)
             names.append(name)
 
     async def _ask(
         self, question: Question, until: float
-    ) -> tuple[NameServer, dns.message.QueryMessage]:
-        query = dns.message.make_query(
-            dns.name.from_text(question.name), question.kind, use_edns=0, payload=_PAYLOAD_BYTES
+    ) -> tuple[ServerAddress, dns.message.QueryMessage]:
+        """Return the first usable answer; a server that was silent is asked again in time."""
+        servers = [self._nameserver(server) for server in self._servers]
+        name = dns.name.from_text(question.name)
+        try:
+            async with asyncio.timeout_at(until):
+                message = (await _resolve(servers, name, question.kind)).response
+        except dns.resolver.NXDOMAIN as error:
+            message = error.response(name)
+        except (TimeoutError, dns.resolver.NoNameservers):
+            failures = {
+                each.server: each.failure or timeout_failure(_protocol(tcp=self._tcp))
+                for each in servers
+                if each.asked
+            }
+            raise no_answer(question, failures) from None
+        return next(each.server for each in servers if each.answered), message
+
+    def _nameserver(self, server: ServerAddress) -> _Nameserver:
+        return _Nameserver(
+            server,
+            tcp=self._tcp,
+            open_stream=self._open_stream,
+            seconds=self._first_try_seconds,
+            slots=self._slots,
         )
-        return await self._tries.ask(question, query.to_wire(), partial(_read, query), until=until)
 
 
-def dns_text(name: dns.name.Name) -> str:
-    """Return ``name`` as text without the dot at its end; the root is empty."""
-    return name.to_text(omit_final_dot=True) if name != dns.name.root else ""
+async def addresses_of(
+    name: str,
+    kinds: Sequence[Kind],
+    *,
+    resolver: Resolver,
+    until: float,
+    warn: Callable[[str], None],
+) -> list[str]:
+    """Return the addresses in their order, at least one.
+
+    A failed lookup of one kind is warned of where the other kind has addresses, and is the error
+    where it has none. Raises ``LookupFailedError``, ``NameNotFoundError``, ``NoNodeFoundError``.
+    """
+    async with asyncio.TaskGroup() as tasks:
+        lookups = [
+            tasks.create_task(_outcome(resolver, Question(name=name, kind=kind), until))
+            for kind in kinds
+        ]
+    outcomes = [task.result() for task in lookups]
+    answers = [outcome for outcome in outcomes if isinstance(outcome, Answer)]
+    errors = [outcome for outcome in outcomes if isinstance(outcome, ErlconnectError)]
+    failed = [error for error in errors if isinstance(error, LookupFailedError)]
+    found = [address for answer in answers for address in answer.addresses]
+    if addresses := sorted_addresses(found):
+        for error in failed:
+            warn(error.message)
+        return addresses
+    if failed:
+        raise failed[0]
+    if not answers:
+        raise errors[0]
+    if found:
+        raise unusable_addresses(name, found, answers[0].server)
+    raise no_records(name, kinds, answers[0].server)
+
+
+async def _outcome(
+    resolver: Resolver, question: Question, until: float
+) -> Answer | ErlconnectError:
+    try:
+        return await resolver.lookup(question, until=until)
+    except ErlconnectError as error:
+        return error
+
+
+def sorted_addresses(found: Iterable[str]) -> list[str]:
+    """Return each address once, IPv4 first, without those that no host can have."""
+    addresses = {ip_address(text) for text in found}
+    usable = [each for each in addresses if not (each.is_unspecified or each.is_multicast)]
+    return [str(each) for each in sorted(usable, key=_sort_key)]
+
+
+def _sort_key(address: IPv4Address | IPv6Address) -> tuple[int, int]:
+    return (address.version, int(address))
 
 
 def dns_name(text: str) -> str:
@@ -291,34 +225,95 @@ def dns_name(text: str) -> str:
         raise ValueError(str(error).rstrip(".")) from None
 
 
-def _read(query: dns.message.QueryMessage, wire: bytes) -> dns.message.QueryMessage:
-    """Parse the answer to ``query``; ``ServerFailure`` where it is none or says no."""
-    try:
-        message = dns.message.from_wire(wire)
-    except dns.exception.DNSException as error:
-        raise unusable(f"malformed: {type(error).__name__}") from error
-    if not (isinstance(message, dns.message.QueryMessage) and query.is_response(message)):
-        raise unusable("to another question")
+def dns_text(name: dns.name.Name) -> str:
+    """Return ``name`` as text without the dot at its end; the root is empty."""
+    return name.to_text(omit_final_dot=True) if name != dns.name.root else ""
+
+
+async def _resolve(
+    servers: Sequence[_Nameserver], name: dns.name.Name, kind: Kind
+) -> dns.resolver.Answer:
+    resolver = dns.asyncresolver.Resolver(configure=False)
+    resolver.nameservers = list(servers)
+    resolver.use_edns(0, 0, _PAYLOAD_BYTES)
+    while True:
+        # The caller has the deadline: dnspython measures by the wall clock, and gives up where that
+        # is set back.
+        with suppress(dns.resolver.LifetimeTimeout):
+            return await resolver.resolve(name, kind, raise_on_no_answer=False, lifetime=math.inf)
+
+
+class _Nameserver(SocketNameserver):
+    """One server during one lookup, and why it gave no usable answer.
+
+    After silence the next try is twice as long: the server may be slow, and a packet lost.
+    """
+
+    def __init__(
+        self,
+        server: ServerAddress,
+        *,
+        tcp: bool,
+        open_stream: OpenStream,
+        seconds: float,
+        slots: asyncio.Semaphore,
+    ) -> None:
+        super().__init__(server, tcp=tcp, open_stream=open_stream)
+        self.asked = False
+        self.answered = False
+        self.failure: ServerFailure | None = None
+        self._seconds = seconds
+        self._slots = slots
+
+    async def exchange(
+        self, request: dns.message.QueryMessage, *, tcp: bool, seconds: float
+    ) -> dns.message.QueryMessage:
+        """Return an answer that says what there is; ``seconds`` of dnspython are not used."""
+        del seconds
+        self.asked = True
+        try:
+            async with self._slots:
+                message = await super().exchange(request, tcp=tcp, seconds=self._seconds)
+            _check(message)
+        except ServerFailure as failure:
+            self.failure = failure
+        except dns.exception.FormError as error:
+            self.failure = unusable_answer(str(error))
+        except dns.exception.Timeout:
+            self.failure = timeout_failure(_protocol(tcp=tcp))
+        except (OSError, EOFError) as error:
+            self.failure = broken_connection(_protocol(tcp=tcp), error)
+        else:
+            self.answered = True
+            return message
+        if not self.failure.silent:
+            # After this one dnspython does not ask the server again.
+            raise dns.exception.FormError
+        self._seconds *= 2
+        raise dns.exception.Timeout
+
+
+def _protocol(*, tcp: bool) -> str:
+    return "TCP" if tcp else "UDP"
+
+
+def _check(message: dns.message.QueryMessage) -> None:
+    """Raise ``ServerFailure`` where the server says no, or contradicts itself."""
     code = message.rcode()
     if code not in (dns.rcode.NOERROR, dns.rcode.NXDOMAIN):
-        raise answered(dns.rcode.to_text(code))
-    _refuse_contradictions(message)
-    return message
-
-
-def _refuse_contradictions(message: dns.message.QueryMessage) -> None:
+        raise code_failure(dns.rcode.to_text(code))
     try:
         chain = message.resolve_chaining()
     except dns.message.ChainTooLong as error:
-        raise unusable("a loop of aliases") from error
+        raise unusable_answer("a loop of aliases") from error
     except dns.exception.DNSException as error:
-        raise unusable(type(error).__name__) from error
+        raise unusable_answer(type(error).__name__) from error
     if message.answer and chain.answer is None and not chain.cnames:
-        raise unusable("records that nobody asked for")
+        raise unusable_answer("records that nobody asked for")
 
 
 def _answer(
-    server: NameServer, message: dns.message.QueryMessage, found: dns.rrset.RRset | None
+    server: ServerAddress, message: dns.message.QueryMessage, found: dns.rrset.RRset | None
 ) -> Answer:
     glue: dict[str, tuple[str, ...]] = {}
     for extra in message.additional:
@@ -348,59 +343,3 @@ def _addresses(records: dns.rrset.RRset) -> Iterator[str]:
     for record in records:
         if isinstance(record, A | AAAA):
             yield record.address
-
-
-async def addresses_of(
-    name: str,
-    kinds: Sequence[Kind],
-    *,
-    resolver: Resolver,
-    until: float,
-    warn: Callable[[str], None],
-) -> list[str]:
-    """Return the addresses in their order, at least one.
-
-    A failed lookup of one kind is warned of where the other kind has addresses, and is the error
-    where it has none. Raises ``LookupFailedError``, ``NameNotFoundError``, ``NoNodeFoundError``.
-    """
-    async with asyncio.TaskGroup() as tasks:
-        asked = [
-            tasks.create_task(_outcome(resolver, Question(name=name, kind=kind), until))
-            for kind in kinds
-        ]
-    outcomes = [task.result() for task in asked]
-    answers = [outcome for outcome in outcomes if isinstance(outcome, Answer)]
-    errors = [outcome for outcome in outcomes if isinstance(outcome, ErlconnectError)]
-    failed = [error for error in errors if isinstance(error, LookupFailedError)]
-    found = [address for answer in answers for address in answer.addresses]
-    if addresses := in_order(found):
-        for error in failed:
-            warn(error.message)
-        return addresses
-    if failed:
-        raise failed[0]
-    if not answers:
-        raise errors[0]
-    if found:
-        raise unusable_addresses(name, found, answers[0].server)
-    raise no_records(name, kinds, answers[0].server)
-
-
-async def _outcome(
-    resolver: Resolver, question: Question, until: float
-) -> Answer | ErlconnectError:
-    try:
-        return await resolver.lookup(question, until=until)
-    except ErlconnectError as error:
-        return error
-
-
-def in_order(found: Iterable[str]) -> list[str]:
-    """Return each address once, IPv4 first, without those that nobody can have."""
-    addresses = {ip_address(text) for text in found}
-    usable = [each for each in addresses if not (each.is_unspecified or each.is_multicast)]
-    return [str(each) for each in sorted(usable, key=_place)]
-
-
-def _place(address: IPv4Address | IPv6Address) -> tuple[int, int]:
-    return (address.version, int(address))

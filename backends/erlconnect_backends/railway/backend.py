@@ -9,6 +9,7 @@ import asyncio
 import ipaddress
 import os
 import re
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal
@@ -31,16 +32,17 @@ from erlconnect.api import (
     UsageError,
     read_variables,
 )
+from erlconnect_backends.do53 import DNS_PORT, SocketNameserver, numeric_server
 from erlconnect_backends.railway.api import GraphApi, Project, project_link
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from erlconnect.api import Query, SessionApi
+    from erlconnect_backends.do53 import ServerAddress
     from erlconnect_backends.railway.plugin import RailwaySettings
 
 SECONDS: Final = 5.0
-_DNS_PORT: Final = 53
 _BRACKETED: Final = re.compile(r"\[([^\[\]]*)\](?::(\d+))?")
 _KINDS: Final[tuple[Literal["AAAA", "A"], ...]] = ("AAAA", "A")
 _PRIVATE: Final = (
@@ -93,18 +95,34 @@ async def _lookup(
 
 
 def _resolver(server: str | None) -> dns.asyncresolver.Resolver:
-    if server is None:
-        return dns.asyncresolver.Resolver()
-    resolver = dns.asyncresolver.Resolver(configure=False)
+    if server is not None:
+        resolver = dns.asyncresolver.Resolver(configure=False)
+        resolver.nameservers = [SocketNameserver(_server(server))]
+        return resolver
     try:
-        address, resolver.port = address_and_port(server)
-    except ValueError:
+        resolver = dns.asyncresolver.Resolver()
+    except dns.resolver.NoResolverConfiguration as error:
         raise ConfigurationError(
-            f"-o server={server}: the name server has to be given by its address",
+            f"This machine has no name server to ask: {error}",
+            remedy="Name one with -o server=ADDRESS[:PORT].",
+        ) from None
+    usable: list[SocketNameserver] = []
+    for address in resolver.nameservers:
+        # An address with the zone of an interface that is gone is no address.
+        with suppress(OSError):
+            usable.append(SocketNameserver(numeric_server(str(address), resolver.port)))
+    resolver.nameservers = usable
+    return resolver
+
+
+def _server(text: str) -> ServerAddress:
+    try:
+        return numeric_server(*address_and_port(text))
+    except (ValueError, OSError):
+        raise ConfigurationError(
+            f"-o server={text}: the name server has to be given by its address",
             remedy="Write ADDRESS or ADDRESS:PORT, IPv6 in brackets with a port.",
         ) from None
-    resolver.nameservers = [address]
-    return resolver
 
 
 def address_and_port(server: str) -> tuple[str, int]:
@@ -113,7 +131,7 @@ def address_and_port(server: str) -> tuple[str, int]:
     host, port = bracketed.groups() if bracketed else (server, None)
     if bracketed is None and server.count(":") == 1:
         host, _, port = server.partition(":")
-    number = _DNS_PORT if port is None else int(port)
+    number = DNS_PORT if port is None else int(port)
     if not 0 < number < 65536:  # noqa: PLR2004 - ports have 16 bits
         raise ValueError(port)
     return str(ipaddress.ip_address(host)), number

@@ -20,6 +20,8 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 import h11
 
+from erlconnect.net.sockets import connected
+
 if TYPE_CHECKING:
     import ssl
     from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
@@ -263,18 +265,22 @@ async def open_stream(
 ) -> AsyncIterator[Stream]:
     """Connect to a host and port, or to the path of a Unix socket; leaving closes the stream.
 
-    With ``tls`` the certificate has to be for ``tls_name``, as the context demands; through
-    ``proxy``, too, which sees nothing of what is said. Raises ``OSError``, as which TLS and proxies
-    fail too, and ``HttpError`` where the proxy speaks no HTTP. It has no deadline of its own.
+    Every address of a host is tried, as ``connected`` does. With ``tls`` the certificate has to be
+    for ``tls_name``, else for the host; through ``proxy``, too, which then sees nothing of what is
+    sent. Raises ``OSError``, as which TLS and proxies fail too, and ``HttpError`` where the proxy
+    speaks no HTTP. It has no deadline of its own. Cancelled, it leaves no socket behind.
     """
-    name = tls_name or None if tls else None
     if isinstance(place, str):
-        opening = asyncio.open_unix_connection(place, ssl=tls, server_hostname=name)
-    elif proxy:
-        opening = asyncio.open_connection(proxy.host, proxy.port)
+        name = tls_name or None if tls else None
+        reader, writer = await asyncio.open_unix_connection(place, ssl=tls, server_hostname=name)
     else:
-        opening = asyncio.open_connection(*place, ssl=tls, server_hostname=name)
-    reader, writer = await opening
+        first = (proxy.host, proxy.port) if proxy else place
+        name = tls_name or place[0] if tls else None
+        sock = await connected(*first)
+        # From here on the transport has the socket, and closes it where the handshake fails.
+        reader, writer = await asyncio.open_connection(
+            sock=sock, ssl=None if proxy else tls, server_hostname=None if proxy else name
+        )
     try:
         stream = _AsyncioStream(reader, writer)
         if proxy and not isinstance(place, str):

@@ -26,10 +26,10 @@ from erlconnect.api import (
 from erlconnect.errors import UnknownSettingError
 from erlconnect_backends.dns.nameservers import (
     SYSTEM_FILE,
-    host_and_port,
     name_servers,
     system_name_servers,
 )
+from erlconnect_backends.dns.plugin import host_and_port
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

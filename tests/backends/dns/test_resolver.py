@@ -1,15 +1,11 @@
-"""DNS that lies: each lie is an error that names it, and none is dnspython's own exception.
-
-The bytes on the way to a real name server.
-
-Servers that are silent, gone or unable, and whom to ask next.
-"""
+"""Servers that lie, are silent, gone or unable: each is an error of ours that names the server."""
 
 from __future__ import annotations
 
 import asyncio
 import random
 import socket
+import time
 from typing import TYPE_CHECKING
 
 import dns.flags
@@ -19,7 +15,6 @@ import dns.rdatatype
 import pytest
 from backends.dns.responder import answering, responder
 from backends.dns.searching import PATIENCE, Listener, search
-from backends.dns.zones import MANY
 from world.ports import free_port
 
 from erlconnect.api import (
@@ -29,16 +24,8 @@ from erlconnect.api import (
     NameNotFoundError,
     NoNodeFoundError,
 )
-from erlconnect_backends.dns.nameservers import NameServer
-from erlconnect_backends.dns.resolver import (
-    Question,
-    Resolver,
-    Tries,
-    ask_by_datagram,
-    ask_by_stream,
-    is_cut,
-    open_tcp,
-)
+from erlconnect_backends.dns.resolver import Question, Resolver
+from erlconnect_backends.do53 import ServerAddress
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -241,67 +228,6 @@ async def test_cut_over_udp_and_nobody_at_tcp() -> None:
     assert "could not be asked over TCP" in error.message
 
 
-QUERY = dns.message.make_query("crowd.crowd.test.", "SRV", use_edns=0, payload=4096)
-
-
-def at(port: int) -> NameServer:
-    return NameServer(family=socket.AF_INET, sockaddr=("127.0.0.1", port), text=f"127.0.0.1:{port}")
-
-
-async def test_knot_cuts_what_does_not_fit_and_gives_it_over_tcp(knot: KnotServer) -> None:
-    server, wire = at(knot.port), QUERY.to_wire()
-    assert is_cut(await ask_by_datagram(wire, server))
-    whole = await ask_by_stream(wire, server, open_tcp)
-    assert not is_cut(whole)
-    assert len(dns.message.from_wire(whole).answer[0]) == MANY
-
-
-async def test_a_stream_of_somebody_elses_is_used_and_closed(knot: KnotServer) -> None:
-    """A tunnel to the server can take the place of TCP to its address."""
-    opened: list[socket.socket] = []
-
-    async def tunnel(server: NameServer) -> socket.socket:
-        assert server.text == "127.0.0.1:1"
-        opened.append(await open_tcp(at(knot.port)))
-        return opened[0]
-
-    assert await ask_by_stream(QUERY.to_wire(), at(1), tunnel)
-    assert opened[0].fileno() == -1
-
-
-async def test_a_server_that_hangs_up_is_noticed() -> None:
-    async def hang_up(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await reader.readexactly(2 + len(QUERY.to_wire()))
-        writer.write(b"\x10\x00 and no more")
-        await writer.drain()
-        writer.close()
-
-    async with await asyncio.start_server(hang_up, "127.0.0.1", 0) as listener:
-        port = listener.sockets[0].getsockname()[1]
-        with pytest.raises(EOFError):
-            await ask_by_stream(QUERY.to_wire(), at(port), open_tcp)
-
-
-async def test_answers_to_other_questions_are_passed_over() -> None:
-    wire = QUERY.to_wire()
-    other = bytes((wire[0] ^ 1,)) + wire[1:]
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as server:
-        server.bind(("127.0.0.1", 0))
-        server.setblocking(False)
-        loop = asyncio.get_running_loop()
-        async with asyncio.TaskGroup() as tasks:
-            asking = tasks.create_task(ask_by_datagram(wire, at(server.getsockname()[1])))
-            _, client = await loop.sock_recvfrom(server, 512)
-            for answer in (other, b"", wire):
-                server.sendto(answer, client)
-    assert asking.result() == wire
-
-
-@pytest.mark.parametrize("short", [b"", b"a", b"ab"])
-def test_an_answer_too_short_for_a_header_is_not_cut(short: bytes) -> None:
-    assert not is_cut(short)
-
-
 PLAIN = Question(name="plain.staging.svc.cluster.local", kind="A")
 
 
@@ -309,9 +235,9 @@ def says_nothing(query: dns.message.Message) -> None:
     assert query.question
 
 
-def name_server(text: str) -> NameServer:
+def name_server(text: str) -> ServerAddress:
     host, _, port = text.rpartition(":")
-    return NameServer(family=socket.AF_INET, sockaddr=(host, int(port)), text=text)
+    return ServerAddress(family=socket.AF_INET, sockaddr=(host, int(port)), text=text)
 
 
 def later(seconds: float = PATIENCE) -> float:
@@ -379,23 +305,34 @@ async def test_a_lost_question_is_asked_again() -> None:
         return answer(query) if len(asked) > 1 else None
 
     async with responder(second_time_lucky) as server:
-        tries = Tries([name_server(server)], tcp=False, seconds=0.5)
-        found = await Resolver(tries).lookup(PLAIN, until=later())
+        resolver = Resolver([name_server(server)], tcp=False, seconds=0.5)
+        found = await resolver.lookup(PLAIN, until=later())
+    assert found.addresses == ("10.3.3.2",)
+
+
+async def test_a_clock_that_is_set_back_is_no_silence(monkeypatch: pytest.MonkeyPatch) -> None:
+    readings = iter([1_000_000.0])
+    monkeypatch.setattr(time, "time", lambda: next(readings, 10_000.0))
+    answer = answering("plain.staging.svc.cluster.local. A 10.3.3.2")
+    async with responder(answer) as server:
+        resolver = Resolver([name_server(server)], tcp=False, seconds=PATIENCE)
+        found = await resolver.lookup(PLAIN, until=later())
     assert found.addresses == ("10.3.3.2",)
 
 
 async def test_a_silent_first_server_leaves_it_to_the_second(knot: KnotServer) -> None:
     async with responder(says_nothing) as silent:
         servers = [name_server(silent), name_server(f"127.0.0.1:{knot.port}")]
-        tries = Tries(servers, tcp=False, seconds=0.5)
-        found = await Resolver(tries).lookup(PLAIN, until=later())
+        resolver = Resolver(servers, tcp=False, seconds=0.5)
+        found = await resolver.lookup(PLAIN, until=later())
     assert sorted(found.addresses) == ["10.3.3.10", "10.3.3.2"]
     assert found.server == f"127.0.0.1:{knot.port}"
 
 
 async def test_a_server_that_refuses_leaves_it_to_the_next(knot: KnotServer) -> None:
     servers = [name_server(f"127.0.0.1:{port}") for port in (free_port(), knot.port)]
-    found = await Resolver(Tries(servers, tcp=False, seconds=PATIENCE)).lookup(PLAIN, until=later())
+    resolver = Resolver(servers, tcp=False, seconds=PATIENCE)
+    found = await resolver.lookup(PLAIN, until=later())
     assert found.addresses
 
 
@@ -408,11 +345,10 @@ async def test_every_address_of_the_servers_name_is_tried(knot: KnotServer) -> N
 async def test_all_servers_that_failed_are_named(knot: KnotServer) -> None:
     async with responder(says_nothing) as silent:
         servers = [name_server(silent), name_server(f"127.0.0.1:{knot.port}")]
-        tries = Tries(servers, tcp=False, seconds=0.3)
+        resolver = Resolver(servers, tcp=False, seconds=0.3)
+        question = Question(name="shop.broken.test", kind="SRV")
         with pytest.raises(LookupFailedError) as failed:
-            await Resolver(tries).lookup(
-                Question(name="shop.broken.test", kind="SRV"), until=later(0.3)
-            )
+            await resolver.lookup(question, until=later(0.3))
     assert f"{silent} did not answer" in failed.value.message
     assert f"127.0.0.1:{knot.port} answered SERVFAIL" in failed.value.message
     assert not isinstance(failed.value, LookupTimeoutError)

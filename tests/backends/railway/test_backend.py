@@ -8,10 +8,12 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
+import dns.resolver
 import pytest
 from backends.dns.responder import responder
 from backends.railway.conftest import COOKIE
 from backends.railway.railway import backend, cookie_source, places
+from world.ports import free_port
 from world.railway_api import ENVIRONMENT, PERSON_TOKEN, PROJECT, PROJECT_TOKEN
 
 from erlconnect.api import (
@@ -33,6 +35,7 @@ from erlconnect_backends.railway import plugin
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
     from world.railway_api import RailwayApi
 
@@ -161,6 +164,36 @@ async def test_a_silent_server(monkeypatch: pytest.MonkeyPatch) -> None:
     async with responder(lambda _: None) as silent:
         with pytest.raises(LookupTimeoutError, match=r"shop\.railway\.internal AAAA within 0.5 s"):
             await found("shop", server=silent)
+
+
+async def test_a_closed_port_is_no_silence() -> None:
+    with pytest.raises(LookupFailedError, match="refused") as failed:
+        await found("shop", server=f"127.0.0.1:{free_port()}")
+    assert not isinstance(failed.value, LookupTimeoutError)
+
+
+async def test_the_systems_servers_are_asked(server: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    host, port = backend_test_private_names.address_and_port(server)
+
+    def read_resolv_conf(resolver: dns.resolver.BaseResolver, _: object) -> None:
+        resolver.nameservers = ["fe80::1%no-such-zone", host]
+        resolver.port = port
+
+    monkeypatch.setattr(dns.resolver.BaseResolver, "read_resolv_conf", read_resolv_conf)
+    assert len(await found("shop")) == 3
+
+
+async def test_a_system_without_name_servers_is_not_set_up(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    empty = tmp_path / "resolv.conf"
+    empty.write_text("search example.com\n")
+    read = dns.resolver.BaseResolver.read_resolv_conf
+    monkeypatch.setattr(
+        dns.resolver.BaseResolver, "read_resolv_conf", lambda self, _: read(self, str(empty))
+    )
+    with pytest.raises(ConfigurationError, match="no name server"):
+        await found("shop")
 
 
 async def test_lookup_never_asks_nobody() -> None:

@@ -86,7 +86,7 @@ def register(
             "Connect": {"SidecarService": sidecar},
         }
     )
-    wait_until(lambda: service_id in agent.proxied(service), f"Consul knows {service_id}'s door")
+    wait_until(lambda: service_id in agent.proxied(service), f"Consul knows {service_id}'s sidecar")
     return service_id
 
 

@@ -16,10 +16,10 @@ from world.kubernetes.certificates import Authority
 from world.waiting import wait_until
 
 from erlconnect.api import TlsPump
-from erlconnect_backends.consul.connect_native import WrongIdentityError, client_context, handshake
+from erlconnect_backends.consul.connect_native import WrongIdentityError, handshake, mesh_context
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Callable
     from pathlib import Path
 
     from world.consul import ConsulAgent
@@ -29,7 +29,7 @@ MEGABYTE = 1024 * 1024
 
 def context_of(agent: ConsulAgent, service: str = "dev") -> ssl.SSLContext:
     leaf = agent.request("GET", f"/agent/connect/ca/leaf/{service}")
-    return client_context(
+    return mesh_context(
         certificate=leaf["CertPEM"], private_key=leaf["PrivateKeyPEM"], roots=roots(agent)
     )
 
@@ -223,13 +223,18 @@ def test_a_certificate_is_loaded_where_a_descriptor_keeps_its_position(
         file.write_bytes(loaded[-1])
         return file
 
-    def load_cert_chain(context: ssl.SSLContext, certificate: str, key: str | None = None) -> None:
-        load(context, opened(certificate), opened(key or certificate))
+    def load_cert_chain(
+        context: ssl.SSLContext,
+        certificate: str,
+        key: str | None = None,
+        password: Callable[[], str] | None = None,
+    ) -> None:
+        load(context, opened(certificate), opened(key or certificate), password)
 
     monkeypatch.setattr(ssl.SSLContext, "load_cert_chain", load_cert_chain)
     authority = Authority()
     certificate, key = authority.client("shop", "mesh")
-    client_context(
+    mesh_context(
         certificate=certificate.decode(),
         private_key=key.decode(),
         roots=[authority.certificate.decode()],
