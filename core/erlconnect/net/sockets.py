@@ -18,10 +18,15 @@ from erlconnect.net.dial import Race, found_addresses
 
 
 async def set_within(event: asyncio.Event, seconds: float) -> bool:
-    """Wait until ``event`` is set, for ``seconds`` at most; say whether it is."""
-    with suppress(TimeoutError):
-        async with asyncio.timeout(seconds):
-            await event.wait()
+    """Wait until ``event`` is set, for ``seconds`` at most; return whether it is."""
+    if not event.is_set():
+        # No ``asyncio.timeout``: in a task that is being cancelled, Python before 3.11.4 takes the
+        # timeout for a part of that.
+        waiting = asyncio.ensure_future(event.wait())
+        try:
+            await asyncio.wait([waiting], timeout=seconds)
+        finally:
+            waiting.cancel()
     return event.is_set()
 
 
