@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, TypeVar, cast
 from fuzz_input import InputReader, result_of
 
 from erlconnect.api import ErlconnectError
+from erlconnect.net.dial import host_and_port
 from erlconnect_backends.dns.backend import hosts_of, targets_of
 from erlconnect_backends.dns.errors import ServerFailure, no_answer
-from erlconnect_backends.dns.nameservers import NameServer, host_and_port
+from erlconnect_backends.dns.nameservers import DNS_PORT, NameServer
 from erlconnect_backends.dns.resolver import Question, Resolver, is_cut
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 Answered = TypeVar("Answered")
 KINDS: list[Kind] = ["SRV", "A", "AAAA"]
 NAME = "_erl._tcp.shop.example"
-HOST, PORT = host_and_port("127.0.0.1:53")
+HOST, PORT = host_and_port("127.0.0.1:53", default_port=DNS_PORT)
 SERVER = NameServer(
     family=cast("socket.AddressFamily", 2), sockaddr=(HOST, PORT), text=f"{HOST}:{PORT}"
 )

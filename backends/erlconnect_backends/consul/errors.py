@@ -12,7 +12,6 @@ Source: https://developer.hashicorp.com/consul/docs/security/acl/acl-rules
 from __future__ import annotations
 
 import json
-import os
 import re
 import ssl
 from http import HTTPStatus
@@ -30,6 +29,7 @@ from erlconnect.api import (
     redact,
     tls_words,
 )
+from erlconnect.net.sockets import os_error_text
 
 if TYPE_CHECKING:
     from erlconnect_backends.consul.access import Access, AgentAddress
@@ -78,9 +78,8 @@ def shown(text: str) -> str:
 
 def unreachable(address: AgentAddress, error: OSError) -> LookupFailedError:
     """Fail because there is no connection to the agent, or it broke."""
-    why = os.strerror(error.errno) if error.errno else (error.strerror or str(error))
     return LookupFailedError(
-        f"Consul at {address} could not be asked: {why}",
+        f"Consul at {address} could not be asked: {os_error_text(error)}",
         remedy=f"Start an agent there (`consul agent`), or name another. {_CHECK_ADDRESS}.",
     )
 

@@ -5,7 +5,6 @@ Refuses to decide what is final; ``resolver`` and ``backend`` do.
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING, Final
 
 from erlconnect.api import (
@@ -16,6 +15,7 @@ from erlconnect.api import (
     NoNodeFoundError,
     UsageError,
 )
+from erlconnect.net.sockets import os_error_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -67,7 +67,7 @@ def broken_way(way: str, error: OSError | EOFError) -> ServerFailure:
     """Complain of a server that cannot be talked to; ``way`` is UDP or TCP."""
     why = "it hung up without an answer"
     if isinstance(error, OSError):
-        why = os.strerror(error.errno) if error.errno else str(error)
+        why = os_error_text(error)
     return ServerFailure(
         f"could not be asked over {way}: {why}",
         remedy=_or_other("Check the server's address and port"),

@@ -11,7 +11,6 @@ anything.
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 import re
 import socket
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -30,6 +29,7 @@ from erlconnect.api import (
     TimedOutError,
     UnreachableError,
 )
+from erlconnect.net.dial import host_and_port
 from erlconnect_backends.dns.errors import ServerFailure
 
 if TYPE_CHECKING:
@@ -40,7 +40,6 @@ if TYPE_CHECKING:
 
 DNS_PORT: Final = 53
 SYSTEM_FILE: Final = Path("/etc/resolv.conf")
-_HOST_AND_PORT: Final = re.compile(r"(?:\[([^\[\]\s/]+)\]|([^\[\]:\s/]+))(?::([0-9]{1,5}))?")
 _MAX_PORT: Final = 65535
 
 
@@ -53,19 +52,6 @@ class NameServer:
     text: str
 
 
-def host_and_port(text: str) -> tuple[str, int]:
-    """Split ``HOST[:PORT]``, IPv6 in brackets; ``ValueError`` says what is wrong."""
-    parts = _HOST_AND_PORT.fullmatch(text)
-    if not parts:
-        raise ValueError("it has to be HOST or HOST:PORT, with an IPv6 address in brackets")
-    host, port = parts[1] or parts[2], int(parts[3] or DNS_PORT)
-    if not 0 < port <= _MAX_PORT:
-        raise ValueError(f"there is no port {port}")
-    if parts[1]:
-        ipaddress.IPv6Address(host)
-    return host, port
-
-
 async def name_servers(setting: str | None, *, until: float) -> Sequence[NameServer]:
     """Return the servers to ask in turn, at least one; ``until`` is a time of the event loop.
 
@@ -75,7 +61,7 @@ async def name_servers(setting: str | None, *, until: float) -> Sequence[NameSer
     """
     if setting is None:
         return system_name_servers()
-    host, port = host_and_port(setting)
+    host, port = host_and_port(setting, default_port=DNS_PORT)
     try:
         async with asyncio.timeout_at(until):
             found = await asyncio.get_running_loop().getaddrinfo(

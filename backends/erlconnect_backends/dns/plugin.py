@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from pydantic import AfterValidator, Field
 
 from erlconnect.api import Offer, Settings, hookimpl
-from erlconnect_backends.dns.nameservers import host_and_port, is_inside, namespace_and_service
+from erlconnect.net.dial import host_and_port
+from erlconnect_backends.dns.nameservers import DNS_PORT, is_inside, namespace_and_service
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,7 +23,7 @@ def _name_server(text: str) -> str:
     if is_inside(text):
         namespace_and_service(text)
     else:
-        host_and_port(text)
+        host_and_port(text, default_port=DNS_PORT)
     return text
 
 

@@ -42,6 +42,8 @@ from dns.rdtypes.IN.AAAA import AAAA
 from dns.rdtypes.IN.SRV import SRV
 
 from erlconnect.api import ErlconnectError, LookupFailedError
+from erlconnect.net.dial import Address, connect
+from erlconnect.net.sockets import receive_exactly
 from erlconnect_backends.dns.errors import (
     ServerFailure,
     alias_loop,
@@ -74,14 +76,7 @@ def is_cut(answer: bytes) -> bool:
 
 async def open_tcp(server: NameServer) -> socket.socket:
     """Return a TCP connection to ``server``; raises ``OSError``."""
-    stream = socket.socket(server.family, socket.SOCK_STREAM)
-    try:
-        stream.setblocking(False)
-        await asyncio.get_running_loop().sock_connect(stream, server.sockaddr)
-    except BaseException:
-        stream.close()
-        raise
-    return stream
+    return await connect(Address(family=server.family, sockaddr=server.sockaddr, text=server.text))
 
 
 async def ask_by_datagram(query: bytes, server: NameServer) -> bytes:
@@ -106,19 +101,8 @@ async def ask_by_stream(query: bytes, server: NameServer, open_stream: OpenStrea
     with await open_stream(server) as stream:
         message = len(query).to_bytes(2, "big") + query
         await asyncio.get_running_loop().sock_sendall(stream, message)
-        size = int.from_bytes(await _exactly(2, stream), "big")
-        return await _exactly(size, stream)
-
-
-async def _exactly(size: int, stream: socket.socket) -> bytes:
-    loop = asyncio.get_running_loop()
-    received = bytearray()
-    while len(received) < size:
-        part = await loop.sock_recv(stream, size - len(received))
-        if not part:
-            raise EOFError
-        received += part
-    return bytes(received)
+        size = int.from_bytes(await receive_exactly(stream, 2), "big")
+        return await receive_exactly(stream, size)
 
 
 Answered = TypeVar("Answered")

@@ -39,7 +39,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol, cast
 from urllib.parse import unquote, urlsplit
 
 from erlconnect.api import remember
-from erlconnect.net.sockets import connected
+from erlconnect.net.sockets import connected, receive_exactly
 from erlconnect_backends.kubernetes import errors as failures
 
 if TYPE_CHECKING:
@@ -207,13 +207,10 @@ async def _send(sock: socket.socket, content: bytes) -> None:
 
 
 async def _read(sock: socket.socket, length: int) -> bytes:
-    content = b""
-    while len(content) < length:
-        piece = await asyncio.get_running_loop().sock_recv(sock, length - len(content))
-        if not piece:
-            raise ConnectionResetError("the proxy closed the connection")
-        content += piece
-    return content
+    try:
+        return await receive_exactly(sock, length)
+    except EOFError as error:
+        raise ConnectionResetError("the proxy closed the connection") from error
 
 
 def _refused(proxy: Proxy, words: str) -> ConnectionError:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import os
-import re
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal
@@ -31,6 +31,7 @@ from erlconnect.api import (
     UsageError,
     read_variables,
 )
+from erlconnect.net.dial import host_and_port
 from erlconnect_backends.railway.api import GraphApi, Project, project_link
 
 if TYPE_CHECKING:
@@ -41,7 +42,6 @@ if TYPE_CHECKING:
 
 SECONDS: Final = 5.0
 _DNS_PORT: Final = 53
-_BRACKETED: Final = re.compile(r"\[([^\[\]]*)\](?::(\d+))?")
 _KINDS: Final[tuple[Literal["AAAA", "A"], ...]] = ("AAAA", "A")
 _PRIVATE: Final = (
     "This name resolves only inside Railway's private network: join it with a VPN, or go through "
@@ -109,14 +109,10 @@ def _resolver(server: str | None) -> dns.asyncresolver.Resolver:
 
 def address_and_port(server: str) -> tuple[str, int]:
     """Read ``ADDRESS[:PORT]``, IPv6 in brackets where a port follows; raises ``ValueError``."""
-    bracketed = _BRACKETED.fullmatch(server)
-    host, port = bracketed.groups() if bracketed else (server, None)
-    if bracketed is None and server.count(":") == 1:
-        host, _, port = server.partition(":")
-    number = _DNS_PORT if port is None else int(port)
-    if not 0 < number < 65536:  # noqa: PLR2004 - ports have 16 bits
-        raise ValueError(port)
-    return str(ipaddress.ip_address(host)), number
+    with suppress(ValueError):
+        return str(ipaddress.ip_address(server)), _DNS_PORT
+    host, port = host_and_port(server, default_port=_DNS_PORT)
+    return str(ipaddress.ip_address(host)), port
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
