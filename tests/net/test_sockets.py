@@ -1,7 +1,4 @@
-"""Sockets between programs of one machine.
-
-Waiting with an end to it.
-"""
+"""Sockets between programs of one machine, and waiting for at most so long."""
 
 from __future__ import annotations
 
@@ -85,3 +82,20 @@ async def test_what_comes_in_time_ends_the_wait() -> None:
 
 async def test_what_does_not_come_is_not_waited_for_any_longer() -> None:
     assert not await set_within(asyncio.Event(), 0.01)
+
+
+async def test_a_task_that_is_being_cancelled_can_wait_too() -> None:
+    came: list[bool] = []
+
+    async def cleaned_up() -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            came.append(await set_within(asyncio.Event(), 0.01))
+
+    task = asyncio.ensure_future(cleaned_up())
+    await asyncio.sleep(0)
+    task.cancel()
+    await asyncio.wait([task])
+    assert task.cancelled()
+    assert came == [False]

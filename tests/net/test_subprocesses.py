@@ -1,4 +1,4 @@
-"""A start is never cut in two, whenever it is cancelled."""
+"""Child processes: what is kept of them, how they end, and a start that is cancelled."""
 
 from __future__ import annotations
 
@@ -7,16 +7,13 @@ import os
 import signal
 import sys
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 from world.waiting import wait_until
 
 from erlconnect.net import subprocesses as module
 from erlconnect.net.subprocesses import MAX_OUTPUT_BYTES, ChildOutput, child_output, started_whole
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 # Says its pid, and does not end when asked to.
 STUBBORN = (
@@ -49,6 +46,14 @@ def exists(pid: int) -> bool:
     except ProcessLookupError:
         return False
     return True
+
+
+def running(pid: int) -> bool:
+    """Whether there is such a process that is no zombie, which init may leave for a while."""
+    with suppress(FileNotFoundError):
+        status = Path(f"/proc/{pid}/stat").read_text()
+        return status.rpartition(") ")[2][0] != "Z"
+    return False
 
 
 async def test_both_streams_and_the_status_are_kept() -> None:
@@ -95,13 +100,13 @@ async def test_cancelled_it_kills_a_child_that_does_not_end_when_asked(
     monkeypatch.setattr(module, "GRACE_SECONDS", 0.3)
     pid_file = tmp_path / "pid"
     async with asyncio.TaskGroup() as group:
-        running = group.create_task(
+        fetching = group.create_task(
             child_output([sys.executable, "-c", STUBBORN, str(pid_file)], deadline=60)
         )
         pid = int(await text_of(pid_file))
-        running.cancel()
+        fetching.cancel()
 
-    assert running.cancelled()
+    assert fetching.cancelled()
     assert await text_of(tmp_path / "pid.asked") == "yes"
     assert not exists(pid)
 
@@ -112,16 +117,16 @@ async def test_cancelled_twice_it_kills_the_child_at_once(
     monkeypatch.setattr(module, "GRACE_SECONDS", 60)
     pid_file = tmp_path / "pid"
     async with asyncio.TaskGroup() as group, asyncio.timeout(50):
-        running = group.create_task(
+        fetching = group.create_task(
             child_output([sys.executable, "-c", STUBBORN, str(pid_file)], deadline=90)
         )
         pid = int(await text_of(pid_file))
-        running.cancel()
+        fetching.cancel()
         await text_of(tmp_path / "pid.asked")
-        running.cancel()
-        await asyncio.wait([running])
+        fetching.cancel()
+        await asyncio.wait([fetching])
 
-    assert running.cancelled()
+    assert fetching.cancelled()
     assert not exists(pid)
 
 
@@ -136,6 +141,26 @@ async def test_a_grandchild_that_keeps_the_pipes_is_not_waited_for(
 
     assert ended.stdout == b"out\n"
     os.kill(int(await text_of(pid_file)), signal.SIGKILL)
+
+
+async def test_what_a_child_of_its_own_session_started_ends_with_it(tmp_path: Path) -> None:
+    pid_file = tmp_path / "pid"
+    script = 'sleep 300 & echo $! > "$1"; echo out; echo err >&2'
+    ended = await child_output(
+        shell(script, str(pid_file)), deadline=30, own_session=True, merged=True
+    )
+
+    assert ended == ChildOutput(stdout=b"out\nerr\n", stderr=b"", status=0)
+    pid = int(await text_of(pid_file))
+    await asyncio.to_thread(wait_until, lambda: not running(pid), "the grandchild ended")
+
+
+async def test_the_environment_is_the_one_that_is_given() -> None:
+    ended = await child_output(
+        shell('echo "$ONE$HOME"'), deadline=30, environment={"ONE": "1", "PATH": os.defpath}
+    )
+
+    assert ended.stdout == b"1\n"
 
 
 SECONDS = 10.0

@@ -355,7 +355,7 @@ class ProxyConnector(UpstreamConnector):
 
     @property
     def _exit(self) -> str:
-        said = self._child.last_words
+        said = self._child.last_output
         return (
             f"the own proxy (`consul connect proxy`) has ended{'; it said: ' if said else ''}{said}"
         )
@@ -389,7 +389,7 @@ async def own_proxy(
     # in its file.
     environment = {**os.environ, "CONSUL_HTTP_ADDR": str(agent.access.address)}
     async with guarded_child(arguments, environment, ready=_READY) as child:
-        await child.ready_or_over(_READY_SECONDS)
+        await child.ready_or_exited(_READY_SECONDS)
         yield ProxyConnector(agent, host=_HOST, port=port, route=route, child=child)
 
 

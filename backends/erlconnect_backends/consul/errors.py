@@ -9,7 +9,6 @@ Rules: https://developer.hashicorp.com/consul/docs/security/acl/acl-rules
 from __future__ import annotations
 
 import json
-import os
 import re
 import ssl
 from http import HTTPStatus
@@ -27,6 +26,7 @@ from erlconnect.api import (
     redact,
     tls_words,
 )
+from erlconnect.net.sockets import os_error_text
 
 if TYPE_CHECKING:
     from erlconnect_backends.consul.access import Access, AgentAddress
@@ -75,9 +75,8 @@ def printable(text: str) -> str:
 
 def unreachable(address: AgentAddress, error: OSError) -> LookupFailedError:
     """Return the error where there is no connection to the agent, or it broke."""
-    why = os.strerror(error.errno) if error.errno else (error.strerror or str(error))
     return LookupFailedError(
-        f"Consul at {address} could not be asked: {why}",
+        f"Consul at {address} could not be asked: {os_error_text(error)}",
         remedy=f"Start an agent there (`consul agent`), or name another. {_CHECK_ADDRESS}.",
     )
 

@@ -6,7 +6,6 @@ names every server that was asked. Which failure is final is decided in ``resolv
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING, Final
 
 from erlconnect.api import (
@@ -17,6 +16,7 @@ from erlconnect.api import (
     NoNodeFoundError,
     UsageError,
 )
+from erlconnect.net.sockets import os_error_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -68,7 +68,7 @@ def broken_connection(protocol: str, error: OSError | EOFError) -> ServerFailure
     """Return the failure of a server without a connection; ``protocol`` is UDP or TCP."""
     why = "it hung up without an answer"
     if isinstance(error, OSError):
-        why = os.strerror(error.errno) if error.errno else str(error)
+        why = os_error_text(error)
     return ServerFailure(
         f"could not be asked over {protocol}: {why}",
         remedy=_or_other("Check the server's address and port"),

@@ -23,8 +23,9 @@ from erlconnect.api import (
     TimedOutError,
     UnreachableError,
 )
+from erlconnect.net.dial import host_and_port
 from erlconnect_backends.dns.errors import ServerFailure
-from erlconnect_backends.dns.plugin import host_and_port, namespace_and_service
+from erlconnect_backends.dns.plugin import namespace_and_service
 from erlconnect_backends.do53 import DNS_PORT, ServerAddress, numeric_server, server_address
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ async def name_servers(setting: str | None, *, until: float) -> Sequence[ServerA
     """
     if setting is None:
         return system_name_servers()
-    host, port = host_and_port(setting)
+    host, port = host_and_port(setting, default_port=DNS_PORT)
     try:
         async with asyncio.timeout_at(until):
             found = await asyncio.get_running_loop().getaddrinfo(

@@ -5,13 +5,13 @@ dnspython is not imported here: listing the plugins has to be quick, and works w
 
 from __future__ import annotations
 
-import ipaddress
 import re
 from typing import TYPE_CHECKING, Annotated, Final, Literal
 
 from pydantic import AfterValidator, Field
 
 from erlconnect.api import Offer, Settings, hookimpl
+from erlconnect.net.dial import host_and_port
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from erlconnect.api import Backend
 
 _DNS_PORT: Final = 53  # ``do53`` has it, too, but imports dnspython
-_MAX_PORT: Final = 65535
-_HOST_AND_PORT: Final = re.compile(r"(?:\[([^\[\]\s/]+)\]|([^\[\]:\s/]+))(?::([0-9]{1,5}))?")
 _SCHEME: Final = "kubernetes://"
 _LABEL: Final = r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?"
 _IN_CLUSTER: Final = re.compile(rf"{_SCHEME}({_LABEL})/({_LABEL})")
@@ -30,7 +28,7 @@ def _name_server(text: str) -> str:
     if is_in_cluster(text):
         namespace_and_service(text)
     else:
-        host_and_port(text)
+        host_and_port(text, default_port=_DNS_PORT)
     return text
 
 
@@ -75,19 +73,6 @@ def erlconnect_backends() -> Sequence[Offer]:
             install="pip install 'erlconnect[dns]'",
         )
     ]
-
-
-def host_and_port(text: str) -> tuple[str, int]:
-    """Split ``HOST[:PORT]``, IPv6 in brackets; ``ValueError`` says what is wrong."""
-    parts = _HOST_AND_PORT.fullmatch(text)
-    if not parts:
-        raise ValueError("it has to be HOST or HOST:PORT, with an IPv6 address in brackets")
-    host, port = parts[1] or parts[2], int(parts[3] or _DNS_PORT)
-    if not 0 < port <= _MAX_PORT:
-        raise ValueError(f"there is no port {port}")
-    if parts[1]:
-        ipaddress.IPv6Address(host)
-    return host, port
 
 
 def is_in_cluster(text: str) -> bool:

@@ -33,7 +33,7 @@ from erlconnect.api import (
     remember,
     tls_handshake,
 )
-from erlconnect.net.sockets import connected
+from erlconnect.net.sockets import connected, receive_exactly
 from erlconnect_backends.kubernetes import errors as failures
 
 if TYPE_CHECKING:
@@ -492,13 +492,10 @@ async def _log_in(wire: socket.socket, proxy: Proxy) -> None:
 
 async def _read(wire: socket.socket, length: int) -> bytes:
     # Not a byte more may be read: what follows belongs to TLS.
-    content = b""
-    while len(content) < length:
-        piece = await asyncio.get_running_loop().sock_recv(wire, length - len(content))
-        if not piece:
-            raise ConnectionResetError(_PROXY_CLOSED)
-        content += piece
-    return content
+    try:
+        return await receive_exactly(wire, length)
+    except EOFError as error:
+        raise ConnectionResetError(_PROXY_CLOSED) from error
 
 
 def _refused(proxy: Proxy, words: str) -> ConnectionError:

@@ -7,9 +7,7 @@ The words for a kubeconfig that cannot be used. They never quote what may be a s
 
 from __future__ import annotations
 
-import os
 import re
-import socket
 import ssl
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
@@ -25,6 +23,7 @@ from erlconnect.api import (
     redact,
     tls_words,
 )
+from erlconnect.net.sockets import os_error_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -58,12 +57,8 @@ def unreachable(access: ClusterAccess, what: str, error: OSError) -> LookupFaile
     """Fail because there is no connection, or it broke."""
     if isinstance(error, ssl.SSLError):
         return _tls_refused(access, what, error)
-    why = error.strerror or str(error)
-    if error.errno and not isinstance(error, socket.gaierror):
-        # asyncio words a refused connection in its own way.
-        why = os.strerror(error.errno)
     return LookupFailedError(
-        f"Asked for {what}: {_where(access)} could not be reached: {why}",
+        f"Asked for {what}: {_where(access)} could not be reached: {os_error_text(error)}",
         remedy="Check `kubectl get pods` with the same context; -o context= chooses another.",
     )
 

@@ -84,7 +84,7 @@ class KubectlForward:
         child = self._streams.get(stream)
         if child is None or not await child.exited_within(_EXPLAIN_SECONDS):
             return ""
-        return f"kubectl ended: {child.last_words}"
+        return f"kubectl ended: {child.last_output}"
 
     async def _forward(self, port: int) -> _Forward:
         async with self._starting:
@@ -97,10 +97,10 @@ class KubectlForward:
         child = await self._children.enter_async_context(
             guarded_child([*self._words, f":{port}"], os.environ, ready=f" -> {port}\n".encode())
         )
-        await child.ready_or_over(_READY_SECONDS)
-        found = _LISTENS.search(child.last_words)
+        await child.ready_or_exited(_READY_SECONDS)
+        found = _LISTENS.search(child.last_output)
         if child.exited.is_set():
-            raise failures.kubectl_failed(self._place, port, child.last_words)
+            raise failures.kubectl_failed(self._place, port, child.last_output)
         if found is None:
             raise TimedOutError(
                 f"kubectl port-forward to port {port} of pod {self._place} was not ready after"
@@ -113,7 +113,7 @@ class KubectlForward:
 async def _last_words(child: GuardedChild) -> str:
     """Return what it said, after a moment in which it may end."""
     await child.exited_within(_EXIT_SECONDS)
-    return child.last_words
+    return child.last_output
 
 
 @asynccontextmanager

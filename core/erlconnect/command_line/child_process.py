@@ -14,8 +14,9 @@ import termios
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from asyncio.subprocess import Process
     from collections.abc import Callable, Iterator
+
+    from erlconnect.net.subprocesses import ChildProcess
 
 _FORWARDED: Final = (
     signal.SIGINT,
@@ -40,7 +41,7 @@ class SignalForwarder:
         self.received: int | None = None
         self._loop = asyncio.get_running_loop()
         self._while_opening: Callable[[], object] | None = while_opening
-        self._process: Process | None = None
+        self._process: ChildProcess | None = None
         self._kept: list[int] = []
         for number in _FORWARDED:
             signal.signal(number, self._take)
@@ -49,7 +50,7 @@ class SignalForwarder:
         """Keep signals from now on, for a child that is just being started."""
         self._while_opening = None
 
-    def are_for(self, process: Process | None) -> None:
+    def are_for(self, process: ChildProcess | None) -> None:
         """Forward to ``process`` from now on, and what was kept; to nobody for ``None``."""
         self._process = process
         while process and self._kept:
@@ -67,8 +68,7 @@ class SignalForwarder:
         if self._process is None:
             self._kept.append(number)
             return
-        with contextlib.suppress(ProcessLookupError):
-            self._process.send_signal(number)
+        self._process.send_signal(number)
 
 
 def _at_our_terminal() -> bool:

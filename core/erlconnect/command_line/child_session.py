@@ -31,7 +31,7 @@ from erlconnect.command_line.resolve import resolve_config
 from erlconnect.cookie_file import local_cookie_file
 from erlconnect.errors import ConfigurationError
 from erlconnect.hookspecs import LinkEvent
-from erlconnect.net.subprocesses import started_whole
+from erlconnect.net.subprocesses import ChildConfig, ChildProcess
 from erlconnect.session.connector import first_error
 from erlconnect.session.cookies import local_cookie
 from erlconnect.session.events import Failed, Ready, Stopped, Warned
@@ -39,7 +39,6 @@ from erlconnect.session.instance_lock import instance_lock
 from erlconnect.session.session import Session
 
 if TYPE_CHECKING:
-    from asyncio.subprocess import Process
     from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
     from pathlib import Path
 
@@ -207,17 +206,26 @@ async def _run(
     with restore_terminal():
         async with _started(child) as process:
             signals.are_for(process)
-            code = await process.wait()
+            await process.exited.wait()
+            code = process.status
     signals.are_for(None)
     return code if code >= 0 else _SIGNAL_BASE - code
 
 
 @asynccontextmanager
-async def _started(child: ChildCommand) -> AsyncIterator[Process]:
+async def _started(child: ChildCommand) -> AsyncIterator[ChildProcess]:
     """Start the child; whatever ends the block early ends the child."""
+    config = ChildConfig(
+        arguments=child.words,
+        environment=child.environment,
+        # The child has our streams, our terminal and our process group.
+        stdin=None,
+        stdout=None,
+        stderr=None,
+        grace_seconds=_END_SECONDS,
+    )
     try:
-        starting = asyncio.create_subprocess_exec(*child.words, env=dict(child.environment))
-        process = await started_whole(starting, _end)
+        process = await ChildProcess.start(config)
     except OSError as error:
         raise ConfigurationError(
             f"{child.words[0]} could not be started: {error.strerror}",
@@ -226,18 +234,7 @@ async def _started(child: ChildCommand) -> AsyncIterator[Process]:
     try:
         yield process
     finally:
-        if process.returncode is None:
-            await _end(process)
-
-
-async def _end(process: Process) -> None:
-    process.terminate()
-    # No ``asyncio.timeout``: this runs in a task that is being cancelled, and Python before
-    # 3.11.4 takes the timeout for a part of that.
-    _, waiting = await asyncio.wait([asyncio.ensure_future(process.wait())], timeout=_END_SECONDS)
-    if waiting:
-        process.kill()
-        await asyncio.wait(waiting)
+        await process.end()
 
 
 # Hidden on this side, too; and no epmd may be started in place of the session's own.

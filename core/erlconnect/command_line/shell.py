@@ -18,7 +18,6 @@ another minor version of Elixir ends at once, or at the first line typed.
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import os
 import shutil
@@ -31,13 +30,12 @@ from erlconnect.cookie_file import default_cookie_file, make_cookie_file
 from erlconnect.diagnostics.local_steps import local_elixir
 from erlconnect.diagnostics.otp_releases import minor_of
 from erlconnect.errors import ConfigurationError, TimedOutError, UnreachableError
-from erlconnect.net.subprocesses import started_whole
+from erlconnect.net.subprocesses import child_output
 from erlconnect.session.cookies import PASSTHROUGH
 from erlconnect.session.events import Warned
 from erlconnect.session.instance_lock import instance_lock
 
 if TYPE_CHECKING:
-    from asyncio.subprocess import Process
     from collections.abc import Callable, Mapping
 
     from erlconnect.command_line.child_session import ReadySession, Verbosity
@@ -139,31 +137,16 @@ def _words(alias: str, *, iex: bool) -> list[str]:
 async def _probe(variables: Mapping[str, str]) -> str:
     """Return what the local node printed: a shell, or what went wrong."""
     words = ["erl", "-noinput", "-name", _PROBE_NAME, "-eval", _PROBE]
-    starting = asyncio.create_subprocess_exec(
-        *words,
-        env=dict(variables),
-        stdin=asyncio.subprocess.DEVNULL,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.STDOUT,
-    )
-    process = await started_whole(starting, _killed)
     try:
-        async with asyncio.timeout(_PROBE_SECONDS):
-            printed, _ = await process.communicate()
+        output = await child_output(
+            words, deadline=_PROBE_SECONDS, environment=variables, merged=True
+        )
     except TimeoutError as error:
         raise TimedOutError(
             f"the local Erlang was still asking the remote node after {_PROBE_SECONDS:g} s",
             remedy="Try again; if it stays so, the remote node is overloaded.",
         ) from error
-    finally:
-        await _killed(process)
-    return printed.decode(errors="replace").strip()
-
-
-async def _killed(process: Process) -> None:
-    if process.returncode is None:
-        process.kill()
-        await process.wait()
+    return output.stdout.decode(errors="replace").strip()
 
 
 def _not_installed(program: str) -> ConfigurationError:

@@ -5,13 +5,8 @@ The Erlang and Elixir of this machine: whether they are on PATH, and which relea
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
-import os
 import re
 import shutil
-import signal
-import tempfile
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -20,11 +15,10 @@ from erlconnect.diagnostics.otp_releases import minor_of, refuse_each_other
 from erlconnect.diagnostics.steps import StepName, StepTimer
 from erlconnect.epmd.local_epmd import EpmdEnvironment, EpmdProvider
 from erlconnect.errors import ErlconnectError, NotAllowedError
-from erlconnect.net.subprocesses import started_whole
+from erlconnect.net.subprocesses import child_output
 from erlconnect.session.names import alias_forms
 
 if TYPE_CHECKING:
-    from asyncio.subprocess import Process
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
@@ -32,7 +26,6 @@ if TYPE_CHECKING:
     from erlconnect.diagnostics.steps import Report, Step
 
 _SECONDS: Final = 15.0
-_MOST_BYTES: Final = 64 * 1024
 _RELEASE: Final = "io:put_chars(erlang:system_info(otp_release)), halt()."
 # Flags of the user's own could start a distributed node here, or a shell.
 _FLAGS: Final = ("ERL_FLAGS", "ERL_AFLAGS", "ERL_ZFLAGS", "ELIXIR_ERL_OPTIONS")
@@ -79,35 +72,16 @@ async def _asked(
 
 
 async def _output(path: str, words: Sequence[str], environment: Mapping[str, str]) -> str:
-    """Run a program in a process group of its own, which is ended with it; return what it said.
-
-    It writes to a file, because a child of its own could hold a pipe open for longer.
-    """
+    """Run a program, and end all that it has started; return what it wrote."""
     own = {name: value for name, value in environment.items() if name not in _FLAGS}
-    with tempfile.TemporaryFile() as written:
-        starting = asyncio.create_subprocess_exec(
-            path,
-            *words,
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=written,
-            stderr=asyncio.subprocess.STDOUT,
-            env={**own, "ERL_CRASH_DUMP_BYTES": "0"},
-            start_new_session=True,
-        )
-        child = await started_whole(starting, _killed)
-        try:
-            async with asyncio.timeout(_SECONDS):
-                await child.wait()
-        finally:
-            await _killed(child)
-        written.seek(0)
-        return written.read(_MOST_BYTES).decode(errors="replace")
-
-
-async def _killed(child: Process) -> None:
-    with contextlib.suppress(ProcessLookupError):
-        os.killpg(child.pid, signal.SIGKILL)
-    await child.wait()
+    output = await child_output(
+        [path, *words],
+        deadline=_SECONDS,
+        environment={**own, "ERL_CRASH_DUMP_BYTES": "0"},
+        own_session=True,
+        merged=True,
+    )
+    return output.stdout.decode(errors="replace")
 
 
 _LOCAL_NAME = "dev"  # that of the lines which people copy

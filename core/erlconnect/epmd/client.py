@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import asyncio
 import errno
-import os
 import socket
 from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING, Final, TypeVar
@@ -27,6 +26,8 @@ from erlconnect.epmd.messages import (
     frame,
 )
 from erlconnect.errors import EpmdError, TimedOutError
+from erlconnect.net.dial import Address, connect
+from erlconnect.net.sockets import os_error_text
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
@@ -206,8 +207,7 @@ async def _explained(where: str, seconds: float) -> AsyncIterator[None]:
         message = f"{where} did not answer within {seconds:.1f} s"
         raise TimedOutError(message, remedy=_REMEDY) from error
     except OSError as error:
-        said = os.strerror(error.errno) if error.errno else error
-        raise NoEpmdError(f"{where}: {said}", remedy=_REMEDY) from error
+        raise NoEpmdError(f"{where}: {os_error_text(error)}", remedy=_REMEDY) from error
     except RemoteProtocolError as error:
         message = f"{where} does not answer as an epmd does: {error}"
         raise EpmdError(message, remedy=_REMEDY) from error
@@ -215,17 +215,16 @@ async def _explained(where: str, seconds: float) -> AsyncIterator[None]:
 
 def loopback(port: int) -> Dial:
     """Return a dial for this machine's own EPMD."""
+    address = Address(family=socket.AF_INET, sockaddr=("127.0.0.1", port), text="127.0.0.1")
 
     async def dial() -> socket.socket:
-        connecting = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        connected = await connect(address)
         try:
-            connecting.setblocking(False)
-            await asyncio.get_running_loop().sock_connect(connecting, ("127.0.0.1", port))
-            _refuse_itself(connecting)
+            _refuse_itself(connected)
         except BaseException:
-            connecting.close()
+            connected.close()
             raise
-        return connecting
+        return connected
 
     return dial
 

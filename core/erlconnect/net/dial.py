@@ -1,14 +1,18 @@
-"""Happy eyeballs (RFC 8305): several addresses are tried, staggered; the first that answers wins.
+"""Connecting by TCP: what is written as HOST:PORT, the addresses of a host, and their race.
 
-Every dial goes through ``Race``: one dead address must not take the whole time that there is. The
-loop's ``create_connection`` is not used, because it does not hand out its socket, and neither is
-aiohappyeyeballs, which loses the error of each address. Names are the callers' business.
+``Race`` is happy eyeballs (RFC 8305): the addresses are tried in turn with a short delay between,
+and the first that answers wins, so that a dead one does not take the whole time that there is.
+``connect`` dials one address. Looking a name up is for the callers.
+
+The loop's ``create_connection`` is not used, because it does not hand out its socket, and neither
+is aiohappyeyeballs, which loses the error of each address.
 """
 
 from __future__ import annotations
 
 import asyncio
 import ipaddress
+import re
 import socket
 from contextlib import suppress
 from dataclasses import dataclass
@@ -18,7 +22,22 @@ from typing import TYPE_CHECKING, Any, Final
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-ATTEMPT_DELAY_SECONDS: Final = 0.25
+ATTEMPT_DELAY_SECONDS: Final = 0.25  # RFC 8305, section 5: "Connection Attempt Delay"
+_HOST_AND_PORT: Final = re.compile(r"(?:\[([^\[\]\s/]+)\]|([^\[\]:\s/]+))(?::([0-9]{1,5}))?")
+_MAX_PORT: Final = 65535
+
+
+def host_and_port(text: str, *, default_port: int) -> tuple[str, int]:
+    """Split ``HOST[:PORT]``, IPv6 in brackets; ``ValueError`` says what is wrong."""
+    parts = _HOST_AND_PORT.fullmatch(text)
+    if not parts:
+        raise ValueError("it has to be HOST or HOST:PORT, with an IPv6 address in brackets")
+    host, port = parts[1] or parts[2], int(parts[3] or default_port)
+    if not 0 < port <= _MAX_PORT:
+        raise ValueError(f"there is no port {port}")
+    if parts[1]:
+        ipaddress.IPv6Address(host)
+    return host, port
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,7 +127,7 @@ class Race:
     async def _attempt(self, address: Address) -> None:
         self.tried.append(address)
         try:
-            connected = await _connected(address)
+            connected = await connect(address)
         except OSError as error:
             self.failures.append(Failure(address=address, error=error))
         else:
@@ -119,7 +138,11 @@ class Race:
         self._changed.set()
 
 
-async def _connected(address: Address) -> socket.socket:
+async def connect(address: Address) -> socket.socket:
+    """Return a connected non-blocking TCP socket with ``TCP_NODELAY`` and ``SO_KEEPALIVE``.
+
+    Raises ``OSError``; it has no deadline of its own. Cancelled, it leaves no socket behind.
+    """
     sock = socket.socket(address.family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
         sock.setblocking(False)

@@ -8,13 +8,14 @@ the connection may follow.
 from __future__ import annotations
 
 import asyncio
-import socket
 from typing import TYPE_CHECKING, Final, Literal, TypeVar
 
 from erlconnect.distribution.errors import RemoteProtocolError
+from erlconnect.net.sockets import has_ended, receive_exactly
 from erlconnect.proxy.timing import Timer
 
 if TYPE_CHECKING:
+    import socket
     from collections.abc import Callable
 
 # The longest message has a name of 255 characters; the rest is room for future fields.
@@ -96,12 +97,7 @@ class FrameStream:
     @property
     def ended(self) -> bool:
         """Whether the peer has closed and left nothing to read."""
-        try:
-            return not self.socket.recv(1, socket.MSG_PEEK)
-        except BlockingIOError:
-            return False
-        except OSError:
-            return True
+        return has_ended(self.socket)
 
     async def _body(self, message: str) -> bytes:
         head = await self._exactly(self._length_size)
@@ -115,17 +111,10 @@ class FrameStream:
         return await self._exactly(length)
 
     async def _exactly(self, size: int) -> bytes:
-        loop = asyncio.get_running_loop()
-        received = b""
-        while len(received) < size:
-            try:
-                piece = await loop.sock_recv(self.socket, size - len(received))
-            except OSError as error:
-                raise self._closed() from error
-            if not piece:
-                raise self._closed()
-            received += piece
-        return received
+        try:
+            return await receive_exactly(self.socket, size)
+        except (OSError, EOFError) as error:
+            raise self._closed() from error
 
     def _closed(self) -> PeerClosedError:
         return PeerClosedError(self.peer, f"the connection was closed {self._last}")

@@ -24,6 +24,7 @@ from erlconnect.distribution.rpc import (
     message_of,
 )
 from erlconnect.errors import NotDistributionError, TimedOutError
+from erlconnect.net.sockets import receive_exactly
 from erlconnect.proxy.errors import no_answer, peer_error, status_refused
 from erlconnect.proxy.frame_stream import LENGTH_SIZE, FrameStream, PeerError
 from erlconnect.proxy.handshake import authenticate
@@ -135,7 +136,7 @@ class NodeClient:
                 "node and has no such process.",
             ) from error
         except (OSError, EOFError, RemoteProtocolError) as error:
-            seen = str(error) or "it closed the connection"
+            seen = "it closed the connection" if isinstance(error, EOFError) else str(error)
             raise NotDistributionError(
                 f"{self._where} let us in, but did not answer as {process} does: {seen}",
                 remedy="Look into the remote node's log; nodes that are no Erlang/OTP have no "
@@ -143,16 +144,7 @@ class NodeClient:
             ) from error
 
     async def _receive(self) -> bytes:
-        length = int.from_bytes(await self._exactly(4), "big")
+        length = int.from_bytes(await receive_exactly(self._socket, 4), "big")
         if length > _MAX_FRAME:
             raise RemoteProtocolError(f"a frame of {length} bytes")
-        return await self._exactly(length)
-
-    async def _exactly(self, size: int) -> bytes:
-        received = bytearray()
-        while len(received) < size:
-            piece = await asyncio.get_running_loop().sock_recv(self._socket, size - len(received))
-            if not piece:
-                raise EOFError
-            received += piece
-        return bytes(received)
+        return await receive_exactly(self._socket, length)

@@ -1,8 +1,8 @@
 """Transport ``command``: a program whose standard input and output are the stream.
 
-One child for each stream, e.g. ``ssh -W %h:%p bastion``. Knows how such a program is named,
-started and what its end means; ``stdio_child`` keeps it. The child holds one end of a socketpair
-as its stdin and stdout, so that no byte passes through this process on its way.
+One child for each stream, e.g. ``ssh -W %h:%p bastion``. This file makes the program's words from
+the setting and says what its end means; ``net/subprocesses.py`` starts and ends it. The child holds
+one end of a socketpair as its stdin and stdout, so that no byte passes through this process.
 """
 
 from __future__ import annotations
@@ -92,34 +92,36 @@ class CommandDialer:
         """
         arguments = self._arguments(port)
         try:
-            child = await StdioChild.start(arguments, self._keepers, group=self._settings.shell)
+            child = await StdioChild.start(
+                arguments, self._keepers, own_session=self._settings.shell
+            )
         except OSError as error:
             raise ConfigurationError(
                 f"the program {arguments[0]} could not be started: {error.strerror}",
                 remedy="Check its name and the PATH; without `shell=true` no shell runs it.",
             ) from error
-        self._children = [one for one in self._children if not one.over] + [child]
+        self._children = [one for one in self._children if not one.closed] + [child]
         try:
-            ended = await child.ended_within(_FAILS_AT_ONCE_SECONDS)
+            ended = await child.finished_within(_FAILS_AT_ONCE_SECONDS)
         except BaseException:
-            child.end()
+            child.close()
             raise
         if ended:
-            child.end()
-            raise UnreachableError(child.words, remedy="Run the command by hand to see why.")
+            child.close()
+            raise UnreachableError(child.end_text, remedy="Run the command by hand to see why.")
         return child.stream
 
     async def why_ended(self, stream: socket.socket) -> str:
         """Say how the program behind ``stream`` ended; empty where it is still running."""
         for child in self._children:
-            if child.stream is stream and await child.ended_within(1.0):
-                return child.words
+            if child.stream is stream and await child.finished_within(1.0):
+                return child.end_text
         return ""
 
     def end_all(self) -> None:
         """End every program; those that do not go are killed."""
         for child in self._children:
-            child.end()
+            child.close()
 
     def _arguments(self, port: int) -> list[str]:
         values = {

@@ -24,12 +24,12 @@ from erlconnect.api import (
     UnreachableError,
 )
 from erlconnect.errors import UnknownSettingError
+from erlconnect.net.dial import host_and_port
 from erlconnect_backends.dns.nameservers import (
     SYSTEM_FILE,
     name_servers,
     system_name_servers,
 )
-from erlconnect_backends.dns.plugin import host_and_port
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -134,7 +134,7 @@ def test_a_host_may_be_called_kubernetes() -> None:
     ],
 )
 def test_the_setting_is_a_host_and_perhaps_a_port(text: str, host: str, port: int) -> None:
-    assert host_and_port(text) == (host, port)
+    assert host_and_port(text, default_port=53) == (host, port)
     assert settings_of(server=text).server == text
 
 
