@@ -8,7 +8,7 @@ import pytest
 
 from erlconnect.configuration.paths import Scope
 from erlconnect.configuration.problems import SourcedValue
-from erlconnect.configuration.tls_settings import resolve_tls, without_tls
+from erlconnect.configuration.tls_settings import resolve_tls, split_tls
 from erlconnect.errors import ConfigurationError, UnknownSettingError
 
 FILE = Path("/home/me/.config/erlconnect/config.toml")
@@ -20,7 +20,8 @@ def written(value: object) -> SourcedValue:
 
 def test_without_any_it_is_plain() -> None:
     assert resolve_tls({"host": "gateway"}, {"family": written("4")}, {}) is None
-    assert without_tls({"host": "gateway", "tls-ca": "ca.pem"}) == {"host": "gateway"}
+    tls, own = split_tls({"host": "gateway", "tls-ca": "ca.pem"})
+    assert (tls, own) == ({"tls-ca": "ca.pem"}, {"host": "gateway"})
 
 
 def test_one_is_enough() -> None:

@@ -138,9 +138,9 @@ def show_plans(targets: Sequence[str], flags: Flags, voice: OutputOptions) -> No
 
 
 def _lines(planned: Plan) -> Iterator[str]:
-    choices = planned.choices
-    profile = f" in the profile {choices.profile}" if choices.profile else ""
-    yield f"{choices.service}{profile}, by {choices.backend}:"
+    config = planned.config
+    profile = f" in the profile {config.profile}" if config.profile else ""
+    yield f"{config.service}{profile}, by {config.backend.name}:"
     for one in planned.targets:
         yield f"  {_target(one)}"
         yield f"    by {_one_of(one.transports)}, cookie from {_one_of(one.cookie_sources)}"

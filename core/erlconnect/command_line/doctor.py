@@ -64,7 +64,7 @@ def print_role(target: str | None, flags: Flags, *, as_json: bool) -> None:
     choices = chosen.choices[0]
     text = run_async(needed_rights(choices, chosen.catalogue, os.environ, voice.warn))
     if as_json:
-        print_line(role_payload(choices.backend, text))
+        print_line(role_payload(choices.backend.name, text))
     else:
         print_text(text)
 

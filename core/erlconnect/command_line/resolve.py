@@ -28,7 +28,8 @@ from erlconnect.errors import InterruptedByUserError, UsageError
 from erlconnect.plugin_manager import Catalogue
 from erlconnect.plugin_manager.profiles import HIDDEN, name_problems
 from erlconnect.plugin_manager.validation import Kind
-from erlconnect.session.config import ProfileSettings, SessionConfig
+from erlconnect.session.config import SessionConfig
+from erlconnect.session.plugin_resolver import PluginSpec
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -162,12 +163,13 @@ def confirm_profiles(
 
 def _place(choices: SessionConfig, catalogue: Catalogue) -> str:
     """Say where a connection would go: what is looked for, by which backend with which settings."""
-    settings = {key: one.value for key, one in choices.settings.backend.items()}
-    settings |= choices.options.backend
-    offer = catalogue.offer(Kind.BACKEND, choices.backend)
+    backend = choices.backend
+    settings = {key: one.value for key, one in backend.written.items()}
+    settings |= backend.options
+    offer = catalogue.offer(Kind.BACKEND, backend.name)
     hidden = dict.fromkeys(secret_keys(offer.settings) & set(settings), HIDDEN)
     shown = [f"{key} {value}" for key, value in {**settings, **hidden}.items()]
-    return f"{choices.service} ({', '.join([choices.backend, *shown])})"
+    return f"{choices.service} ({', '.join([backend.name, *shown])})"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -234,22 +236,26 @@ def _choices(
 
     session = {key: found for key in SESSION_KEYS if (found := profile.get(key))}
     backend = flags.backend or written("backend") or no_backend(profile)
+    options = parse_options(
+        [*flags.option, *_command_option(flags)], environment=environment, written=session
+    )
     return SessionConfig(
         service=written("target") or service,
-        backend=backend,
+        backend=PluginSpec(name=backend, options=options.backend, written=profile.table(backend)),
+        cookie_source=PluginSpec.parse(
+            flags.cookie_from or written("cookie", "from") or "",
+            options=options.cookie,
+            written=profile.table("cookie"),
+        ),
+        transport=PluginSpec(
+            name=flags.transport_name or written("transport", "name") or "",
+            options=options.transport,
+            written=profile.table("transport"),
+        ),
+        settings=options.session,
         profile=profile.name,
-        options=parse_options(
-            [*flags.option, *_command_option(flags)], environment=environment, written=session
-        ),
-        settings=ProfileSettings(
-            backend=profile.table(backend),
-            cookie=profile.table("cookie"),
-            transport=profile.table("transport"),
-        ),
         node=flags.node,
         all_targets=flags.all_targets,
-        cookie_from=flags.cookie_from or written("cookie", "from"),
-        transport=flags.transport_name or written("transport", "name"),
         caller_name=caller_name(flags.caller_name) or written("caller-name"),
         visible=flags.visible,
         no_input=flags.no_input,

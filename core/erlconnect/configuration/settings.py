@@ -15,7 +15,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, get_args, get_origin
+from typing import TYPE_CHECKING, Any, Protocol, get_args, get_origin
 
 import pydantic
 
@@ -34,6 +34,26 @@ if TYPE_CHECKING:
 
     from erlconnect.configuration.problems import Problem, SourcedValue
     from erlconnect.contract import Offer, Settings
+
+
+class DeclaresSettings(Protocol):
+    """What has a name and settings under it: an ``Offer`` of a plugin, or a ``SettingsGroup``."""
+
+    @property
+    def name(self) -> str:
+        """The name that stands in the variables of the settings."""
+
+    @property
+    def settings(self) -> type[Settings]:
+        """The model of the settings."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SettingsGroup:
+    """Settings that belong to no plugin."""
+
+    name: str
+    settings: type[Settings]
 
 
 def setting_fields(model: type[Settings]) -> dict[str, FieldInfo]:
@@ -109,7 +129,7 @@ class SettingFault:
 
 
 def validated(
-    offer: Offer,
+    offer: DeclaresSettings,
     given: Mapping[str, GivenValue],
     fields: Mapping[str, FieldInfo],
     option_prefix: str,
@@ -221,7 +241,7 @@ _LIST_TYPES = (tuple, list, set, frozenset)
 
 
 def resolve_settings(
-    offer: Offer,
+    offer: DeclaresSettings,
     *,
     options: Mapping[str, str],
     inherited: Mapping[str, object],
@@ -260,7 +280,9 @@ def resolve_settings(
     return settings
 
 
-def written_problems(offer: Offer, written: Mapping[str, SourcedValue]) -> Iterator[Problem]:
+def written_problems(
+    offer: DeclaresSettings, written: Mapping[str, SourcedValue]
+) -> Iterator[Problem]:
     """Return all that is wrong with what files say of an offer; missing is not wrong."""
     fields = setting_fields(offer.settings)
     settings = validated(offer, _from_files(fields, written), fields, "")

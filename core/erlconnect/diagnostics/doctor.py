@@ -27,46 +27,46 @@ if TYPE_CHECKING:
 
 
 async def examine(
-    choices: SessionConfig | None,
+    config: SessionConfig | None,
     catalogue: Catalogue,
     environment: Mapping[str, str],
-    examination: Report,
+    report: Report,
     warn: Callable[[str], None],
 ) -> None:
-    """Take every step; without ``choices`` only those that look at this machine."""
+    """Take every step; without ``config`` only those that look at this machine."""
     remote = None
-    if choices:
-        remote = await _remote(choices, catalogue, environment, examination, warn)
+    if config:
+        remote = await _remote(config, catalogue, environment, report, warn)
     await examine_machine(
         environment,
-        examination,
+        report,
         remote=remote,
-        alias=(choices.as_name if choices else "") or (remote.name if remote else ""),
-        cookie_file=choices.local_cookie_file if choices else None,
+        alias=(config.as_name if config else "") or (remote.name if remote else ""),
+        cookie_file=config.local_cookie_file if config else None,
     )
 
 
 async def _remote(
-    choices: SessionConfig,
+    config: SessionConfig,
     catalogue: Catalogue,
     environment: Mapping[str, str],
-    examination: Report,
+    report: Report,
     warn: Callable[[str], None],
 ) -> RemoteNode | None:
-    stage = StepTimer(StepName.DISCOVERY)
+    timer = StepTimer(StepName.DISCOVERY)
     try:
-        async with inspection_session(choices, catalogue, environment, warn) as looking:
-            return await examine_target(looking, examination)
+        async with inspection_session(config, catalogue, environment, warn) as inspection:
+            return await examine_target(inspection, report)
     except ErlconnectError as error:
-        if examination.has_begun(StepName.DISCOVERY):
+        if report.has_begun(StepName.DISCOVERY):
             raise
-        examination.add(stage.failed(error))
-        examination.skip(REMOTE_STEPS[1:], "the backend cannot be asked")
+        report.add(timer.failed(error))
+        report.skip(REMOTE_STEPS[1:], "the backend cannot be asked")
     return None
 
 
 async def needed_rights(
-    choices: SessionConfig,
+    config: SessionConfig,
     catalogue: Catalogue,
     environment: Mapping[str, str],
     warn: Callable[[str], None],
@@ -75,25 +75,25 @@ async def needed_rights(
 
     Raises ``UsageError`` where neither is of a platform that gives rights.
     """
-    query = Query(service=choices.service)
+    query = Query(service=config.service)
     parts = []
-    async with inspection_session(choices, catalogue, environment, warn) as looking:
-        for kind, name, offer in _asked(looking):
+    async with inspection_session(config, catalogue, environment, warn) as inspection:
+        for kind, name, offer in _asked(inspection):
             if isinstance(offer, DescribesRights):
                 with catalogue.blaming(kind, name, "rights()"):
-                    parts.append(await offer.rights(query, looking.service.discovery))
+                    parts.append(await offer.rights(query, inspection.context.discovery))
     if not parts:
         raise UsageError(
-            f"{choices.backend} has no roles or policies that could be printed",
+            f"{config.backend.name} has no roles or policies that could be printed",
             remedy="--role is for backends that ask for rights: kubernetes, consul.",
         )
     return "\n".join(parts)
 
 
-def _asked(looking: InspectionSession) -> Iterator[tuple[Kind, str, object]]:
-    choices = looking.service.choices
-    yield Kind.BACKEND, choices.backend, looking.service.offers.backend()
-    if choices.cookie_from:
+def _asked(inspection: InspectionSession) -> Iterator[tuple[Kind, str, object]]:
+    config = inspection.context.config
+    yield Kind.BACKEND, config.backend.name, inspection.context.plugins.backend()
+    if config.cookie_source.name:
         nowhere = Target(node=NodeName(name="", host=""), address="")
-        for one in looking.service.offers.cookie_sources(nowhere):
+        for one in inspection.context.plugins.cookie_sources(nowhere):
             yield Kind.COOKIE_SOURCE, one.name, one.source

@@ -49,7 +49,7 @@ class Pong:
 
 
 async def ping(
-    choices: SessionConfig,
+    config: SessionConfig,
     catalogue: Catalogue,
     environment: Mapping[str, str],
     warn: Callable[[str], None],
@@ -59,42 +59,42 @@ async def ping(
 
     ``watched`` gets the stopwatch before anything is done, and can read it after a failure, too.
     """
-    async with inspection_session(choices, catalogue, environment, warn) as looking:
-        watched(looking.stopwatch)
-        with looking.stopwatch.phase("lookup"):
-            targets = await looking.service.discovery.targets()
-        _, approached = await looking.service.discovery.first_of(targets)
+    async with inspection_session(config, catalogue, environment, warn) as inspection:
+        watched(inspection.timer)
+        with inspection.timer.phase("lookup"):
+            targets = await inspection.context.discovery.targets()
+        connected = await inspection.context.discovery.connect_first_of(targets)
         try:
-            return await _prove(looking, approached)
+            return await _prove(inspection, connected)
         finally:
-            approached.close()
+            connected.close()
 
 
-async def _prove(looking: InspectionSession, approached: ConnectedTarget) -> Pong:
-    remote = await _cookie(looking, approached)
+async def _prove(inspection: InspectionSession, connected: ConnectedTarget) -> Pong:
+    remote = await _cookie(inspection, connected)
     if remote and remote.cookie:
-        async with looking.connection(approached, remote.cookie) as connection:
+        async with inspection.connection(connected, remote.cookie) as connection:
             await connection.ping()
     return Pong(
-        node=str(approached.target.node),
-        address=approached.target.address,
-        dist_port=approached.port,
-        transport=approached.transport,
+        node=str(connected.target.node),
+        address=connected.target.address,
+        dist_port=connected.port,
+        transport=connected.transport,
         cookie_source=remote.source if remote and remote.cookie else "",
-        creation=approached.knocked.creation,
-        otp=release_by_flags(approached.knocked.flags),
+        creation=connected.probe_result.creation,
+        otp=release_by_flags(connected.probe_result.flags),
     )
 
 
-async def _cookie(looking: InspectionSession, approached: ConnectedTarget) -> RemoteCookie | None:
+async def _cookie(inspection: InspectionSession, connected: ConnectedTarget) -> RemoteCookie | None:
     """Fetch the cookie; one that nobody named may be missing, and then the knock is all."""
-    ask = not looking.service.choices.no_input
+    ask = not inspection.context.config.no_input
     try:
-        return await looking.service.cookies.fetch(approached.target, ask=ask)
+        return await inspection.context.cookies.fetch(connected.target, ask=ask)
     except CookieNotFoundError as error:
-        if looking.service.choices.cookie_from:
+        if inspection.context.config.cookie_source.name:
             raise
-        looking.service.warn(f"only knocked, without trying a cookie: {error.message}")
+        inspection.context.warn(f"only knocked, without trying a cookie: {error.message}")
     return None
 
 

@@ -74,18 +74,18 @@ class ConnectFailure:
     target: Target
 
 
-def steps_passed(phases: Sequence[Span], approached: ConnectedTarget) -> Iterator[Step]:
+def steps_passed(phases: Sequence[Span], connected: ConnectedTarget) -> Iterator[Step]:
     """Return the steps of a way that led to the node."""
     taken = _last_attempt(phases)
-    knocked = approached.knocked
-    releases = release_by_flags(knocked.flags)
+    result = connected.probe_result
+    releases = release_by_flags(result.flags)
     by_flags = f", OTP {releases} by its flags" if releases else ""
-    where = f"{approached.target.address}:{approached.port}"
+    where = f"{connected.target.address}:{connected.port}"
     seen = {
-        StepName.TUNNEL: f"{approached.transport} is open",
-        StepName.REMOTE_EPMD: f"it knows {approached.target.node.name} at port {approached.port}",
+        StepName.TUNNEL: f"{connected.transport} is open",
+        StepName.REMOTE_EPMD: f"it knows {connected.target.node.name} at port {connected.port}",
         StepName.PORT: f"{where} accepts connections",
-        StepName.HANDSHAKE: f"{approached.target.node} answers{by_flags}",
+        StepName.HANDSHAKE: f"{connected.target.node} answers{by_flags}",
     }
     for name, phase in CONNECT_STEPS.items():
         yield _passed(name, [one for one in taken if one.name == phase], seen[name])
@@ -182,40 +182,40 @@ class NodeInfo:
     elixir: str
 
 
-async def query_node(connection: NodeClient, examination: Report) -> NodeInfo | None:
+async def query_node(connection: NodeClient, report: Report) -> NodeInfo | None:
     """Ask, and take the three steps that the answers are about."""
-    stage = StepTimer(StepName.REMOTE_ERLANG)
+    timer = StepTimer(StepName.REMOTE_ERLANG)
     try:
         answers = _understood(*await connection.evaluate(*_QUERIES))
     except ErlconnectError as error:
-        examination.add(stage.failed(error))
-        examination.skip((StepName.RUNTIME_TOOLS, StepName.REMOTE_ELIXIR), "nothing was learnt")
+        report.add(timer.failed(error))
+        report.skip((StepName.RUNTIME_TOOLS, StepName.REMOTE_ELIXIR), "nothing was learnt")
         return None
     ticking = f", net_ticktime {answers.tick_time} s" if answers.tick_time else ""
-    examination.add(stage.ok(f"OTP {answers.otp}{ticking}"))
-    _look_for_tools(answers, examination)
-    _look_for_elixir(answers, examination)
+    report.add(timer.ok(f"OTP {answers.otp}{ticking}"))
+    _look_for_tools(answers, report)
+    _look_for_elixir(answers, report)
     return answers
 
 
-def _look_for_tools(answers: NodeInfo, examination: Report) -> None:
-    stage = StepTimer(StepName.RUNTIME_TOOLS)
+def _look_for_tools(answers: NodeInfo, report: Report) -> None:
+    timer = StepTimer(StepName.RUNTIME_TOOLS)
     if answers.runtime_tools:
-        return examination.add(stage.ok("Observer finds what it needs there"))
-    return examination.add(
-        stage.note(
+        return report.add(timer.ok("Observer finds what it needs there"))
+    return report.add(
+        timer.note(
             "the node has no runtime_tools, which Observer, etop and dbg ask",
             remedy="Add :runtime_tools to extra_applications, or to the release.",
         )
     )
 
 
-def _look_for_elixir(answers: NodeInfo, examination: Report) -> None:
-    stage = StepTimer(StepName.REMOTE_ELIXIR)
+def _look_for_elixir(answers: NodeInfo, report: Report) -> None:
+    timer = StepTimer(StepName.REMOTE_ELIXIR)
     if answers.elixir:
-        return examination.add(stage.ok(f"Elixir {answers.elixir}"))
-    return examination.add(
-        stage.note(
+        return report.add(timer.ok(f"Elixir {answers.elixir}"))
+    return report.add(
+        timer.note(
             "the node has no Elixir, which `iex --remsh` and Livebook ask",
             remedy="Take `erl -remsh`, which does not.",
         )
@@ -260,39 +260,39 @@ class RemoteNode:
     elixir: str = ""
 
 
-async def examine_target(looking: InspectionSession, examination: Report) -> RemoteNode | None:
+async def examine_target(inspection: InspectionSession, report: Report) -> RemoteNode | None:
     """Take all remote steps; ``None`` where nothing was found."""
-    targets = await _discover(looking, examination)
+    targets = await _discover(inspection, report)
     if not targets:
-        examination.skip(_AFTER_DISCOVERY, "no target was found")
+        report.skip(_AFTER_DISCOVERY, "no target was found")
         return None
-    approached = await _approach(looking, examination, targets)
-    target = approached.target if approached else targets[0]
-    cookie = await _cookie(looking, examination, target)
-    if approached is None:
-        examination.skip((StepName.COOKIE_CHECK, *_AFTER_COOKIE_CHECK), "no node was reached")
+    connected = await _approach(inspection, report, targets)
+    target = connected.target if connected else targets[0]
+    cookie = await _cookie(inspection, report, target)
+    if connected is None:
+        report.skip((StepName.COOKIE_CHECK, *_AFTER_COOKIE_CHECK), "no node was reached")
         return RemoteNode(name=target.node.name)
     try:
-        return await _ask(looking, examination, approached, cookie)
+        return await _ask(inspection, report, connected, cookie)
     finally:
-        approached.close()
+        connected.close()
 
 
-async def _discover(looking: InspectionSession, examination: Report) -> Sequence[Target]:
+async def _discover(inspection: InspectionSession, report: Report) -> Sequence[Target]:
     """Find the targets; a refusal is a matter of rights, which have a step of their own."""
-    stage = StepTimer(StepName.DISCOVERY)
+    timer = StepTimer(StepName.DISCOVERY)
     try:
-        targets = await looking.service.discovery.targets()
+        targets = await inspection.context.discovery.targets()
     except RefusedError as error:
-        examination.skip([StepName.DISCOVERY], "the lookup was refused")
-        examination.add(StepTimer(StepName.RIGHTS).failed(error))
+        report.skip([StepName.DISCOVERY], "the lookup was refused")
+        report.add(StepTimer(StepName.RIGHTS).failed(error))
         return []
     except ErlconnectError as error:
-        examination.add(stage.failed(error))
-        examination.skip([StepName.RIGHTS], "the lookup failed for another reason")
+        report.add(timer.failed(error))
+        report.skip([StepName.RIGHTS], "the lookup failed for another reason")
         return []
-    examination.add(stage.ok(_listed(targets)))
-    examination.add(StepTimer(StepName.RIGHTS).ok("the lookup was answered"))
+    report.add(timer.ok(_listed(targets)))
+    report.add(StepTimer(StepName.RIGHTS).ok("the lookup was answered"))
     return targets
 
 
@@ -302,70 +302,70 @@ def _listed(targets: Sequence[Target]) -> str:
 
 
 async def _approach(
-    looking: InspectionSession, examination: Report, targets: Sequence[Target]
+    inspection: InspectionSession, report: Report, targets: Sequence[Target]
 ) -> ConnectedTarget | None:
-    approached = None
+    connected = None
     try:
-        _, approached = await looking.service.discovery.first_of(targets)
-        steps = steps_passed(list(looking.stopwatch.phases), approached)
+        connected = await inspection.context.discovery.connect_first_of(targets)
+        steps = steps_passed(list(inspection.timer.phases), connected)
     except ErlconnectError as error:
         failure = ConnectFailure(error=error, target=targets[0])
-        steps = steps_failed(list(looking.stopwatch.phases), failure)
+        steps = steps_failed(list(inspection.timer.phases), failure)
     for step in steps:
-        examination.add(step)
-    return approached
+        report.add(step)
+    return connected
 
 
-async def _cookie(looking: InspectionSession, examination: Report, target: Target) -> Cookie | None:
-    stage = StepTimer(StepName.COOKIE)
-    ask = not looking.service.choices.no_input
+async def _cookie(inspection: InspectionSession, report: Report, target: Target) -> Cookie | None:
+    timer = StepTimer(StepName.COOKIE)
+    ask = not inspection.context.config.no_input
     try:
-        found = await looking.service.cookies.fetch(target, ask=ask)
+        found = await inspection.context.cookies.fetch(target, ask=ask)
     except ErlconnectError as error:
-        examination.add(stage.failed(error))
+        report.add(timer.failed(error))
         return None
     if found.cookie is None:
-        examination.add(stage.ok("passthrough: only your own node knows it"))
+        report.add(timer.ok("passthrough: only your own node knows it"))
     else:
-        examination.add(stage.ok(f"{found.source} has it ({found.cookie.origin})"))
+        report.add(timer.ok(f"{found.source} has it ({found.cookie.origin})"))
     return found.cookie
 
 
 async def _ask(
-    looking: InspectionSession,
-    examination: Report,
-    approached: ConnectedTarget,
+    inspection: InspectionSession,
+    report: Report,
+    connected: ConnectedTarget,
     cookie: Cookie | None,
 ) -> RemoteNode:
     known = RemoteNode(
-        name=approached.target.node.name, otp=release_by_flags(approached.knocked.flags)
+        name=connected.target.node.name, otp=release_by_flags(connected.probe_result.flags)
     )
     if cookie is None:
         why = "there is no cookie to prove"
-        examination.skip((StepName.COOKIE_CHECK, *_AFTER_COOKIE_CHECK), why)
+        report.skip((StepName.COOKIE_CHECK, *_AFTER_COOKIE_CHECK), why)
         return known
     async with AsyncExitStack() as stack:
-        stage = StepTimer(StepName.COOKIE_CHECK)
+        timer = StepTimer(StepName.COOKIE_CHECK)
         try:
-            connection = await stack.enter_async_context(looking.connection(approached, cookie))
+            connection = await stack.enter_async_context(inspection.connection(connected, cookie))
         except ErlconnectError as error:
-            examination.add(stage.failed(error))
-            examination.skip(_AFTER_COOKIE_CHECK, "the node did not let us in")
+            report.add(timer.failed(error))
+            report.skip(_AFTER_COOKIE_CHECK, "the node did not let us in")
             return known
-        examination.add(stage.ok("both sides have proved it; the node sees us as hidden"))
-        return await _converse(connection, examination, known)
+        report.add(timer.ok("both sides have proved it; the node sees us as hidden"))
+        return await _converse(connection, report, known)
 
 
-async def _converse(connection: NodeClient, examination: Report, known: RemoteNode) -> RemoteNode:
-    stage = StepTimer(StepName.TICK)
+async def _converse(connection: NodeClient, report: Report, known: RemoteNode) -> RemoteNode:
+    timer = StepTimer(StepName.TICK)
     try:
         await connection.ping()
     except ErlconnectError as error:
-        examination.add(stage.failed(error))
-        examination.skip(_QUERY_STEPS, "the node answers nothing")
+        report.add(timer.failed(error))
+        report.skip(_QUERY_STEPS, "the node answers nothing")
         return known
-    examination.add(stage.ok("a tick went there, and what net_adm:ping asks was answered"))
-    answers = await query_node(connection, examination)
+    report.add(timer.ok("a tick went there, and what net_adm:ping asks was answered"))
+    answers = await query_node(connection, report)
     return known if answers is None else _completed(known, answers)
 
 

@@ -1,4 +1,4 @@
-"""The steps of an examination: their names, how each ended, and what that means for the rest."""
+"""The steps of an report: their names, how each ended, and what that means for the rest."""
 
 from __future__ import annotations
 

@@ -356,7 +356,7 @@ class LocalAcceptor:
         """Raise ``ConfigurationError`` where a file cannot be used."""
         self._context = server_context(settings.local_tls_cert, settings.local_tls_key)
 
-    async def let_in(self, local: socket.socket) -> InboundStream:
+    async def accept(self, local: socket.socket) -> InboundStream:
         """Return the stream of a local node; ``local`` stays the caller's. Raises what a link does.
 
         Cancelled, it leaves nothing behind.
@@ -376,7 +376,7 @@ class LocalAcceptor:
         try:
             wire = local.dup()
         except OSError as error:
-            raise _not_let_in(error) from error
+            raise _not_accepted(error) from error
         try:
             async with asyncio.timeout(HANDSHAKE_SECONDS):
                 tls = await tls_handshake(wire, context, server_side=True)
@@ -384,7 +384,7 @@ class LocalAcceptor:
         except BaseException as error:
             wire.close()
             if isinstance(error, OSError):
-                raise _not_let_in(error) from error
+                raise _not_accepted(error) from error
             raise
         pump.start()
         return pump.stream
@@ -398,7 +398,7 @@ def _begins_tls(local: socket.socket) -> bool:
         return False
 
 
-def _not_let_in(error: OSError) -> LocalNodeError:
+def _not_accepted(error: OSError) -> LocalNodeError:
     return LocalNodeError(
         f"the local node ended the TLS handshake: {tls_words(error) or 'it took too long'}",
         remedy="Its ssl_dist_optfile has to trust the certificate of `-o local-tls-cert=`, which "
