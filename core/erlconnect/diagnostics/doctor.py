@@ -1,6 +1,6 @@
-"""All steps in their order: the way to a target, what its node says, and this machine.
+"""All steps of ``doctor`` in their order, and the smallest rights of ``doctor --role``.
 
-The smallest rights that suffice, in the words of the platform that gives them.
+The steps themselves are in ``remote_steps.py`` and ``local_steps.py``.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ async def examine(
     """Take every step; without ``config`` only those that look at this machine."""
     remote = None
     if config:
-        remote = await _remote(config, catalogue, environment, report, warn)
+        remote = await _examine_remote(config, catalogue, environment, report, warn)
     await examine_machine(
         environment,
         report,
@@ -46,7 +46,7 @@ async def examine(
     )
 
 
-async def _remote(
+async def _examine_remote(
     config: SessionConfig,
     catalogue: Catalogue,
     environment: Mapping[str, str],
@@ -58,6 +58,7 @@ async def _remote(
         async with inspection_session(config, catalogue, environment, warn) as inspection:
             return await examine_target(inspection, report)
     except ErlconnectError as error:
+        # Before the first step only the creation of the backend fails.
         if report.has_begun(StepName.DISCOVERY):
             raise
         report.add(timer.failed(error))
@@ -71,14 +72,14 @@ async def needed_rights(
     environment: Mapping[str, str],
     warn: Callable[[str], None],
 ) -> str:
-    """Ask the backend, and the cookie source where one was named.
+    """Return the smallest rights for the backend, and for the cookie source where one was named.
 
     Raises ``UsageError`` where neither is of a platform that gives rights.
     """
     query = Query(service=config.service)
     parts = []
     async with inspection_session(config, catalogue, environment, warn) as inspection:
-        for kind, name, offer in _asked(inspection):
+        for kind, name, offer in _plugins_in_use(inspection):
             if isinstance(offer, DescribesRights):
                 with catalogue.blaming(kind, name, "rights()"):
                     parts.append(await offer.rights(query, inspection.context.discovery))
@@ -90,10 +91,10 @@ async def needed_rights(
     return "\n".join(parts)
 
 
-def _asked(inspection: InspectionSession) -> Iterator[tuple[Kind, str, object]]:
+def _plugins_in_use(inspection: InspectionSession) -> Iterator[tuple[Kind, str, object]]:
     config = inspection.context.config
     yield Kind.BACKEND, config.backend.name, inspection.context.plugins.backend()
     if config.cookie_source.name:
-        nowhere = Target(node=NodeName(name="", host=""), address="")
-        for one in inspection.context.plugins.cookie_sources(nowhere):
+        any_target = Target(node=NodeName(name="", host=""), address="")
+        for one in inspection.context.plugins.cookie_sources(any_target):
             yield Kind.COOKIE_SOURCE, one.name, one.source

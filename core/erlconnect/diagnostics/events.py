@@ -1,4 +1,7 @@
-"""The objects that ``doctor``, ``ping`` and ``targets`` print with ``--json``."""
+"""The objects that ``doctor``, ``ping`` and ``targets`` print with ``--json``.
+
+Their fields are part of the public contract: docs/reference/events.md.
+"""
 
 from __future__ import annotations
 
@@ -57,7 +60,7 @@ def pong_payload(pong: Pong, phases: Iterable[Span]) -> dict[str, Any]:
 
 
 def target_payload(probe: TargetProbe) -> dict[str, Any]:
-    """Return the object of a target; what only an answer tells is null where none came."""
+    """Return the object of a target; fields that only its node knows are null without an answer."""
     target, connected = probe.target, probe.connected
     result = connected.probe_result if connected else None
     fields: dict[str, Any] = {

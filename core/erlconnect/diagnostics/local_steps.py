@@ -1,6 +1,6 @@
-"""The steps that look at this machine: its Erlang and Elixir, its epmd, names and cookie file.
+"""The steps of ``doctor`` on this machine: Erlang, Elixir, epmd, names and the cookie file.
 
-The Erlang and Elixir of this machine: whether they are on PATH, and which releases.
+``local_erlang`` and ``local_elixir`` start the programs on PATH to ask for their versions.
 """
 
 from __future__ import annotations
@@ -31,86 +31,15 @@ if TYPE_CHECKING:
     from erlconnect.diagnostics.remote_steps import RemoteNode
     from erlconnect.diagnostics.steps import Report, Step
 
-_SECONDS: Final = 15.0
+_PROGRAM_SECONDS: Final = 15.0
 _MOST_BYTES: Final = 64 * 1024
 _RELEASE: Final = "io:put_chars(erlang:system_info(otp_release)), halt()."
 # Flags of the user's own could start a distributed node here, or a shell.
 _FLAGS: Final = ("ERL_FLAGS", "ERL_AFLAGS", "ERL_ZFLAGS", "ELIXIR_ERL_OPTIONS")
 _OTP: Final = re.compile(r"^(\d+)$", re.MULTILINE)
 _ELIXIR: Final = re.compile(r"^(\d+\.\d+\S*)$", re.MULTILINE)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Program:
-    """A program on PATH; ``version`` is empty where it did not tell one, and ``said`` is why."""
-
-    path: str
-    version: str
-    said: str = ""
-
-
-async def local_erlang(environment: Mapping[str, str]) -> Program | None:
-    """Ask ``erl`` for its OTP release; ``None`` where it is not on PATH."""
-    words = ("-noinput", "-boot", "no_dot_erlang", "-eval", _RELEASE)
-    return await _asked("erl", words, _OTP, environment)
-
-
-async def local_elixir(environment: Mapping[str, str]) -> Program | None:
-    """Ask ``elixir`` for its version; ``None`` where it is not on PATH."""
-    return await _asked("elixir", ("--short-version",), _ELIXIR, environment)
-
-
-async def _asked(
-    name: str, words: Sequence[str], pattern: re.Pattern[str], environment: Mapping[str, str]
-) -> Program | None:
-    path = shutil.which(name, path=environment.get("PATH"))
-    if path is None:
-        return None
-    try:
-        said = await _output(path, words, environment)
-    except (OSError, TimeoutError) as error:
-        reason = str(error) or f"it took longer than {_SECONDS:g} s"
-        return Program(path=path, version="", said=reason)
-    found = pattern.search(said)
-    if found is None:
-        last = said.strip().splitlines()[-1:] or ["nothing"]
-        return Program(path=path, version="", said=f"it said {last[0][:200]}")
-    return Program(path=path, version=found[1])
-
-
-async def _output(path: str, words: Sequence[str], environment: Mapping[str, str]) -> str:
-    """Run a program in a process group of its own, which is ended with it; return what it said.
-
-    It writes to a file, because a child of its own could hold a pipe open for longer.
-    """
-    own = {name: value for name, value in environment.items() if name not in _FLAGS}
-    with tempfile.TemporaryFile() as written:
-        starting = asyncio.create_subprocess_exec(
-            path,
-            *words,
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=written,
-            stderr=asyncio.subprocess.STDOUT,
-            env={**own, "ERL_CRASH_DUMP_BYTES": "0"},
-            start_new_session=True,
-        )
-        child = await started_whole(starting, _killed)
-        try:
-            async with asyncio.timeout(_SECONDS):
-                await child.wait()
-        finally:
-            await _killed(child)
-        written.seek(0)
-        return written.read(_MOST_BYTES).decode(errors="replace")
-
-
-async def _killed(child: Process) -> None:
-    with contextlib.suppress(ProcessLookupError):
-        os.killpg(child.pid, signal.SIGKILL)
-    await child.wait()
-
-
-_LOCAL_NAME = "dev"  # that of the lines which people copy
+# The name of the user's own node in all lines that the docs and `ready` offer for copying.
+_LOCAL_NAME: Final = "dev"
 
 
 async def examine_machine(
@@ -121,7 +50,7 @@ async def examine_machine(
     alias: str,
     cookie_file: Path | None,
 ) -> None:
-    """Take all local steps; ``remote`` is what its node told, ``alias`` its name here, if any."""
+    """Take all local steps; ``remote`` is the node of TARGET, ``alias`` its name here, if any."""
     report.add(await _erlang(environment, remote))
     report.add(await _elixir(environment, remote))
     names = await _epmd(environment, report)
@@ -143,7 +72,7 @@ async def _erlang(environment: Mapping[str, str], remote: RemoteNode | None) -> 
         )
     if not here.version:
         return timer.note(
-            f"{here.path} does not tell its release: {here.said}",
+            f"{here.path} does not tell its release: {here.problem}",
             remedy="Run `erl` by hand and see what it says.",
         )
     if there.isdigit() and refuse_each_other(int(here.version), int(there)):
@@ -174,7 +103,7 @@ async def _elixir(environment: Mapping[str, str], remote: RemoteNode | None) -> 
         )
     if not here.version:
         return timer.note(
-            f"{here.path} does not tell its version: {here.said}",
+            f"{here.path} does not tell its version: {here.problem}",
             remedy="Run `elixir --version` by hand and see what it says.",
         )
     if there and minor_of(here.version) != minor_of(there):
@@ -187,12 +116,12 @@ async def _elixir(environment: Mapping[str, str], remote: RemoteNode | None) -> 
 
 
 async def _epmd(environment: Mapping[str, str], report: Report) -> dict[str, int] | None:
-    """Look whether an epmd runs; return its names."""
+    """Check whether an epmd runs; return its names, and ``None`` after an error."""
     timer = StepTimer(StepName.LOCAL_EPMD)
     try:
         local = EpmdEnvironment.read(environment)
-        place = EpmdProvider(local.port, addresses=local.addresses, warn=lambda _: None)
-        reply = await place.look()
+        epmd = EpmdProvider(local.port, addresses=local.addresses, warn=lambda _: None)
+        reply = await epmd.look()
     except ErlconnectError as error:
         report.add(timer.failed(error))
         return None
@@ -221,7 +150,7 @@ def _names(names: Mapping[str, int], alias: str) -> Step:
             "`epmd -names` lists them.",
         )
     free = f"{alias_forms(alias)[0]} and {_LOCAL_NAME}" if alias else _LOCAL_NAME
-    return timer.ok(f"{free}: nobody is called so here")
+    return timer.ok(f"{free}: not registered here")
 
 
 def _cookie(path: Path | None) -> Step:
@@ -234,3 +163,72 @@ def _cookie(path: Path | None) -> Step:
     except ErlconnectError as error:
         return timer.failed(error)
     return timer.ok(f"{file} is as Erlang wants it")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Program:
+    """A program on PATH; where ``version`` is empty, ``problem`` says why."""
+
+    path: str
+    version: str
+    problem: str = ""
+
+
+async def local_erlang(environment: Mapping[str, str]) -> Program | None:
+    """Ask ``erl`` for its OTP release; ``None`` where it is not on PATH."""
+    # Neither ~/.erlang nor a node: the answer must not depend on the user's files.
+    words = ("-noinput", "-boot", "no_dot_erlang", "-eval", _RELEASE)
+    return await _program("erl", words, _OTP, environment)
+
+
+async def local_elixir(environment: Mapping[str, str]) -> Program | None:
+    """Ask ``elixir`` for its version; ``None`` where it is not on PATH."""
+    return await _program("elixir", ("--short-version",), _ELIXIR, environment)
+
+
+async def _program(
+    name: str, words: Sequence[str], pattern: re.Pattern[str], environment: Mapping[str, str]
+) -> Program | None:
+    path = shutil.which(name, path=environment.get("PATH"))
+    if path is None:
+        return None
+    try:
+        output = await _output(path, words, environment)
+    except (OSError, TimeoutError) as error:
+        reason = str(error) or f"it took longer than {_PROGRAM_SECONDS:g} s"
+        return Program(path=path, version="", problem=reason)
+    found = pattern.search(output)
+    if found is None:
+        last = output.strip().splitlines()[-1:] or ["nothing"]
+        return Program(path=path, version="", problem=f"it said {last[0][:200]}")
+    return Program(path=path, version=found[1])
+
+
+async def _output(path: str, words: Sequence[str], environment: Mapping[str, str]) -> str:
+    """Run a program in a process group of its own, which is ended with it; return its output."""
+    own = {name: value for name, value in environment.items() if name not in _FLAGS}
+    # Not a pipe: a child of the program could hold it open for longer.
+    with tempfile.TemporaryFile() as written:
+        starting = asyncio.create_subprocess_exec(
+            path,
+            *words,
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=written,
+            stderr=asyncio.subprocess.STDOUT,
+            env={**own, "ERL_CRASH_DUMP_BYTES": "0"},
+            start_new_session=True,
+        )
+        child = await started_whole(starting, _killed)
+        try:
+            async with asyncio.timeout(_PROGRAM_SECONDS):
+                await child.wait()
+        finally:
+            await _killed(child)
+        written.seek(0)
+        return written.read(_MOST_BYTES).decode(errors="replace")
+
+
+async def _killed(child: Process) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(child.pid, signal.SIGKILL)
+    await child.wait()

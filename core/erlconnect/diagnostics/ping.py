@@ -1,4 +1,4 @@
-"""The handshake with the first target that answers, and how long each phase of it took."""
+"""The handshake with the first target that answers, and the time of each phase: ``ping``."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from erlconnect.session.cookies import RemoteCookie
     from erlconnect.session.inspection import InspectionSession
 
-# What the phases are called here; others are parts of one of these, or contain some.
+# The names of the phases in the output. Other phases are parts of one of these, or contain some.
 PHASES: Final = {
     "lookup": "lookup",
     "transport": "transport",
@@ -53,24 +53,25 @@ async def ping(
     catalogue: Catalogue,
     environment: Mapping[str, str],
     warn: Callable[[str], None],
-    watched: Callable[[Timer], None],
+    on_timer: Callable[[Timer], None],
 ) -> Pong:
-    """Knock, and with a cookie go through the whole handshake, exchange a tick, and leave.
+    """Probe; with a cookie go through the whole handshake, exchange a tick, and disconnect.
 
-    ``watched`` gets the stopwatch before anything is done, and can read it after a failure, too.
+    ``on_timer`` gets the timer at the beginning, so that its phases are known after a failure, too.
+    Raises ``ErlconnectError``.
     """
     async with inspection_session(config, catalogue, environment, warn) as inspection:
-        watched(inspection.timer)
+        on_timer(inspection.timer)
         with inspection.timer.phase("lookup"):
             targets = await inspection.context.discovery.targets()
         connected = await inspection.context.discovery.connect_first_of(targets)
         try:
-            return await _prove(inspection, connected)
+            return await _handshake(inspection, connected)
         finally:
             connected.close()
 
 
-async def _prove(inspection: InspectionSession, connected: ConnectedTarget) -> Pong:
+async def _handshake(inspection: InspectionSession, connected: ConnectedTarget) -> Pong:
     remote = await _cookie(inspection, connected)
     if remote and remote.cookie:
         async with inspection.connection(connected, remote.cookie) as connection:
@@ -87,7 +88,7 @@ async def _prove(inspection: InspectionSession, connected: ConnectedTarget) -> P
 
 
 async def _cookie(inspection: InspectionSession, connected: ConnectedTarget) -> RemoteCookie | None:
-    """Fetch the cookie; one that nobody named may be missing, and then the knock is all."""
+    """Fetch the cookie; one that nobody named may be missing, and then the probe is all."""
     ask = not inspection.context.config.no_input
     try:
         return await inspection.context.cookies.fetch(connected.target, ask=ask)
@@ -101,8 +102,8 @@ async def _cookie(inspection: InspectionSession, connected: ConnectedTarget) -> 
 def phase_results(phases: Iterable[Span]) -> list[Span]:
     """Return the phases that have a name here, each once, in their order.
 
-    A knock comes before the handshake that the cookie is for: of what happens twice, the later
-    one is told. A phase that failed is left out, because the error tells of it.
+    A probe comes before the handshake that the cookie is for: of a phase that happens twice, the
+    later one counts. A phase that failed is left out, because the error is shown.
     """
     latest: dict[str, Span] = {}
     for phase in phases:

@@ -1,10 +1,7 @@
-"""The steps from TARGET to what its node says of itself.
+"""The steps of ``doctor`` from TARGET to what its node says of itself.
 
-The way to a target as steps: what the phases of an approach tell, also of a failed one.
-
-What more can be said of a failure by who looks at the whole: an address that leads nowhere.
-
-One call to the remote node: its releases, and what Observer and Livebook look for there.
+The steps of a connection are read from the phases that the connector has timed, because it may try
+several transports and targets: those of the attempt that succeeded, or of the one that failed.
 """
 
 from __future__ import annotations
@@ -31,210 +28,13 @@ if TYPE_CHECKING:
     from erlconnect.session.connector import ConnectedTarget
     from erlconnect.session.inspection import InspectionSession
 
-_SOMEBODY_IS_THERE: Final = "refused the connection"
-_PRIVATE_DOMAINS: Final = (".internal", ".local", ".svc")
-
-
-def remedy_of(error: ErlconnectError, target: Target, transport: str) -> str:
-    """Return what helps; where the straight way to a private address is none, which others are."""
-    straight = transport == DEFAULT_TRANSPORT.name
-    lost = isinstance(error, (UnreachableError, TimedOutError))
-    if straight and lost and _SOMEBODY_IS_THERE not in error.message and _is_private(target):
-        return (
-            f"{target.address} is an address of a private network, and nothing on this machine "
-            "leads there: join the network (a VPN), or go through a command inside it, e.g. "
-            "`--via 'ssh -W %h:%p bastion'`."
-        )
-    return error.remedy
-
-
-def _is_private(target: Target) -> bool:
-    """Return whether the address means something inside one network only."""
-    try:
-        numeric = ipaddress.ip_address(target.address.partition("%")[0])
-    except ValueError:
-        return target.address.endswith(_PRIVATE_DOMAINS)
-    return numeric.is_private and not numeric.is_loopback
-
-
 CONNECT_STEPS: Final = {
     StepName.TUNNEL: "transport",
     StepName.REMOTE_EPMD: "epmd",
     StepName.PORT: "connect",
-    StepName.HANDSHAKE: "knock",
+    StepName.HANDSHAKE: "probe",
 }
 _NOT_ASKED: Final = "not asked, because the port is known"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ConnectFailure:
-    """The error that an approach ended with, and the target that it was about."""
-
-    error: ErlconnectError
-    target: Target
-
-
-def steps_passed(phases: Sequence[Span], connected: ConnectedTarget) -> Iterator[Step]:
-    """Return the steps of a way that led to the node."""
-    taken = _last_attempt(phases)
-    result = connected.probe_result
-    releases = release_by_flags(result.flags)
-    by_flags = f", OTP {releases} by its flags" if releases else ""
-    where = f"{connected.target.address}:{connected.port}"
-    seen = {
-        StepName.TUNNEL: f"{connected.transport} is open",
-        StepName.REMOTE_EPMD: f"it knows {connected.target.node.name} at port {connected.port}",
-        StepName.PORT: f"{where} accepts connections",
-        StepName.HANDSHAKE: f"{connected.target.node} answers{by_flags}",
-    }
-    for name, phase in CONNECT_STEPS.items():
-        yield _passed(name, [one for one in taken if one.name == phase], seen[name])
-
-
-def steps_failed(phases: Sequence[Span], failure: ConnectFailure) -> Iterator[Step]:
-    """Return the steps of a way that ended at one of them; the rest is skipped."""
-    guilty = _guilty(phases, failure.error)
-    taken = _attempt_of(phases, guilty)
-    lost = False
-    for name, phase in CONNECT_STEPS.items():
-        here = [one for one in taken if one.name == phase]
-        if lost:
-            yield _skipped(name)
-        elif guilty is None or guilty.name == phase:
-            lost = True
-            transport = taken[0].detail if taken else ""
-            remedy = remedy_of(failure.error, failure.target, transport)
-            yield _failed(name, here, failure.error, remedy)
-        else:
-            yield _passed(name, here, f"{here[-1].detail if here else phase} is there")
-
-
-def _passed(name: StepName, taken: Sequence[Span], seen: str) -> Step:
-    seconds = sum(phase.seconds for phase in taken)
-    if not taken:
-        return Step(name=name, status=StepStatus.SKIPPED, seconds=0.0, seen=_NOT_ASKED)
-    if taken[-1].error:
-        # Asked besides, after a port that was known had led nowhere.
-        seen = f"asked in vain: {taken[-1].error}"
-        return Step(name=name, status=StepStatus.NOTE, seconds=seconds, seen=seen)
-    return Step(name=name, status=StepStatus.OK, seconds=seconds, seen=seen)
-
-
-def _failed(name: StepName, taken: Sequence[Span], error: ErlconnectError, remedy: str) -> Step:
-    return Step(
-        name=name,
-        status=StepStatus.FAILED,
-        seconds=sum(phase.seconds for phase in taken),
-        seen=error.message,
-        remedy=remedy,
-        error=error,
-    )
-
-
-def _skipped(name: StepName) -> Step:
-    seen = "the step before it failed"
-    return Step(name=name, status=StepStatus.SKIPPED, seconds=0.0, seen=seen)
-
-
-def _guilty(phases: Sequence[Span], error: BaseException | None) -> Span | None:
-    """Return the phase that ended with ``error``, or with what that was made of."""
-    while error:
-        for phase in phases:
-            if phase.error is error and phase.name in CONNECT_STEPS.values():
-                return phase
-        error = error.__cause__
-    return None
-
-
-def _attempt_of(phases: Sequence[Span], guilty: Span | None) -> list[Span]:
-    """Return what belongs to one target and transport: from its ``transport`` to the next one."""
-    attempts: list[list[Span]] = []
-    for phase in phases:
-        if phase.name == "transport" or not attempts:
-            attempts.append([])
-        attempts[-1].append(phase)
-    return next((one for one in attempts if guilty in one), [])
-
-
-def _last_attempt(phases: Sequence[Span]) -> list[Span]:
-    opened = [number for number, phase in enumerate(phases) if phase.name == "transport"]
-    return list(phases)[opened[-1] :]
-
-
-_QUERIES: Final = tuple(
-    or_undefined(form)
-    for form in (
-        call("erlang", "list_to_binary", call("erlang", "system_info", atom("otp_release"))),
-        call("net_kernel", "get_net_ticktime"),
-        differs(call("code", "which", atom("observer_backend")), atom("non_existing")),
-        call("Elixir.System", "version"),
-    )
-)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NodeInfo:
-    """What the node said; a text is empty where there is no such thing."""
-
-    otp: str
-    tick_time: int | None
-    runtime_tools: bool
-    elixir: str
-
-
-async def query_node(connection: NodeClient, report: Report) -> NodeInfo | None:
-    """Ask, and take the three steps that the answers are about."""
-    timer = StepTimer(StepName.REMOTE_ERLANG)
-    try:
-        answers = _understood(*await connection.evaluate(*_QUERIES))
-    except ErlconnectError as error:
-        report.add(timer.failed(error))
-        report.skip((StepName.RUNTIME_TOOLS, StepName.REMOTE_ELIXIR), "nothing was learnt")
-        return None
-    ticking = f", net_ticktime {answers.tick_time} s" if answers.tick_time else ""
-    report.add(timer.ok(f"OTP {answers.otp}{ticking}"))
-    _look_for_tools(answers, report)
-    _look_for_elixir(answers, report)
-    return answers
-
-
-def _look_for_tools(answers: NodeInfo, report: Report) -> None:
-    timer = StepTimer(StepName.RUNTIME_TOOLS)
-    if answers.runtime_tools:
-        return report.add(timer.ok("Observer finds what it needs there"))
-    return report.add(
-        timer.note(
-            "the node has no runtime_tools, which Observer, etop and dbg ask",
-            remedy="Add :runtime_tools to extra_applications, or to the release.",
-        )
-    )
-
-
-def _look_for_elixir(answers: NodeInfo, report: Report) -> None:
-    timer = StepTimer(StepName.REMOTE_ELIXIR)
-    if answers.elixir:
-        return report.add(timer.ok(f"Elixir {answers.elixir}"))
-    return report.add(
-        timer.note(
-            "the node has no Elixir, which `iex --remsh` and Livebook ask",
-            remedy="Take `erl -remsh`, which does not.",
-        )
-    )
-
-
-def _understood(otp: Term, tick_time: Term, runtime_tools: Term, elixir: Term) -> NodeInfo:
-    return NodeInfo(
-        otp=_text(otp),
-        tick_time=tick_time if isinstance(tick_time, int) else None,
-        runtime_tools=runtime_tools == "true",
-        elixir=_text(elixir),
-    )
-
-
-def _text(term: Term) -> str:
-    return term.decode(errors="replace") if isinstance(term, bytes) else ""
-
-
 REMOTE_STEPS: Final = (
     StepName.DISCOVERY,
     StepName.RIGHTS,
@@ -249,6 +49,20 @@ REMOTE_STEPS: Final = (
 _AFTER_DISCOVERY: Final = REMOTE_STEPS[2:]
 _AFTER_COOKIE_CHECK: Final = REMOTE_STEPS[REMOTE_STEPS.index(StepName.TICK) :]
 _QUERY_STEPS: Final = (StepName.REMOTE_ERLANG, StepName.RUNTIME_TOOLS, StepName.REMOTE_ELIXIR)
+# One call with all of them; each becomes `undefined` on its own where its function is missing.
+_QUERIES: Final = tuple(
+    or_undefined(form)
+    for form in (
+        call("erlang", "list_to_binary", call("erlang", "system_info", atom("otp_release"))),
+        call("net_kernel", "get_net_ticktime"),
+        differs(call("code", "which", atom("observer_backend")), atom("non_existing")),
+        call("Elixir.System", "version"),
+    )
+)
+# Part of the message of a refusal: the machine was reached, and no firewall or route is missing.
+_PORT_IS_CLOSED: Final = "refused the connection"
+# Names that mean something inside Railway, mDNS or Kubernetes only.
+_PRIVATE_DOMAINS: Final = (".internal", ".local", ".svc")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -266,20 +80,20 @@ async def examine_target(inspection: InspectionSession, report: Report) -> Remot
     if not targets:
         report.skip(_AFTER_DISCOVERY, "no target was found")
         return None
-    connected = await _approach(inspection, report, targets)
+    connected = await _connect(inspection, report, targets)
     target = connected.target if connected else targets[0]
     cookie = await _cookie(inspection, report, target)
     if connected is None:
         report.skip((StepName.COOKIE_CHECK, *_AFTER_COOKIE_CHECK), "no node was reached")
         return RemoteNode(name=target.node.name)
     try:
-        return await _ask(inspection, report, connected, cookie)
+        return await _check_cookie(inspection, report, connected, cookie)
     finally:
         connected.close()
 
 
 async def _discover(inspection: InspectionSession, report: Report) -> Sequence[Target]:
-    """Find the targets; a refusal is a matter of rights, which have a step of their own."""
+    """Discover the targets; a refusal fails the step of the rights, and not that of discovery."""
     timer = StepTimer(StepName.DISCOVERY)
     try:
         targets = await inspection.context.discovery.targets()
@@ -301,7 +115,7 @@ def _listed(targets: Sequence[Target]) -> str:
     return f"{len(targets)} target{'s' * (len(targets) > 1)}: {', '.join(names)}"
 
 
-async def _approach(
+async def _connect(
     inspection: InspectionSession, report: Report, targets: Sequence[Target]
 ) -> ConnectedTarget | None:
     connected = None
@@ -331,7 +145,7 @@ async def _cookie(inspection: InspectionSession, report: Report, target: Target)
     return found.cookie
 
 
-async def _ask(
+async def _check_cookie(
     inspection: InspectionSession,
     report: Report,
     connected: ConnectedTarget,
@@ -344,6 +158,7 @@ async def _ask(
         why = "there is no cookie to prove"
         report.skip((StepName.COOKIE_CHECK, *_AFTER_COOKIE_CHECK), why)
         return known
+    # Not `async with` alone: an error while it connects fails this step, and a later one does not.
     async with AsyncExitStack() as stack:
         timer = StepTimer(StepName.COOKIE_CHECK)
         try:
@@ -353,10 +168,10 @@ async def _ask(
             report.skip(_AFTER_COOKIE_CHECK, "the node did not let us in")
             return known
         report.add(timer.ok("both sides have proved it; the node sees us as hidden"))
-        return await _converse(connection, report, known)
+        return await _ask_node(connection, report, known)
 
 
-async def _converse(connection: NodeClient, report: Report, known: RemoteNode) -> RemoteNode:
+async def _ask_node(connection: NodeClient, report: Report, known: RemoteNode) -> RemoteNode:
     timer = StepTimer(StepName.TICK)
     try:
         await connection.ping()
@@ -371,3 +186,183 @@ async def _converse(connection: NodeClient, report: Report, known: RemoteNode) -
 
 def _completed(known: RemoteNode, answers: NodeInfo) -> RemoteNode:
     return RemoteNode(name=known.name, otp=answers.otp, elixir=answers.elixir)
+
+
+async def query_node(connection: NodeClient, report: Report) -> NodeInfo | None:
+    """Ask the node in one call, and take the three steps that the answers are about."""
+    timer = StepTimer(StepName.REMOTE_ERLANG)
+    try:
+        answers = _node_info(*await connection.evaluate(*_QUERIES))
+    except ErlconnectError as error:
+        report.add(timer.failed(error))
+        report.skip((StepName.RUNTIME_TOOLS, StepName.REMOTE_ELIXIR), "nothing was learnt")
+        return None
+    ticking = f", net_ticktime {answers.tick_time} s" if answers.tick_time else ""
+    report.add(timer.ok(f"OTP {answers.otp}{ticking}"))
+    _check_tools(answers, report)
+    _check_elixir(answers, report)
+    return answers
+
+
+def _check_tools(answers: NodeInfo, report: Report) -> None:
+    timer = StepTimer(StepName.RUNTIME_TOOLS)
+    if answers.runtime_tools:
+        return report.add(timer.ok("Observer finds what it needs there"))
+    return report.add(
+        timer.note(
+            "the node has no runtime_tools, which Observer, etop and dbg ask",
+            remedy="Add :runtime_tools to extra_applications, or to the release.",
+        )
+    )
+
+
+def _check_elixir(answers: NodeInfo, report: Report) -> None:
+    timer = StepTimer(StepName.REMOTE_ELIXIR)
+    if answers.elixir:
+        return report.add(timer.ok(f"Elixir {answers.elixir}"))
+    return report.add(
+        timer.note(
+            "the node has no Elixir, which `iex --remsh` and Livebook ask",
+            remedy="Take `erl -remsh`, which does not.",
+        )
+    )
+
+
+def _node_info(otp: Term, tick_time: Term, runtime_tools: Term, elixir: Term) -> NodeInfo:
+    return NodeInfo(
+        otp=_text(otp),
+        tick_time=tick_time if isinstance(tick_time, int) else None,
+        runtime_tools=runtime_tools == "true",
+        elixir=_text(elixir),
+    )
+
+
+def _text(term: Term) -> str:
+    return term.decode(errors="replace") if isinstance(term, bytes) else ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NodeInfo:
+    """What the node answered; a text is empty where there is no such thing."""
+
+    otp: str
+    tick_time: int | None
+    runtime_tools: bool
+    elixir: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConnectFailure:
+    """The error that connecting ended with, and the target that it was about."""
+
+    error: ErlconnectError
+    target: Target
+
+
+def steps_passed(phases: Sequence[Span], connected: ConnectedTarget) -> Iterator[Step]:
+    """Return the steps of a connection that reached the node."""
+    taken = _last_attempt(phases)
+    result = connected.probe_result
+    releases = release_by_flags(result.flags)
+    by_flags = f", OTP {releases} by its flags" if releases else ""
+    where = f"{connected.target.address}:{connected.port}"
+    seen = {
+        StepName.TUNNEL: f"{connected.transport} is open",
+        StepName.REMOTE_EPMD: f"it knows {connected.target.node.name} at port {connected.port}",
+        StepName.PORT: f"{where} accepts connections",
+        StepName.HANDSHAKE: f"{connected.target.node} answers{by_flags}",
+    }
+    for name, phase in CONNECT_STEPS.items():
+        yield _passed(name, [one for one in taken if one.name == phase], seen[name])
+
+
+def steps_failed(phases: Sequence[Span], failure: ConnectFailure) -> Iterator[Step]:
+    """Return the steps of a connection that failed at one of them; the rest is skipped."""
+    failed_phase = _failed_phase(phases, failure.error)
+    taken = _attempt_of(phases, failed_phase)
+    failed = False
+    for name, phase in CONNECT_STEPS.items():
+        here = [one for one in taken if one.name == phase]
+        if failed:
+            yield _skipped(name)
+        elif failed_phase is None or failed_phase.name == phase:
+            failed = True
+            transport = taken[0].detail if taken else ""
+            remedy = remedy_of(failure.error, failure.target, transport)
+            yield _failed(name, here, failure.error, remedy)
+        else:
+            yield _passed(name, here, f"{here[-1].detail if here else phase} is there")
+
+
+def _passed(name: StepName, taken: Sequence[Span], seen: str) -> Step:
+    seconds = sum(phase.seconds for phase in taken)
+    if not taken:
+        return Step(name=name, status=StepStatus.SKIPPED, seconds=0.0, seen=_NOT_ASKED)
+    if taken[-1].error:
+        # The port was known, nothing answered there, and epmd was asked for another one.
+        seen = f"not answered: {taken[-1].error}"
+        return Step(name=name, status=StepStatus.NOTE, seconds=seconds, seen=seen)
+    return Step(name=name, status=StepStatus.OK, seconds=seconds, seen=seen)
+
+
+def _failed(name: StepName, taken: Sequence[Span], error: ErlconnectError, remedy: str) -> Step:
+    return Step(
+        name=name,
+        status=StepStatus.FAILED,
+        seconds=sum(phase.seconds for phase in taken),
+        seen=error.message,
+        remedy=remedy,
+        error=error,
+    )
+
+
+def _skipped(name: StepName) -> Step:
+    seen = "the step before it failed"
+    return Step(name=name, status=StepStatus.SKIPPED, seconds=0.0, seen=seen)
+
+
+def _failed_phase(phases: Sequence[Span], error: BaseException | None) -> Span | None:
+    """Return the phase that ended with ``error``, or with one of its causes."""
+    while error:
+        for phase in phases:
+            if phase.error is error and phase.name in CONNECT_STEPS.values():
+                return phase
+        error = error.__cause__
+    return None
+
+
+def _attempt_of(phases: Sequence[Span], failed_phase: Span | None) -> list[Span]:
+    """Return the phases of one target and transport: from its ``transport`` to the next one."""
+    attempts: list[list[Span]] = []
+    for phase in phases:
+        if phase.name == "transport" or not attempts:
+            attempts.append([])
+        attempts[-1].append(phase)
+    return next((one for one in attempts if failed_phase in one), [])
+
+
+def _last_attempt(phases: Sequence[Span]) -> list[Span]:
+    opened = [number for number, phase in enumerate(phases) if phase.name == "transport"]
+    return list(phases)[opened[-1] :]
+
+
+def remedy_of(error: ErlconnectError, target: Target, transport: str) -> str:
+    """Return the remedy of ``error``; for a private address without an answer, what leads there."""
+    direct = transport == DEFAULT_TRANSPORT.name
+    unreachable = isinstance(error, (UnreachableError, TimedOutError))
+    if direct and unreachable and _PORT_IS_CLOSED not in error.message and _is_private(target):
+        return (
+            f"{target.address} is an address of a private network, and nothing on this machine "
+            "leads there: join the network (a VPN), or go through a command inside it, e.g. "
+            "`--via 'ssh -W %h:%p bastion'`."
+        )
+    return error.remedy
+
+
+def _is_private(target: Target) -> bool:
+    """Return whether the address means something inside one network only."""
+    try:
+        numeric = ipaddress.ip_address(target.address.partition("%")[0])
+    except ValueError:
+        return target.address.endswith(_PRIVATE_DOMAINS)
+    return numeric.is_private and not numeric.is_loopback
