@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from contextlib import AbstractContextManager
 
-    from erlconnect.command_line.options import Flags
+    from erlconnect.command_line.options import CliOptions
     from erlconnect.command_line.output import OutputOptions
     from erlconnect.session.events import Reporter
     from erlconnect.session.plan import Plan, PlannedTarget
@@ -47,7 +47,7 @@ _SIGNALS: Final = {
 
 
 def serve(
-    targets: Sequence[str], flags: Flags, *, as_json: bool, quiet: bool, verbose: bool
+    targets: Sequence[str], flags: CliOptions, *, as_json: bool, quiet: bool, verbose: bool
 ) -> ExitCode:
     """Run the session that ``targets`` and ``flags`` mean; return the exit code."""
     if verbose:
@@ -122,7 +122,7 @@ def log_to_stderr() -> None:
     logging.basicConfig(level=logging.DEBUG, handlers=[handler])
 
 
-def show_plans(targets: Sequence[str], flags: Flags, voice: OutputOptions) -> None:
+def show_plans(targets: Sequence[str], flags: CliOptions, voice: OutputOptions) -> None:
     """Show what each of ``targets`` leads to. Raises ``ErlconnectError`` where a lookup fails."""
     chosen = resolve_config(targets, flags, environment=os.environ, warn=voice.warn, ask=False)
     for choices in chosen.choices:

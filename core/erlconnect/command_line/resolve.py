@@ -35,12 +35,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
-    from erlconnect.command_line.options import Flags
+    from erlconnect.command_line.options import CliOptions
     from erlconnect.configuration.profiles import Profile, Profiles
 
 
 def find_profile(
-    target: str, flags: Flags, profiles: Profiles, environment: Mapping[str, str]
+    target: str, flags: CliOptions, profiles: Profiles, environment: Mapping[str, str]
 ) -> tuple[Profile, str]:
     """Return the profile that holds for ``target``, and the service of it that is meant.
 
@@ -182,7 +182,7 @@ class ResolvedConfig:
 
 def resolve_config(
     targets: Sequence[str],
-    flags: Flags,
+    flags: CliOptions,
     *,
     environment: Mapping[str, str],
     warn: Callable[[str], None],
@@ -212,7 +212,7 @@ def resolve_config(
     return ResolvedConfig(choices=choices, catalogue=catalogue)
 
 
-def _only_for_one(targets: Sequence[str], flags: Flags) -> None:
+def _only_for_one(targets: Sequence[str], flags: CliOptions) -> None:
     """Refuse what can hold for one target alone."""
     if len(targets) == 1:
         return
@@ -228,7 +228,7 @@ def _only_for_one(targets: Sequence[str], flags: Flags) -> None:
 
 
 def _choices(
-    service: str, profile: Profile, flags: Flags, environment: Mapping[str, str]
+    service: str, profile: Profile, flags: CliOptions, environment: Mapping[str, str]
 ) -> SessionConfig:
     def written(*keys: str) -> str | None:
         found = profile.get(*keys)
@@ -269,7 +269,7 @@ def _local_cookie_file(profile: Profile) -> Path | None:
     return beside(found.path, str(found.value)) if found else None
 
 
-def _command_option(flags: Flags) -> list[str]:
+def _command_option(flags: CliOptions) -> list[str]:
     """Return ``--via`` as the setting that it is short for."""
     if flags.via is None:
         return []

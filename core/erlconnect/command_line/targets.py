@@ -16,14 +16,14 @@ from erlconnect.diagnostics.targets import probe_targets
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from erlconnect.command_line.options import Flags
+    from erlconnect.command_line.options import CliOptions
     from erlconnect.command_line.output import OutputOptions
     from erlconnect.diagnostics.targets import TargetProbe
 
 _COLUMNS: Final = ("NODE", "ADDRESS", "PORT", "ANSWERS", "OTP", "FACTS")
 
 
-def list_targets(target: str, flags: Flags, voice: OutputOptions) -> None:
+def list_targets(target: str, flags: CliOptions, voice: OutputOptions) -> None:
     """Show what is found. Raises ``ErlconnectError`` where the lookup fails."""
     chosen = resolve_config([target], flags, environment=os.environ, warn=voice.warn, ask=False)
     voice.reporter.progress(f"looking for {chosen.choices[0].service}")

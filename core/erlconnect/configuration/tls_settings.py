@@ -17,7 +17,7 @@ from erlconnect.contract import Settings
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from erlconnect.configuration.problems import SourcedValue
+    from erlconnect.configuration.problems import ConfigValue
 
 
 class TlsSettings(Settings):
@@ -50,7 +50,7 @@ TLS_KEYS: Final = frozenset(setting_fields(TlsSettings))
 
 def resolve_tls(
     options: Mapping[str, str],
-    written: Mapping[str, SourcedValue],
+    written: Mapping[str, ConfigValue],
     environment: Mapping[str, str],
 ) -> TlsSettings | None:
     """Return the settings of TLS among those of a transport; ``None`` where there are none.

@@ -98,14 +98,22 @@ class Alias:
         self._peer_aliases = peer_aliases
         self._report = report
         self._backoff = Backoff()
-        self.tracker = TargetTracker(
+        self.tracker = self._tracker(connected, find_again, on_lost)
+        listener.on_refusal = self._warn_of_limit
+
+    def _tracker(
+        self,
+        connected: ConnectedTarget,
+        find_again: Callable[[Alias], Awaitable[ConnectedTarget]],
+        on_lost: Callable[[Alias, str], None] | None,
+    ) -> TargetTracker:
+        return TargetTracker(
             connected,
             find_again=lambda: find_again(self),
-            group=context.group,
+            group=self.context.group,
             on_moved=self._report_moved,
             on_lost=(lambda why: on_lost(self, why)) if on_lost else self.report_lost,
         )
-        listener.on_refusal = self._warn_of_limit
 
     @property
     def long_name(self) -> str:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from contextlib import AbstractAsyncContextManager
 
-    from erlconnect.configuration.problems import SourcedValue
+    from erlconnect.configuration.problems import ConfigValue
     from erlconnect.contract import Backend, CookieSource, Dialer, Settings, Target, Transport
     from erlconnect.plugin_manager.catalogue import Catalogue
     from erlconnect.session.config import SessionConfig
@@ -40,12 +40,12 @@ class PluginSpec:
     name: str = ""
     argument: str | None = None
     options: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
-    written: Mapping[str, SourcedValue] = field(default_factory=lambda: MappingProxyType({}))
+    written: Mapping[str, ConfigValue] = field(default_factory=lambda: MappingProxyType({}))
     inherited: Mapping[str, object] = field(default_factory=lambda: MappingProxyType({}))
 
     @classmethod
     def parse(
-        cls, text: str, *, options: Mapping[str, str], written: Mapping[str, SourcedValue]
+        cls, text: str, *, options: Mapping[str, str], written: Mapping[str, ConfigValue]
     ) -> Self:
         """Return what ``NAME`` or ``NAME:ARG`` means; an empty ``text`` names no plugin."""
         name, colon, argument = text.partition(":")
