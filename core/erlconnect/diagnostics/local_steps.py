@@ -215,6 +215,7 @@ async def _output(path: str, words: Sequence[str], environment: Mapping[str, str
             stdin=asyncio.subprocess.DEVNULL,
             stdout=written,
             stderr=asyncio.subprocess.STDOUT,
+            # A program that is killed must not leave a crash dump in the working directory.
             env={**own, "ERL_CRASH_DUMP_BYTES": "0"},
             start_new_session=True,
         )
@@ -230,5 +231,6 @@ async def _output(path: str, words: Sequence[str], environment: Mapping[str, str
 
 async def _killed(child: Process) -> None:
     with contextlib.suppress(ProcessLookupError):
+        # The whole group: erl starts processes of its own.
         os.killpg(child.pid, signal.SIGKILL)
     await child.wait()

@@ -323,6 +323,7 @@ def _skipped(name: StepName) -> Step:
 
 def _failed_phase(phases: Sequence[Span], error: BaseException | None) -> Span | None:
     """Return the phase that ended with ``error``, or with one of its causes."""
+    # Errors are raised anew in words for people; the phase may have ended with the cause.
     while error:
         for phase in phases:
             if phase.error is error and phase.name in CONNECT_STEPS.values():
@@ -342,6 +343,7 @@ def _attempt_of(phases: Sequence[Span], failed_phase: Span | None) -> list[Span]
 
 
 def _last_attempt(phases: Sequence[Span]) -> list[Span]:
+    # The attempts before the last one have failed.
     opened = [number for number, phase in enumerate(phases) if phase.name == "transport"]
     return list(phases)[opened[-1] :]
 

@@ -163,6 +163,7 @@ class Alias:
         finally:
             if link:
                 self._handled.remove(link)
+            # Not earlier: the link has closed its stream by now.
             self.tracker.link_ended()
 
     def entry(self) -> AliasEntry:
@@ -184,6 +185,7 @@ class Alias:
 
     def status(self) -> AliasStatus:
         """Return what ``status`` says of it, with its links that are up."""
+        # A link in its handshake has no counters yet.
         links = [
             LinkStatus(since=link.since, counted=link.so_far())
             for link in self._handled
@@ -200,6 +202,7 @@ class Alias:
         """Return what a handshake with the present target follows."""
         target = self.connected.target
         callers = self.context.callers
+        # Made anew for each handshake: the target and the aliases beside it may have changed.
         return HandshakeConfig(
             alias_for=lambda local_node: alias_for(self.name, local_node),
             caller_name_for=lambda local_node: callers.of(local_node, long=target.node.long),
@@ -304,6 +307,7 @@ class TargetTracker:
             await self._search_once(tried, f"{tried.where} did not answer in {_DIAL_SECONDS:g} s")
         except ErlconnectError as error:
             await self._search_once(tried, error.message)
+        # The rest of the link's 6 s is the timeout of this one.
         return await self._leases.dial(self.current)
 
     async def disconnect_reason(self, stream: socket.socket) -> str:
@@ -329,6 +333,7 @@ class TargetTracker:
         Links that are up go on: a directory may be wrong, and they work.
         """
         here = self.current.target
+        # A backend that does not know the port lists none: then the address alone counts.
         places = {(one.address, one.dist_port or here.dist_port) for one in listed}
         if (here.address, here.dist_port) not in places:
             self.mark_stale(f"{self.current.where} is not listed any more")

@@ -51,6 +51,7 @@ class AliasRegistry:
         try:
             await self._group.__aexit__(kind, error, trace)
         finally:
+            # Serving closes no listener, and an alias may not have been served yet.
             for alias in self._aliases:
                 alias.listener.close()
 
@@ -106,6 +107,7 @@ class AliasRegistry:
     async def remove(self, alias: Alias) -> None:
         """Unregister an alias and end its links."""
         self._aliases.remove(alias)
+        # The name first: epmd must not tell a port at which nobody listens.
         await self._epmd.unregister(alias.name)
         await alias.stop()
 
@@ -131,6 +133,7 @@ class AliasRegistry:
         return name
 
     def _name_before(self, context: TargetContext, node: str) -> str | None:
+        # A local node that connects again finds the same node under the same name.
         taken = {alias.name for alias in self._aliases}
         names = [name for name, used in self._names_used.items() if used == (context, node)]
         return next((name for name in names if name not in taken), None)
@@ -168,6 +171,7 @@ def peer_aliases(
     ``others`` are name parts of aliases with the real names. A real name that several share, or
     that the link's own ``node`` has, stands for none of them.
     """
+    # A real name that means two nodes cannot be rewritten to one alias.
     times = Counter([node, *(real for _, real in others)])
     pairs = [(alias_for(name, local_node), real) for name, real in others]
     return [(alias, real) for alias, real in pairs if times[real] == 1 and alias != local_node]

@@ -83,6 +83,7 @@ class TargetContext:
         self.warn = warn
         self.progress = progress
         self.plugins = PluginResolver(catalogue, config, environment)
+        # The files of TLS are read here: a mistake in them shows before anything is discovered.
         self.acceptor = LocalAcceptor(config.settings)
         tls = resolve_tls(config.transport.options, config.transport.written, environment)
         self.connector = Connector(

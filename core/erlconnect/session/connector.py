@@ -46,6 +46,7 @@ if TYPE_CHECKING:
 
 # A dead target that is listed first costs this and no more.
 PROBE_SECONDS: Final = 3.0
+# A transport may have to start a program and to log in.
 _OPEN_SECONDS: Final = 30.0
 _log = logging.getLogger(__name__)
 
@@ -105,6 +106,8 @@ class Connector:
         self._node = node
         self._dist_port = dist_port
         self._tls = tls
+        # A session runs for long and nobody reads its phases: their errors would keep alive what
+        # their tracebacks refer to.
         self._timer = timer or Timer.unread()
 
     async def connect(self, target: Target) -> ConnectedTarget:
@@ -153,6 +156,7 @@ class Connector:
         try:
             with self._plugins.catalogue.blaming(Kind.TRANSPORT, opened.name, "dial()"):
                 port, result = await self._find_and_probe(target, opened.dialer, opened.seconds)
+        # A cancellation, too: nobody else knows of this transport.
         except BaseException:
             opened.close()
             raise
@@ -304,6 +308,7 @@ async def hold_open(
     task = group.create_task(hold())
     try:
         return await entered, release.set
+    # The task leaves the context by itself.
     except asyncio.CancelledError:
         task.cancel()
         raise

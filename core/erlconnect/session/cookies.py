@@ -56,6 +56,7 @@ class RemoteCookies:
         for choice in self._plugins.cookie_sources(target):
             if choice.name == PASSTHROUGH:
                 return RemoteCookie(source=choice.name, cookie=None)
+            # Here, because a plugin does not learn of --no-input.
             if choice.name == PROMPT and not ask:
                 raise CookieNotFoundError(
                     "the cookie would have to be typed, and --no-input forbids to ask for it",
@@ -67,6 +68,7 @@ class RemoteCookies:
                 cookie = await self._fetch_shared(choice, target)
             if cookie is not None:
                 return RemoteCookie(source=choice.name, cookie=cookie)
+            # To have none is no error, and the next one is asked; an error ends the search.
             empty.append(choice.name)
         raise CookieNotFoundError(
             f"no cookie for {target.node}: {', '.join(empty)} had none",

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from erlconnect.session.connector import ConnectedTarget, Connector
     from erlconnect.session.plugin_resolver import PluginResolver
 
+# For a backend that has no timeout of its own.
 _DISCOVER_SECONDS: Final = 30.0
 _FIELD: Final = re.compile(r"\{([^{}]*)\}")
 
@@ -157,6 +158,7 @@ class Discovery:
             try:
                 applied.append(self._with_settings(target, query))
             except UsageError as error:
+                # A target without a field of the template must not keep the others from being used.
                 left_out.append((target, error))
         if left_out and not applied:
             raise left_out[0][1]
@@ -264,6 +266,7 @@ def render_node(template: str, target: Target, query: Query) -> NodeName:
     name, _, host = template.partition("@")
     try:
         if name == "{basename}" and not fields["basename"]:
+            # There is no node name without a name part; epmd or the probe tells it later.
             parsed = NodeName.parse(f"unknown@{_fill(host, fields)}")
             return NodeName(name="", host=parsed.host)
         return NodeName.parse(_fill(template, fields))

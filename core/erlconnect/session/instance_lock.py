@@ -38,6 +38,7 @@ class InstanceLock:
 def instance_lock(environment: Mapping[str, str]) -> Iterator[InstanceLock]:
     """Hold the lowest free number, from 0 on. Raises ``ConfigurationError``."""
     for number in range(_MOST):
+        # Each time: a session that ends meanwhile may have removed it.
         base = make_runtime_dir(environment)
         descriptor = _locked(base, number)
         if descriptor is not None:
@@ -61,6 +62,7 @@ def running_instances(environment: Mapping[str, str]) -> Iterator[tuple[int, Pat
     Nothing is made or removed.
     """
     base = runtime_dir(environment)
+    # By length, so that session-10 comes after session-9.
     for lock in sorted(base.glob("session-*.lock"), key=lambda path: (len(path.name), path)):
         with contextlib.suppress(OSError, ValueError):
             yield int(lock.read_text()), lock.with_suffix("")

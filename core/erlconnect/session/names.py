@@ -14,8 +14,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+# These never resolve (RFC 2606).
 _LONG_HOST: Final = "erlconnect.invalid"
 _SHORT_HOST: Final = "invalid"
+# A node name is an atom, of 255 characters at most: name, user, digits and host have to fit.
 _LONGEST_PART: Final = 80
 _NOT_IN_A_NAME: Final = re.compile(r"[^0-9A-Za-z_\-]")
 # The log of a remote node may show it (docs/guides/caller-names.md), so it stays.
@@ -74,6 +76,7 @@ class CallerNames:
 def _user() -> str:
     try:
         user = getpass.getuser()
+    # A container may run under a user id that has no name.
     except (KeyError, OSError):
         user = "nobody"
     return _NOT_IN_A_NAME.sub("_", user)[:_LONGEST_PART]
@@ -82,5 +85,6 @@ def _user() -> str:
 def _machine() -> str:
     try:
         return Path("/etc/machine-id").read_text().strip()
+    # Not on macOS, for example.
     except (OSError, ValueError):
         return f"{uuid.getnode():x}"

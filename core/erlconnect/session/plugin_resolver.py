@@ -96,6 +96,7 @@ class PluginResolver:
         """Create the transports to try for ``target``, best first, with their names."""
         refs = [*target.transports]
         if all(ref.only_if_named for ref in refs):
+            # Such references only lend their settings to a transport that the user names.
             refs.append(DEFAULT_TRANSPORT)
         spec = self._config.transport
         # TLS is a layer above every transport: no plugin knows these settings.

@@ -79,12 +79,14 @@ class Session:
         )
 
     async def _open_and_serve(self, group: asyncio.TaskGroup) -> None:
+        # From the beginning: `status` also shows a session that is still looking for its targets.
         async with StatusSocket(self._lock.folder, self.status):
             await self._open(group)
 
     async def _open(self, group: asyncio.TaskGroup) -> None:
         local = self._local_epmd()
         target_sets = [self._target_set(config, group, local) for config in self._configs]
+        # All of them before anything is registered: if one cannot be opened, no alias appears.
         for one in target_sets:
             await one.discover()
         epmd = LocalEpmd(port=local.port, addresses=local.addresses, warn=self._warn)

@@ -252,6 +252,7 @@ class CandidateProber:
         results = await self._try_all(targets)
         failures = [one for one in results if isinstance(one, ErlconnectError)]
         for failure in failures:
+            # The user has to name one of several nodes at one address, with --all as without.
             if isinstance(failure, SeveralNodesError):
                 raise failure
         if len(failures) == len(targets):
@@ -261,6 +262,7 @@ class CandidateProber:
     async def connect_due(self, targets: Sequence[Target]) -> list[ConnectedTarget]:
         """Return those that answer, without those whose pause is not over yet."""
         keys = {target_key(target) for target in targets}
+        # A target that is not listed any more begins anew when it comes back.
         self._failures = {key: one for key, one in self._failures.items() if key in keys}
         now = asyncio.get_running_loop().time()
         due = [
@@ -315,6 +317,7 @@ class CandidateProber:
         except ErlconnectError as error:
             return error
         try:
+            # Outside of the semaphore: a person may have to type the cookie meanwhile.
             return await self._context.with_cookies(connected)
         except ErlconnectError as error:
             connected.close()

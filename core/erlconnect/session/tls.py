@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from erlconnect.contract import Dialer
     from erlconnect.net.tls import Tls
 
+# A link has 6 s for all: dialling, TLS and the handshake of the distribution.
 TLS_HANDSHAKE_SECONDS: Final = 3.0
 # How long to wait for the end of a stream that failed, which may say why.
 _END_SECONDS: Final = 0.5
@@ -97,6 +98,7 @@ class TlsDialer:
         except BaseException:
             wire.close()
             raise
+        # Forget the streams that their callers have closed.
         self._streams = [one for one in self._streams if one[0].stream.fileno() >= 0]
         self._streams.append((pump, wire))
         pump.start()
@@ -110,6 +112,7 @@ class TlsDialer:
             if pump.stream is stream:
                 if not await asyncio.to_thread(pump.ended.wait, _END_SECONDS):
                     return ""
+                # Without a byte before it, the alert is the answer to our certificate.
                 if isinstance(pump.failure, ssl.SSLError) and not pump.heard:
                     raise tls_refused(self._address, pump.failure, self._client.certificate)
                 below = await disconnect_reason(self._dialer, wire)
@@ -128,6 +131,7 @@ class TlsDialer:
             raise tls_timeout(where, TLS_HANDSHAKE_SECONDS) from error
         except OSError as error:
             raise await self._explained(wire, where, error) from error
+        # Before a byte of the distribution is sent: another host gets neither a name nor a digest.
         names = certificate_names(tls.object)
         if not any(matches_name(self._server_name, name) for name in names):
             raise wrong_certificate_name(where, self._server_name, names)
@@ -199,6 +203,7 @@ async def speaks_tls(dialer: Dialer, port: int) -> bool:
             with await dialer.dial(port) as wire:
                 await tls_handshake(wire, context)
     except (OSError, ErlconnectError) as error:
+        # An alert is TLS, too: the server refuses us and not the protocol.
         return is_alert(error)
     return True
 
@@ -254,6 +259,7 @@ def certificate_names(session: ssl.SSLObject) -> list[str]:
     names = [value for kind, value in pairs if kind in _KINDS]
     if names:
         return names
+    # The common name counts only where there are no others (RFC 6125, 6.4.4).
     subject = cast("tuple[tuple[tuple[str, str], ...], ...]", certificate.get("subject", ()))
     return [value for part in subject for kind, value in part if kind == "commonName"]
 
@@ -338,6 +344,7 @@ def tls_timeout(where: str, seconds: float) -> TimedOutError:
 
 def is_alert(error: Exception) -> bool:
     """Return whether the other side ended TLS with an alert."""
+    # There is no class for it; the reason is, e.g., TLSV1_ALERT_UNKNOWN_CA.
     return isinstance(error, ssl.SSLError) and "ALERT" in (error.reason or "")
 
 
@@ -384,6 +391,7 @@ def _server_name_indication(name: str) -> str | None:
 
 def _begins_tls(local: socket.socket) -> bool:
     try:
+        # The byte stays in the socket, for TLS or for the link.
         return local.recv(1, socket.MSG_PEEK) == _TLS_HANDSHAKE
     except OSError:
         # It was reset. The link reads the same error and reports it as for any local node.
