@@ -37,8 +37,8 @@ from erlconnect.command_line.app import app
 from erlconnect.command_line.child_session import child_environment, cookie_variables
 from erlconnect.command_line.live_view import Throughput
 from erlconnect.command_line.output import ready_text
-from erlconnect.configuration.session_settings import SESSION_KEYS, parse_options
-from erlconnect.configuration.settings import setting_fields, variable_name
+from erlconnect.configuration.session_settings import SESSION_KEYS
+from erlconnect.configuration.settings import DeclaresSettings, setting_fields, variable_name
 from erlconnect.configuration.tls_settings import TLS, TLS_KEYS
 from erlconnect.diagnostics.events import (
     phase_payload,
@@ -74,6 +74,7 @@ from erlconnect.session.events import (
     status_payload,
 )
 from erlconnect.session.plan import Plan, PlannedTarget, plan_payload
+from erlconnect.session.plugin_resolver import PluginSpec
 from erlconnect.testing import check_backend, check_offer
 
 if TYPE_CHECKING:
@@ -172,7 +173,7 @@ def test_every_cause_has_advice() -> None:
     assert sorted(advice) == sorted(f"`{cause}`" for cause in causes())
 
 
-def setting_rows(offer: Offer) -> list[list[str]]:
+def setting_rows(offer: DeclaresSettings) -> list[list[str]]:
     return [
         [
             f"`{key}`",
@@ -192,7 +193,9 @@ def shown(default: object) -> str:
 
 def test_every_setting_is_described_in_its_own_words() -> None:
     text = page("reference/settings.md")
-    expected = {f"{kind.capitalize()} `{offer.name}`": offer for kind, offer in built_in_offers()}
+    expected: dict[str, DeclaresSettings] = {
+        f"{kind.capitalize()} `{offer.name}`": offer for kind, offer in built_in_offers()
+    }
     expected["The distribution over TLS"] = TLS
     assert sorted(headings(text)) == sorted(["The session's own", *expected])
     for heading, offer in expected.items():
@@ -249,8 +252,9 @@ def test_every_variable_is_described() -> None:
 def test_a_page_names_no_variable_that_does_not_exist(path: Path) -> None:
     known = {variable_name("session", key) for key in SESSION_KEYS} | variables_read("core")
     known |= set(child_environment({}, _READY, Path("cookie"))) | set(cookie_variables(_READY, ""))
-    for offer in [TLS, *(offer for _, offer in built_in_offers())]:
-        known |= {variable_name(offer.name, key) for key in setting_fields(offer.settings)}
+    groups: list[DeclaresSettings] = [TLS, *(offer for _, offer in built_in_offers())]
+    for group in groups:
+        known |= {variable_name(group.name, key) for key in setting_fields(group.settings)}
     assert set(re.findall(r"\bERLCONNECT_[A-Z_]*[A-Z]\b", path.read_text())) <= known
 
 
@@ -339,13 +343,14 @@ def test_every_event_has_an_example_with_its_fields_explained(event: dict[str, A
 
 _ERROR = UnreachableError("a", remedy="b")
 _TARGET = Target(node=NodeName(name="a", host="b"), address="c", facts={"d": "e"})
-_APPROACHED = ConnectedTarget(
+_CONNECTED = ConnectedTarget(
+    discovered=_TARGET,
     target=_TARGET,
     transport="a",
     dialer=cast("Dialer", None),
     port=1,
     length_size=2,
-    knocked=ProbeResult(node=_TARGET.node, creation=1, flags=DistributionFlag.HANDSHAKE_23),
+    probe_result=ProbeResult(node=_TARGET.node, creation=1, flags=DistributionFlag.HANDSHAKE_23),
     close=lambda: None,
 )
 _PHASE = Span(name="challenge", detail="", seconds=0.5, error=None)
@@ -362,16 +367,14 @@ _LOOKED_AT = [
     step_payload(StepTimer(StepName.PORT).failed(_ERROR)),
     phase_payload(_PHASE),
     pong_payload(_PONG, [_PHASE]),
-    target_payload(TargetProbe(target=_TARGET, approached=_APPROACHED)),
+    target_payload(TargetProbe(target=_TARGET, connected=_CONNECTED)),
     target_payload(
         TargetProbe(target=replace(_TARGET, node=NodeName(name="", host="b")), error=_ERROR)
     ),
     role_payload("a", "b"),
     plan_payload(
         Plan(
-            choices=SessionConfig(
-                service="a", backend="b", profile="c", options=parse_options((), environment={})
-            ),
+            config=SessionConfig(service="a", backend=PluginSpec(name="b"), profile="c"),
             targets=[
                 PlannedTarget(target=_TARGET, dist_port=1, transports=["a"], cookie_sources=["b"])
             ],

@@ -17,7 +17,7 @@ from erlconnect.command_line.child_session import (
     Verbosity,
     run_child_session,
 )
-from erlconnect.command_line.options import Flags
+from erlconnect.command_line.options import CliOptions
 from erlconnect.errors import EpmdError
 from erlconnect.session.events import AliasEntry, Ready
 from erlconnect.session.instance_lock import instance_lock
@@ -92,7 +92,7 @@ def test_a_session_that_fails_ends_its_child(
         instance_lock({"XDG_RUNTIME_DIR": str(tmp_path)}) as slot,
         pytest.raises(EpmdError, match="gone for good"),
     ):
-        run_child_session("app@10.3.2.1", Flags(backend="fixed"), slot, talk, prepare)
+        run_child_session("app@10.3.2.1", CliOptions(backend="fixed"), slot, talk, prepare)
     pid, _, asked = FailingSession.file.read_text().partition("\n")
     assert asked == "asked to end"
     with pytest.raises(ProcessLookupError):

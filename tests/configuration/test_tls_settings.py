@@ -7,20 +7,21 @@ from pathlib import Path
 import pytest
 
 from erlconnect.configuration.paths import Scope
-from erlconnect.configuration.problems import SourcedValue
-from erlconnect.configuration.tls_settings import resolve_tls, without_tls
+from erlconnect.configuration.problems import ConfigValue
+from erlconnect.configuration.tls_settings import resolve_tls, split_tls
 from erlconnect.errors import ConfigurationError, UnknownSettingError
 
 FILE = Path("/home/me/.config/erlconnect/config.toml")
 
 
-def written(value: object) -> SourcedValue:
-    return SourcedValue(value=value, path=FILE, scope=Scope.USER, line=3, table="profiles.shop")
+def written(value: object) -> ConfigValue:
+    return ConfigValue(value=value, path=FILE, scope=Scope.USER, line=3, table="profiles.shop")
 
 
 def test_without_any_it_is_plain() -> None:
     assert resolve_tls({"host": "gateway"}, {"family": written("4")}, {}) is None
-    assert without_tls({"host": "gateway", "tls-ca": "ca.pem"}) == {"host": "gateway"}
+    tls, own = split_tls({"host": "gateway", "tls-ca": "ca.pem"})
+    assert (tls, own) == ({"tls-ca": "ca.pem"}, {"host": "gateway"})
 
 
 def test_one_is_enough() -> None:

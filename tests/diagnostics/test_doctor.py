@@ -49,7 +49,7 @@ def test_an_epmd_that_was_asked_in_vain_besides_is_a_note() -> None:
         phase("transport"),
         phase("connect"),
         phase("status", ValueError()),
-        phase("knock", MUTE),
+        phase("probe", MUTE),
         phase("epmd", LOST),
     ]
     assert lost(MUTE, *phases) == {
@@ -66,7 +66,7 @@ def test_the_first_of_several_transports_is_told_of_by_its_own_phases() -> None:
         phase("connect", CLOSED),
         phase("transport"),
         phase("connect"),
-        phase("knock", MUTE),
+        phase("probe", MUTE),
     ]
     assert lost(CLOSED, *phases)["port"] == "failed"
     assert lost(MUTE, *phases)["handshake"] == "failed"
@@ -158,13 +158,13 @@ def test_elsewhere_the_error_keeps_its_remedy(
 
 
 def test_the_first_failure_gives_the_exit_code() -> None:
-    told: list[Step] = []
-    examination = Report(told.append)
-    examination.add(StepTimer(StepName.DISCOVERY).ok("found"))
-    assert examination.exit_code == 0
-    examination.skip([StepName.RIGHTS], "why not")
-    examination.add(StepTimer(StepName.PORT).failed(CLOSED))
-    examination.add(StepTimer(StepName.COOKIE).failed(RefusedError("no", remedy="")))
-    assert examination.exit_code == 69
-    assert told == examination.steps
-    assert [str(step.status) for step in told] == ["ok", "skipped", "failed", "failed"]
+    added: list[Step] = []
+    report = Report(added.append)
+    report.add(StepTimer(StepName.DISCOVERY).ok("found"))
+    assert report.exit_code == 0
+    report.skip([StepName.RIGHTS], "why not")
+    report.add(StepTimer(StepName.PORT).failed(CLOSED))
+    report.add(StepTimer(StepName.COOKIE).failed(RefusedError("no", remedy="")))
+    assert report.exit_code == 69
+    assert added == report.steps
+    assert [str(step.status) for step in added] == ["ok", "skipped", "failed", "failed"]

@@ -30,7 +30,7 @@ async def test_the_real_erl_tells_its_release(tmp_path: Path) -> None:
     own = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "ERL_AFLAGS": "-sname visible"}
     found = await local_erlang(own)
     assert found
-    assert (found.version, found.said) == ("25", "")
+    assert (found.version, found.problem) == ("25", "")
     assert os.listdir(tmp_path) == [".erlang"], "it was started as a node"  # noqa: PTH208
 
 
@@ -59,7 +59,7 @@ async def test_one_that_fails_is_quoted(tmp_path: Path) -> None:
     own = on_path(tmp_path, "erl", "echo no such boot file >&2; exit 1")
     found = await local_erlang(own)
     assert found
-    assert (found.version, found.said) == ("", "it said no such boot file")
+    assert (found.version, found.problem) == ("", "it said no such boot file")
 
 
 async def test_one_that_cannot_be_run(tmp_path: Path) -> None:
@@ -68,20 +68,20 @@ async def test_one_that_cannot_be_run(tmp_path: Path) -> None:
     found = await local_erlang(own)
     assert found
     assert found.version == ""
-    assert found.said
+    assert found.problem
 
 
 async def test_one_that_hangs_is_ended_with_its_children(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(local_steps, "_SECONDS", 0.5)
+    monkeypatch.setattr(local_steps, "_PROGRAM_SECONDS", 0.5)
     pids = tmp_path / "pids"
     own = on_path(tmp_path, "erl", f"sleep 600 & echo $! >> {pids}; echo $$ >> {pids}; wait")
     began = time.monotonic()
     found = await local_erlang(own)
     assert time.monotonic() - began < 15
     assert found
-    assert found.said == "it took longer than 0.5 s"
+    assert found.problem == "it took longer than 0.5 s"
     started = [int(pid) for pid in pids.read_text().split()]
     assert len(started) == 2
     wait_until(lambda: all(map(is_gone, started)), "the program and its child are gone")

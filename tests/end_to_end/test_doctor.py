@@ -53,7 +53,7 @@ remote-elixir  note     TIME  the node has no Elixir, which `iex --remsh` and Li
 local-erlang   ok       TIME  OTP 25 (ERL), and OTP 25 there: they talk with each other
 local-elixir   ok       TIME  Elixir VERSION (ELIXIR)
 local-epmd     ok       TIME  one runs on port EPMD and knows no names
-local-names    ok       TIME  app@127.0.0.1 and dev: nobody is called so here
+local-names    ok       TIME  app@127.0.0.1 and dev: not registered here
 local-cookie   ok       TIME  HOME/.erlang.cookie is as Erlang wants it
 18 steps: 16 ok, 1 note, 1 skipped
 """

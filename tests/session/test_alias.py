@@ -38,63 +38,64 @@ class Pairs:
             other.close()
 
 
-def way(pairs: Pairs) -> ConnectedTarget:
+def connected_by(pairs: Pairs) -> ConnectedTarget:
     return ConnectedTarget(
+        discovered=TARGET,
         target=TARGET,
         transport="pairs",
         dialer=pairs,
         port=4444,
         length_size=2,
-        knocked=ProbeResult(node=TARGET.node, creation=1, flags=DistributionFlag.HANDSHAKE_23),
+        probe_result=ProbeResult(node=TARGET.node, creation=1, flags=DistributionFlag.HANDSHAKE_23),
         close=pairs.close,
     )
 
 
 async def test_a_transport_without_streams_is_closed_when_it_is_left() -> None:
-    pairs, carriers = Pairs(), TransportLeases()
-    (await carriers.dial(way(pairs))).close()
-    carriers.leave(way(pairs))
+    pairs, leases = Pairs(), TransportLeases()
+    (await leases.dial(connected_by(pairs))).close()
+    leases.release(connected_by(pairs))
     assert pairs.closed
 
 
 async def test_its_last_stream_closes_it() -> None:
-    pairs, carriers = Pairs(), TransportLeases()
-    approached = way(pairs)
-    one, other = await carriers.dial(approached), await carriers.dial(approached)
+    pairs, leases = Pairs(), TransportLeases()
+    connected = connected_by(pairs)
+    one, other = await leases.dial(connected), await leases.dial(connected)
     # The node calls itself by another name now.
-    carriers.leave(replace(approached, target=replace(TARGET, node=NodeName.parse("a@b"))))
+    leases.release(replace(connected, target=replace(TARGET, node=NodeName.parse("a@b"))))
     one.close()
-    carriers.sweep()
+    leases.close_unused()
     assert not pairs.closed
     other.close()
-    carriers.sweep()
+    leases.close_unused()
     assert pairs.closed
-    carriers.sweep()
+    leases.close_unused()
 
 
 async def test_a_transport_that_is_in_use_is_not_closed_for_want_of_streams() -> None:
-    pairs, carriers = Pairs(), TransportLeases()
-    (await carriers.dial(way(pairs))).close()
-    carriers.sweep()
+    pairs, leases = Pairs(), TransportLeases()
+    (await leases.dial(connected_by(pairs))).close()
+    leases.close_unused()
     assert not pairs.closed
     pairs.close()
 
 
-async def test_each_stream_knows_its_way() -> None:
-    carriers, first, second = TransportLeases(), way(Pairs()), way(Pairs())
-    with await carriers.dial(first) as one, await carriers.dial(second) as other:
-        assert carriers.of(one) is first
-        assert carriers.of(other) is second
+async def test_each_stream_knows_its_target() -> None:
+    leases, first, second = TransportLeases(), connected_by(Pairs()), connected_by(Pairs())
+    with await leases.dial(first) as one, await leases.dial(second) as other:
+        assert leases.of(one) is first
+        assert leases.of(other) is second
     with socket.socket() as unknown:
-        assert carriers.of(unknown) is None
-    carriers.leave(first)
-    carriers.leave(second)
+        assert leases.of(unknown) is None
+    leases.release(first)
+    leases.release(second)
 
 
-async def waited(patience: Backoff) -> float:
+async def waited(backoff: Backoff) -> float:
     loop = asyncio.get_running_loop()
     begin = loop.time()
-    await patience.wait()
+    await backoff.wait()
     return loop.time() - begin
 
 
@@ -103,29 +104,29 @@ async def test_nothing_is_waited_for_before_the_first_failure() -> None:
 
 
 async def test_the_pause_doubles_with_each_failure_behind_it() -> None:
-    patience = Backoff()
+    backoff = Backoff()
     for pause in (0.1, 0.2, 0.4):
-        patience.failed()
-        assert await waited(patience) > 0.9 * pause
+        backoff.failed()
+        assert await waited(backoff) > 0.9 * pause
 
 
 async def test_what_fails_within_a_pause_does_not_lengthen_it() -> None:
     """Ten nodes that dial at once fail at once: that is one failure."""
-    patience = Backoff()
+    backoff = Backoff()
     for _ in range(10):
-        patience.failed()
-    await patience.wait()
-    patience.failed()
-    assert 0.15 < await waited(patience) < 1
+        backoff.failed()
+    await backoff.wait()
+    backoff.failed()
+    assert 0.15 < await waited(backoff) < 1
 
 
 async def test_a_success_ends_the_pause_and_makes_the_next_one_short() -> None:
-    patience = Backoff()
+    backoff = Backoff()
     for _ in range(3):
-        patience.failed()
-        await patience.wait()
-    patience.failed()
-    patience.succeeded()
-    assert await waited(patience) < 0.05
-    patience.failed()
-    assert 0.05 < await waited(patience) < 0.5
+        backoff.failed()
+        await backoff.wait()
+    backoff.failed()
+    backoff.succeeded()
+    assert await waited(backoff) < 0.05
+    backoff.failed()
+    assert 0.05 < await waited(backoff) < 0.5

@@ -17,6 +17,7 @@ from erlconnect.plugin_manager import Catalogue
 from erlconnect.session.config import SessionConfig
 from erlconnect.session.events import Ready
 from erlconnect.session.instance_lock import instance_lock
+from erlconnect.session.plugin_resolver import PluginSpec
 from erlconnect.session.session import Session
 
 if TYPE_CHECKING:
@@ -43,16 +44,17 @@ class Recorder:
         pass
 
 
-def choices(node: str, port: int, folder: Path, **more: Any) -> SessionConfig:
+def config(node: str, port: int, folder: Path, **more: Any) -> SessionConfig:
     cookie = folder / "local.cookie"
     cookie.write_text(LOCAL_COOKIE)
     cookie.chmod(0o400)
     settings = [f"dist-port={port}", "address=127.0.0.1"]
+    parsed = parse_options(settings, environment={})
     return SessionConfig(
         service=node,
-        backend="fixed",
-        options=parse_options(settings, environment={}),
-        cookie_from="env:REMOTE",
+        backend=PluginSpec(name="fixed", options=parsed.backend),
+        cookie_source=PluginSpec(name="env", argument="REMOTE"),
+        settings=parsed.session,
         local_cookie_file=cookie,
         **more,
     )
@@ -87,7 +89,7 @@ async def test_one_ready_lists_all_and_each_is_another_node(
         remote_node("billing@b.shop.test") as billing,
         ErlangNode.start("dev@127.0.0.1", epmd_port=epmd.port, cookie=LOCAL_COOKIE) as dev,
     ):
-        wanted = [choices(one.name, one.dist_port, tmp_path) for one in (shop, billing)]
+        wanted = [config(one.name, one.dist_port, tmp_path) for one in (shop, billing)]
         async with opened(*wanted, epmd_port=epmd.port) as recorder:
             [ready] = recorder.events
             assert isinstance(ready, Ready)
@@ -110,7 +112,7 @@ async def test_the_same_name_twice_gets_a_number_and_it_is_said(
 ) -> None:
     monkeypatch.setenv("REMOTE", REMOTE_COOKIE)
     with remote_node("shop@a.shop.test") as one, remote_node("shop@b.shop.test") as other:
-        wanted = [choices(node.name, node.dist_port, tmp_path) for node in (one, other)]
+        wanted = [config(node.name, node.dist_port, tmp_path) for node in (one, other)]
         async with opened(*wanted, epmd_port=epmd.port) as recorder:
             warning, ready = recorder.events
             assert "the name shop is taken; the alias is shop-2@127.0.0.1" in str(warning)
@@ -124,8 +126,8 @@ async def test_one_that_cannot_be_opened_opens_none(
     monkeypatch.setenv("REMOTE", REMOTE_COOKIE)
     with remote_node("shop@a.shop.test") as shop:
         wanted = [
-            choices(shop.name, shop.dist_port, tmp_path),
-            choices("billing@b.shop.test", 1, tmp_path),
+            config(shop.name, shop.dist_port, tmp_path),
+            config("billing@b.shop.test", 1, tmp_path),
         ]
         environment = {"ERL_EPMD_PORT": str(epmd.port), "REMOTE": REMOTE_COOKIE}
         recorder = Recorder()

@@ -18,7 +18,7 @@ from erlconnect.errors import UsageError as UsageError_test_templates
 from erlconnect.plugin_manager import Catalogue
 from erlconnect.session.config import SessionConfig
 from erlconnect.session.discovery import Discovery, choose_name, choose_targets, render_node
-from erlconnect.session.plugin_resolver import PluginResolver
+from erlconnect.session.plugin_resolver import PluginResolver, PluginSpec
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -42,21 +42,22 @@ class _Found:
         return self._targets
 
 
-def choices(*options: str, **more: str) -> SessionConfig:
+def config(*options: str, cookie_from: str = "") -> SessionConfig:
+    parsed = parse_options(options, environment={})
     return SessionConfig(
         service="app@10.0.0.1",
-        backend="fixed",
-        options=parse_options(options, environment={}),
-        **more,  # type: ignore[arg-type]
+        backend=PluginSpec(name="fixed", options=parsed.backend),
+        cookie_source=PluginSpec.parse(cookie_from, options=parsed.cookie, written={}),
+        settings=parsed.session,
     )
 
 
 async def applied(node: str, *found: Target) -> tuple[list[str], list[str]]:
     """The names of the targets with ``-o node=``, and the warnings."""
     warnings: list[str] = []
-    chosen = choices(f"node={node}")
-    offers = PluginResolver(Catalogue(), chosen, {})
-    discovery = Discovery(chosen, offers, None, warnings.append)  # type: ignore[arg-type]
+    asked = config(f"node={node}")
+    plugins = PluginResolver(Catalogue(), asked, {})
+    discovery = Discovery(asked, plugins, None, warnings.append)  # type: ignore[arg-type]
     discovery._backend = _Found(*found)
     return [str(one.node) for one in await discovery.targets()], warnings
 
@@ -86,7 +87,7 @@ async def test_a_template_that_fits_none_is_an_error() -> None:
 def test_an_offer_that_is_named_inherits_what_the_target_says_of_it() -> None:
     ref = Ref(name="consul-kv", settings={"address": "10.0.0.9:1"}, only_if_named=True)
     found = target("10.0.0.1", ref)
-    named = PluginResolver(Catalogue(), choices(cookie_from="consul-kv:erlang/cookie"), {})
+    named = PluginResolver(Catalogue(), config(cookie_from="consul-kv:erlang/cookie"), {})
     (choice,) = named.cookie_sources(found)
     settings = choice.source._settings  # type: ignore[attr-defined]
     assert choice.name == "consul-kv"
@@ -95,9 +96,9 @@ def test_an_offer_that_is_named_inherits_what_the_target_says_of_it() -> None:
 
 def test_such_an_offer_is_not_used_by_itself() -> None:
     found = target("10.0.0.1", Ref(name="consul-kv", only_if_named=True))
-    offers = PluginResolver(Catalogue(), choices(), {})
-    assert [choice.name for choice in offers.cookie_sources(found)] == ["file"]
-    assert [name for name, _ in offers.transports(found)] == ["direct"]
+    plugins = PluginResolver(Catalogue(), config(), {})
+    assert [choice.name for choice in plugins.cookie_sources(found)] == ["file"]
+    assert [name for name, _ in plugins.transports(found)] == ["direct"]
 
 
 WHERE = "10.3.2.1:4369"

@@ -37,7 +37,7 @@ def test_a_caller_name_is_the_same_after_a_reconnect() -> None:
         CallerNames(epmd_port=4370, slot=0).of("dev@127.0.0.1", long=True),
         CallerNames(epmd_port=4369, slot=1).of("dev@127.0.0.1", long=True),
         CALLERS.of("dev@laptop", long=True),
-        CALLERS.of_knock(long=True),
+        CALLERS.for_probe(long=True),
     ],
 )
 def test_it_differs_by_epmd_session_and_local_node(other: str) -> None:
@@ -59,5 +59,5 @@ def test_however_long_the_local_name_it_fits_an_atom() -> None:
 def test_a_fixed_name_is_taken_as_it_is() -> None:
     callers = CallerNames(epmd_port=1, slot=0, fixed="ops@allowed.example")
     assert callers.of("dev@127.0.0.1", long=True) == "ops@allowed.example"
-    assert callers.of_knock(long=True) == "ops@allowed.example"
+    assert callers.for_probe(long=True) == "ops@allowed.example"
     assert CallerNames(epmd_port=1, slot=0, fixed="ops").of("x@y", long=False) == "ops@invalid"

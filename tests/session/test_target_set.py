@@ -6,20 +6,24 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, cast
 
 from erlconnect.api import NodeName, Target
-from erlconnect.session.target_set import TargetSet, _RunningTarget, target_key
+from erlconnect.session.discovery import target_key
+from erlconnect.session.target_set import TargetSet
 
 if TYPE_CHECKING:
-    from erlconnect.session.config import DiscoveredTarget, TargetContext
+    from erlconnect.session.alias import Alias
+    from erlconnect.session.config import TargetContext
+    from erlconnect.session.connector import ConnectedTarget
 
 
 def target(address: str) -> Target:
     return Target(node=NodeName.parse("app@shop"), address=address, dist_port=4370)
 
 
-class Way:
-    """An open way to a node that is called the same wherever it is; it may be closed."""
+class Connected:
+    """A connected target whose node is called the same wherever it is; it may be closed."""
 
-    def __init__(self, address: str) -> None:
+    def __init__(self, address: str, listed: str = "") -> None:
+        self.discovered = target(listed or address)
         self.target = target(address)
         self.where = f"app@shop at {address}:4370"
         self.closed = False
@@ -28,45 +32,41 @@ class Way:
         self.closed = True
 
 
-def instance(address: str, *, missed: int = 0) -> tuple[_RunningTarget, list[Way]]:
-    """An alias for it, and the ways that it was moved to."""
-    moves: list[Way] = []
-    aliased: Any = SimpleNamespace(
-        approached=Way(address),
+def alias(address: str, *, missed: int = 0) -> tuple[Alias, list[Connected]]:
+    """An alias for the target at ``address``, and what its target was replaced with."""
+    replacements: list[Connected] = []
+    made: Any = SimpleNamespace(
+        connected=Connected(address),
         node="app@shop",
-        followed=SimpleNamespace(move_to=moves.append),
+        keys={target_key(target(address))},
+        missed=missed,
+        tracker=SimpleNamespace(replace=replacements.append),
     )
-    return _RunningTarget(
-        places={target_key(target(address))}, target=aliased, missed=missed
-    ), moves
+    return cast("Alias", made), replacements
 
 
-def instances(*standing: _RunningTarget) -> TargetSet:
-    session = SimpleNamespace(look_again=15)
-    choices = SimpleNamespace(options=SimpleNamespace(session=session))
-    made = TargetSet(cast("TargetContext", SimpleNamespace(choices=choices)))
-    made._standing.extend(standing)
-    return made
-
-
-def found(way: Way, listed: str) -> DiscoveredTarget:
-    return cast("DiscoveredTarget", SimpleNamespace(source=target(listed), approached=way))
+def has_alias(connected: Connected, *aliases: Alias) -> bool:
+    settings = SimpleNamespace(look_again=15)
+    context = SimpleNamespace(config=SimpleNamespace(settings=settings))
+    made = TargetSet(cast("TargetContext", context))
+    made._aliases.extend(aliases)
+    return made._has_alias(cast("ConnectedTarget", connected))
 
 
 def test_an_alias_with_that_address_goes_before_a_missing_one_of_that_name() -> None:
-    missing, moves = instance("10.0.0.1", missed=1)
-    standing, _ = instance("10.0.0.2")
-    way = Way("10.0.0.2")
-    assert instances(missing, standing)._known(found(way, "shop.test"))
-    assert (moves, missing.missed) == ([], 1)
-    assert target_key(target("shop.test")) in standing.places
-    assert way.closed
+    missing, replacements = alias("10.0.0.1", missed=1)
+    listed, _ = alias("10.0.0.2")
+    connected = Connected("10.0.0.2", listed="shop.test")
+    assert has_alias(connected, missing, listed)
+    assert (replacements, missing.missed) == ([], 1)
+    assert target_key(target("shop.test")) in listed.keys
+    assert connected.closed
 
 
 def test_a_missing_one_of_that_name_is_moved_where_nobody_has_the_address() -> None:
-    missing, moves = instance("10.0.0.1", missed=1)
-    standing, _ = instance("10.0.0.2")
-    way = Way("10.0.0.3")
-    assert instances(missing, standing)._known(found(way, "10.0.0.3"))
-    assert (moves, missing.missed) == ([way], 0)
-    assert not way.closed
+    missing, replacements = alias("10.0.0.1", missed=1)
+    listed, _ = alias("10.0.0.2")
+    connected = Connected("10.0.0.3")
+    assert has_alias(connected, missing, listed)
+    assert (replacements, missing.missed) == ([connected], 0)
+    assert not connected.closed

@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
     from pathlib import Path
 
-    from erlconnect.command_line.options import Flags
+    from erlconnect.command_line.options import CliOptions
     from erlconnect.errors import ErlconnectError
     from erlconnect.session.config import SessionConfig
     from erlconnect.session.events import Event
@@ -141,7 +141,7 @@ class Verbosity:
 
 def run_child_session(
     target: str,
-    flags: Flags,
+    flags: CliOptions,
     slot: InstanceLock,
     talk: Verbosity,
     prepare: Callable[[ReadySession], Awaitable[ChildCommand]],
@@ -286,7 +286,7 @@ def _appended(environment: Mapping[str, str], name: str, flags: str) -> str:
 def run_command(
     words: Sequence[str],
     target: str,
-    flags: Flags,
+    flags: CliOptions,
     talk: Verbosity,
     environment: Mapping[str, str],
     *,

@@ -28,7 +28,7 @@ from typing import Annotated, Final
 import typer
 
 from erlconnect.command_line import completion, options
-from erlconnect.command_line.options import Flags, takes_flags
+from erlconnect.command_line.options import CliOptions, takes_flags
 from erlconnect.errors import ConfigurationError, UsageError
 
 CONNECT_HELP = """
@@ -50,7 +50,7 @@ Examples:
 def connect(
     *,
     target: options.Targets,
-    flags: Flags,
+    flags: CliOptions,
     dry_run: options.DryRun = False,
     json: options.Json = False,
     verbose: options.Verbose = False,
@@ -86,7 +86,7 @@ Examples:
 def ping(
     *,
     target: options.Target,
-    flags: Flags,
+    flags: CliOptions,
     json: options.Json = False,
     verbose: options.Verbose = False,
     quiet: options.Quiet = False,
@@ -114,7 +114,7 @@ Examples:
 def targets(
     *,
     target: options.Target,
-    flags: Flags,
+    flags: CliOptions,
     json: options.Json = False,
     verbose: options.Verbose = False,
     quiet: options.Quiet = False,
@@ -146,7 +146,7 @@ Examples:
 def doctor(
     *,
     target: options.OptionalTarget = None,
-    flags: Flags,
+    flags: CliOptions,
     role: options.Role = False,
     json: options.Json = False,
     verbose: options.Verbose = False,
@@ -194,7 +194,7 @@ def run(
     *,
     target: options.Target,
     command: Command,
-    flags: Flags,
+    flags: CliOptions,
     export_cookie: ExportCookie = False,
     verbose: options.Verbose = False,
     quiet: options.Quiet = False,
@@ -243,7 +243,7 @@ Iex = Annotated[
 def shell(
     *,
     target: options.Target,
-    flags: Flags,
+    flags: CliOptions,
     iex: Iex = None,
     verbose: options.Verbose = False,
     quiet: options.Quiet = False,

@@ -17,7 +17,7 @@ import typer  # noqa: TC002 - typer reads annotations at run time
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from erlconnect.command_line.options import Flags
+    from erlconnect.command_line.options import CliOptions
     from erlconnect.plugin_manager.validation import Kind
 
 _SECONDS: Final = 1.0
@@ -118,12 +118,12 @@ def _asked(params: dict[str, Any], target: str) -> Iterable[str]:
         return []
 
 
-def _flags(params: dict[str, Any]) -> Flags:
-    from erlconnect.command_line.options import Flags  # noqa: PLC0415 - --help is quick
+def _flags(params: dict[str, Any]) -> CliOptions:
+    from erlconnect.command_line.options import CliOptions  # noqa: PLC0415 - --help is quick
 
     names = ("backend", "profile", "option", "cookie_from", "transport", "via", "config")
     given = {name: params[name] for name in names if params.get(name)}
-    return Flags(**given, no_input=True)
+    return CliOptions(**given, no_input=True)
 
 
 def _fitting(names: Iterable[str], incomplete: str) -> list[str]:

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from contextlib import AbstractContextManager
 
-    from erlconnect.command_line.options import Flags
+    from erlconnect.command_line.options import CliOptions
     from erlconnect.command_line.output import OutputOptions
     from erlconnect.session.events import Reporter
     from erlconnect.session.plan import Plan, PlannedTarget
@@ -47,7 +47,7 @@ _SIGNALS: Final = {
 
 
 def serve(
-    targets: Sequence[str], flags: Flags, *, as_json: bool, quiet: bool, verbose: bool
+    targets: Sequence[str], flags: CliOptions, *, as_json: bool, quiet: bool, verbose: bool
 ) -> ExitCode:
     """Run the session that ``targets`` and ``flags`` mean; return the exit code."""
     if verbose:
@@ -122,7 +122,7 @@ def log_to_stderr() -> None:
     logging.basicConfig(level=logging.DEBUG, handlers=[handler])
 
 
-def show_plans(targets: Sequence[str], flags: Flags, voice: OutputOptions) -> None:
+def show_plans(targets: Sequence[str], flags: CliOptions, voice: OutputOptions) -> None:
     """Show what each of ``targets`` leads to. Raises ``ErlconnectError`` where a lookup fails."""
     chosen = resolve_config(targets, flags, environment=os.environ, warn=voice.warn, ask=False)
     for choices in chosen.choices:
@@ -138,9 +138,9 @@ def show_plans(targets: Sequence[str], flags: Flags, voice: OutputOptions) -> No
 
 
 def _lines(planned: Plan) -> Iterator[str]:
-    choices = planned.choices
-    profile = f" in the profile {choices.profile}" if choices.profile else ""
-    yield f"{choices.service}{profile}, by {choices.backend}:"
+    config = planned.config
+    profile = f" in the profile {config.profile}" if config.profile else ""
+    yield f"{config.service}{profile}, by {config.backend.name}:"
     for one in planned.targets:
         yield f"  {_target(one)}"
         yield f"    by {_one_of(one.transports)}, cookie from {_one_of(one.cookie_sources)}"

@@ -19,7 +19,7 @@ from erlconnect.plugin_manager import Catalogue
 from erlconnect.redaction import redact
 
 if TYPE_CHECKING:
-    from erlconnect.command_line.options import Flags
+    from erlconnect.command_line.options import CliOptions
     from erlconnect.command_line.resolve import ResolvedConfig
     from erlconnect.diagnostics.steps import Step
     from erlconnect.errors import ExitCode
@@ -35,7 +35,7 @@ _STYLES: Final = {
 
 
 def diagnose(
-    target: str | None, flags: Flags, *, as_json: bool, quiet: bool, verbose: bool
+    target: str | None, flags: CliOptions, *, as_json: bool, quiet: bool, verbose: bool
 ) -> ExitCode:
     """Take all steps and show them; return the exit code of the first that failed."""
     if target is None and (flags.backend or flags.profile):
@@ -55,7 +55,7 @@ def diagnose(
     return examination.exit_code
 
 
-def print_role(target: str | None, flags: Flags, *, as_json: bool) -> None:
+def print_role(target: str | None, flags: CliOptions, *, as_json: bool) -> None:
     """Print the smallest role or policy. Raises ``UsageError`` where the backend has none."""
     voice = OutputOptions(as_json=as_json, quiet=False, verbose=False)
     chosen = resolve_config(
@@ -64,13 +64,13 @@ def print_role(target: str | None, flags: Flags, *, as_json: bool) -> None:
     choices = chosen.choices[0]
     text = run_async(needed_rights(choices, chosen.catalogue, os.environ, voice.warn))
     if as_json:
-        print_line(role_payload(choices.backend, text))
+        print_line(role_payload(choices.backend.name, text))
     else:
         print_text(text)
 
 
 def _chosen(
-    target: str | None, flags: Flags, examination: Report, voice: OutputOptions
+    target: str | None, flags: CliOptions, examination: Report, voice: OutputOptions
 ) -> ResolvedConfig | None:
     """Read configuration and flags; ``None`` where a file or variable cannot be used.
 
@@ -91,7 +91,7 @@ def _chosen(
     return chosen
 
 
-def _check_all(flags: Flags) -> None:
+def _check_all(flags: CliOptions) -> None:
     _, problems = look(flags.config)
     if problems:
         more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""

@@ -204,7 +204,7 @@ Role = Annotated[
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Flags:
+class CliOptions:
     """What stands on the command line beside the names of targets."""
 
     backend: str | None = None
@@ -259,7 +259,7 @@ def takes_flags(
         @functools.wraps(command)
         def called(**values: Any) -> None:
             flags = {name: values.pop(name) for name in taken}
-            command(flags=Flags(**{**flags, "option": flags["option"] or ()}), **values)
+            command(flags=CliOptions(**{**flags, "option": flags["option"] or ()}), **values)
 
         parameters = list(inspect.signature(command, eval_str=True).parameters.values())
         at = [parameter.name for parameter in parameters].index("flags")
@@ -272,7 +272,7 @@ def takes_flags(
 
 
 def _parameter(name: str) -> inspect.Parameter:
-    default = Flags.__dataclass_fields__[name].default
+    default = CliOptions.__dataclass_fields__[name].default
     return inspect.Parameter(
         name,
         inspect.Parameter.KEYWORD_ONLY,

@@ -11,13 +11,13 @@ from erlconnect.diagnostics.events import phase_payload, pong_payload
 from erlconnect.diagnostics.ping import PHASES, phase_results, ping
 
 if TYPE_CHECKING:
-    from erlconnect.command_line.options import Flags
+    from erlconnect.command_line.options import CliOptions
     from erlconnect.command_line.output import OutputOptions
     from erlconnect.diagnostics.ping import Pong
     from erlconnect.proxy.timing import Span, Timer
 
 
-def ping_once(target: str, flags: Flags, voice: OutputOptions) -> None:
+def ping_once(target: str, flags: CliOptions, voice: OutputOptions) -> None:
     """Ping ``target`` and show it. Raises ``ErlconnectError``, after the phases that went well."""
     chosen = resolve_config([target], flags, environment=os.environ, warn=voice.warn, ask=False)
     stopwatches: list[Timer] = []

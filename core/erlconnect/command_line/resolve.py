@@ -28,18 +28,19 @@ from erlconnect.errors import InterruptedByUserError, UsageError
 from erlconnect.plugin_manager import Catalogue
 from erlconnect.plugin_manager.profiles import HIDDEN, name_problems
 from erlconnect.plugin_manager.validation import Kind
-from erlconnect.session.config import ProfileSettings, SessionConfig
+from erlconnect.session.config import SessionConfig
+from erlconnect.session.plugin_resolver import PluginSpec
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
-    from erlconnect.command_line.options import Flags
+    from erlconnect.command_line.options import CliOptions
     from erlconnect.configuration.profiles import Profile, Profiles
 
 
 def find_profile(
-    target: str, flags: Flags, profiles: Profiles, environment: Mapping[str, str]
+    target: str, flags: CliOptions, profiles: Profiles, environment: Mapping[str, str]
 ) -> tuple[Profile, str]:
     """Return the profile that holds for ``target``, and the service of it that is meant.
 
@@ -162,12 +163,13 @@ def confirm_profiles(
 
 def _place(choices: SessionConfig, catalogue: Catalogue) -> str:
     """Say where a connection would go: what is looked for, by which backend with which settings."""
-    settings = {key: one.value for key, one in choices.settings.backend.items()}
-    settings |= choices.options.backend
-    offer = catalogue.offer(Kind.BACKEND, choices.backend)
+    backend = choices.backend
+    settings = {key: one.value for key, one in backend.written.items()}
+    settings |= backend.options
+    offer = catalogue.offer(Kind.BACKEND, backend.name)
     hidden = dict.fromkeys(secret_keys(offer.settings) & set(settings), HIDDEN)
     shown = [f"{key} {value}" for key, value in {**settings, **hidden}.items()]
-    return f"{choices.service} ({', '.join([choices.backend, *shown])})"
+    return f"{choices.service} ({', '.join([backend.name, *shown])})"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -180,7 +182,7 @@ class ResolvedConfig:
 
 def resolve_config(
     targets: Sequence[str],
-    flags: Flags,
+    flags: CliOptions,
     *,
     environment: Mapping[str, str],
     warn: Callable[[str], None],
@@ -210,7 +212,7 @@ def resolve_config(
     return ResolvedConfig(choices=choices, catalogue=catalogue)
 
 
-def _only_for_one(targets: Sequence[str], flags: Flags) -> None:
+def _only_for_one(targets: Sequence[str], flags: CliOptions) -> None:
     """Refuse what can hold for one target alone."""
     if len(targets) == 1:
         return
@@ -226,7 +228,7 @@ def _only_for_one(targets: Sequence[str], flags: Flags) -> None:
 
 
 def _choices(
-    service: str, profile: Profile, flags: Flags, environment: Mapping[str, str]
+    service: str, profile: Profile, flags: CliOptions, environment: Mapping[str, str]
 ) -> SessionConfig:
     def written(*keys: str) -> str | None:
         found = profile.get(*keys)
@@ -234,22 +236,26 @@ def _choices(
 
     session = {key: found for key in SESSION_KEYS if (found := profile.get(key))}
     backend = flags.backend or written("backend") or no_backend(profile)
+    options = parse_options(
+        [*flags.option, *_command_option(flags)], environment=environment, written=session
+    )
     return SessionConfig(
         service=written("target") or service,
-        backend=backend,
+        backend=PluginSpec(name=backend, options=options.backend, written=profile.table(backend)),
+        cookie_source=PluginSpec.parse(
+            flags.cookie_from or written("cookie", "from") or "",
+            options=options.cookie,
+            written=profile.table("cookie"),
+        ),
+        transport=PluginSpec(
+            name=flags.transport_name or written("transport", "name") or "",
+            options=options.transport,
+            written=profile.table("transport"),
+        ),
+        settings=options.session,
         profile=profile.name,
-        options=parse_options(
-            [*flags.option, *_command_option(flags)], environment=environment, written=session
-        ),
-        settings=ProfileSettings(
-            backend=profile.table(backend),
-            cookie=profile.table("cookie"),
-            transport=profile.table("transport"),
-        ),
         node=flags.node,
         all_targets=flags.all_targets,
-        cookie_from=flags.cookie_from or written("cookie", "from"),
-        transport=flags.transport_name or written("transport", "name"),
         caller_name=caller_name(flags.caller_name) or written("caller-name"),
         visible=flags.visible,
         no_input=flags.no_input,
@@ -263,7 +269,7 @@ def _local_cookie_file(profile: Profile) -> Path | None:
     return beside(found.path, str(found.value)) if found else None
 
 
-def _command_option(flags: Flags) -> list[str]:
+def _command_option(flags: CliOptions) -> list[str]:
     """Return ``--via`` as the setting that it is short for."""
     if flags.via is None:
         return []

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from erlconnect.command_line.child_session import ReadySession, Verbosity
-    from erlconnect.command_line.options import Flags
+    from erlconnect.command_line.options import CliOptions
     from erlconnect.errors import ErlconnectError
 
 _COOKIE: Final = ".erlang.cookie"
@@ -161,7 +161,12 @@ _LOOPBACK_ONLY: Final = "-kernel inet_dist_use_interface {127,0,0,1}"
 
 
 def open_shell(
-    target: str, flags: Flags, talk: Verbosity, environment: Mapping[str, str], *, iex: bool | None
+    target: str,
+    flags: CliOptions,
+    talk: Verbosity,
+    environment: Mapping[str, str],
+    *,
+    iex: bool | None,
 ) -> int:
     """Open a shell in a session of its own; return the exit code."""
     with instance_lock(environment) as slot:

@@ -16,14 +16,14 @@ from erlconnect.diagnostics.targets import probe_targets
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from erlconnect.command_line.options import Flags
+    from erlconnect.command_line.options import CliOptions
     from erlconnect.command_line.output import OutputOptions
     from erlconnect.diagnostics.targets import TargetProbe
 
 _COLUMNS: Final = ("NODE", "ADDRESS", "PORT", "ANSWERS", "OTP", "FACTS")
 
 
-def list_targets(target: str, flags: Flags, voice: OutputOptions) -> None:
+def list_targets(target: str, flags: CliOptions, voice: OutputOptions) -> None:
     """Show what is found. Raises ``ErlconnectError`` where the lookup fails."""
     chosen = resolve_config([target], flags, environment=os.environ, warn=voice.warn, ask=False)
     voice.reporter.progress(f"looking for {chosen.choices[0].service}")
@@ -46,15 +46,15 @@ def list_targets(target: str, flags: Flags, voice: OutputOptions) -> None:
 
 
 def _row(sighting: TargetProbe) -> tuple[str, ...]:
-    target, approached = sighting.target, sighting.approached
-    node = approached.target.node if approached else target.node
-    port = approached.port if approached else target.dist_port
+    target, connected = sighting.target, sighting.connected
+    node = connected.target.node if connected else target.node
+    port = connected.port if connected else target.dist_port
     return (
         str(node) if node.name else f"?@{node.host}",
         target.address,
         str(port or "-"),
-        "yes" if approached else f"no ({sighting.error.cause if sighting.error else ''})",
-        (release_by_flags(approached.knocked.flags) if approached else "") or "-",
+        "yes" if connected else f"no ({sighting.error.cause if sighting.error else ''})",
+        (release_by_flags(connected.probe_result.flags) if connected else "") or "-",
         ", ".join(f"{name} {value}" for name, value in target.facts.items()) or "-",
     )
 

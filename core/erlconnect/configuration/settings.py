@@ -15,7 +15,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, get_args, get_origin
+from typing import TYPE_CHECKING, Any, Protocol, get_args, get_origin
 
 import pydantic
 
@@ -32,8 +32,28 @@ if TYPE_CHECKING:
     from pydantic.fields import FieldInfo
     from pydantic_core import ErrorDetails
 
-    from erlconnect.configuration.problems import Problem, SourcedValue
+    from erlconnect.configuration.problems import ConfigValue, Problem
     from erlconnect.contract import Offer, Settings
+
+
+class DeclaresSettings(Protocol):
+    """What has a name and settings under it: an ``Offer`` of a plugin, or a ``SettingsGroup``."""
+
+    @property
+    def name(self) -> str:
+        """The name that stands in the variables of the settings."""
+
+    @property
+    def settings(self) -> type[Settings]:
+        """The model of the settings."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SettingsGroup:
+    """Settings that belong to no plugin."""
+
+    name: str
+    settings: type[Settings]
 
 
 def setting_fields(model: type[Settings]) -> dict[str, FieldInfo]:
@@ -102,14 +122,14 @@ class SettingFault:
         place = f"T{self.place[1:]}" if self.place.startswith("the ") else self.place
         return self.error(f"{place}{self.what}", remedy=self.remedy)
 
-    def problem(self, written: SourcedValue) -> Problem:
+    def problem(self, written: ConfigValue) -> Problem:
         """Give it as a problem of the file where the value is written."""
         subject = toml_key([self.key]) if self.key else self.place
         return written.problem(f"{subject}{self.what}", self.remedy)
 
 
 def validated(
-    offer: Offer,
+    offer: DeclaresSettings,
     given: Mapping[str, GivenValue],
     fields: Mapping[str, FieldInfo],
     option_prefix: str,
@@ -221,12 +241,12 @@ _LIST_TYPES = (tuple, list, set, frozenset)
 
 
 def resolve_settings(
-    offer: Offer,
+    offer: DeclaresSettings,
     *,
     options: Mapping[str, str],
     inherited: Mapping[str, object],
     environment: Mapping[str, str],
-    written: Mapping[str, SourcedValue] = MappingProxyType({}),
+    written: Mapping[str, ConfigValue] = MappingProxyType({}),
     foreign: Collection[str] = (),
     option_prefix: str = "",
 ) -> Settings:
@@ -260,7 +280,9 @@ def resolve_settings(
     return settings
 
 
-def written_problems(offer: Offer, written: Mapping[str, SourcedValue]) -> Iterator[Problem]:
+def written_problems(
+    offer: DeclaresSettings, written: Mapping[str, ConfigValue]
+) -> Iterator[Problem]:
     """Return all that is wrong with what files say of an offer; missing is not wrong."""
     fields = setting_fields(offer.settings)
     settings = validated(offer, _from_files(fields, written), fields, "")
@@ -272,7 +294,7 @@ def written_problems(offer: Offer, written: Mapping[str, SourcedValue]) -> Itera
 
 
 def _from_files(
-    fields: Mapping[str, FieldInfo], written: Mapping[str, SourcedValue]
+    fields: Mapping[str, FieldInfo], written: Mapping[str, ConfigValue]
 ) -> dict[str, GivenValue]:
     return {
         key: GivenValue(
@@ -285,7 +307,7 @@ def _from_files(
     }
 
 
-def _located(field: FieldInfo | None, written: SourcedValue) -> object:
+def _located(field: FieldInfo | None, written: ConfigValue) -> object:
     """Return the value; what is a path begins at the folder of the file that it is written in."""
     value = written.value
     if field is None or not isinstance(value, str) or not mentions(field.annotation, (Path,)):

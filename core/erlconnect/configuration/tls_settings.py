@@ -1,6 +1,7 @@
-"""What says that the distribution is spoken over TLS: settings beside those of any transport.
+"""The settings of the distribution over TLS, which stand beside those of any transport.
 
-Files are read by whoever makes a context of them.
+They are the session's and no plugin's: ``transport.tls-ca`` holds for every transport. The files
+that they name are read by ``session/tls.py``.
 """
 
 from __future__ import annotations
@@ -10,13 +11,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 from pydantic import Field
 
-from erlconnect.configuration.settings import resolve_settings, setting_fields
-from erlconnect.contract import Offer, Settings
+from erlconnect.configuration.settings import SettingsGroup, resolve_settings, setting_fields
+from erlconnect.contract import Settings
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from erlconnect.configuration.problems import SourcedValue
+    from erlconnect.configuration.problems import ConfigValue
 
 
 class TlsSettings(Settings):
@@ -43,37 +44,33 @@ class TlsSettings(Settings):
     )
 
 
-TLS: Final = Offer(
-    name="transport",
-    summary="The distribution over TLS, whatever the transport",
-    settings=TlsSettings,
-    create=lambda settings: settings,
-)
+TLS: Final = SettingsGroup(name="transport", settings=TlsSettings)
 TLS_KEYS: Final = frozenset(setting_fields(TlsSettings))
 
 
 def resolve_tls(
     options: Mapping[str, str],
-    written: Mapping[str, SourcedValue],
+    written: Mapping[str, ConfigValue],
     environment: Mapping[str, str],
 ) -> TlsSettings | None:
-    """Return what is said of TLS among a transport's settings; ``None`` where nothing is."""
+    """Return the settings of TLS among those of a transport; ``None`` where there are none.
+
+    Raises as ``resolve_settings``.
+    """
+    of_line, _ = split_tls(options)
+    of_profile, _ = split_tls(written)
     settings: Any = resolve_settings(
         TLS,
-        options=only_tls(options),
+        options=of_line,
         inherited={},
         environment=environment,
-        written=only_tls(written),
+        written=of_profile,
         option_prefix="transport.",
     )
     return settings if settings.model_fields_set else None
 
 
-def only_tls(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the settings that say something of TLS."""
-    return {key: value for key, value in settings.items() if key in TLS_KEYS}
-
-
-def without_tls(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the settings that are the transport's own."""
-    return {key: value for key, value in settings.items() if key not in TLS_KEYS}
+def split_tls(settings: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return the settings of TLS, and the transport's own."""
+    tls = {key: value for key, value in settings.items() if key in TLS_KEYS}
+    return tls, {key: value for key, value in settings.items() if key not in TLS_KEYS}

@@ -1,5 +1,14 @@
-"""What ``erlconnect doctor`` looks at, step by step.
+"""What ``doctor``, ``ping`` and ``targets`` find out about a TARGET and this machine.
 
-``steps`` says what a step is, ``remote_steps`` goes the way to a target and asks the node,
-``local_steps`` looks at this machine; ``releases`` knows who talks with whom.
+They go the way of a TARGET to an alias (see ``session``) up to a node that answers, and serve none.
+In the order in which ``doctor`` takes its steps:
+
+1. ``steps.py``: what a step is, how it ends, and the report of all steps.
+2. ``doctor.py`` takes all steps; it also asks for the smallest rights (``doctor --role``).
+3. ``remote_steps.py``: discovery, transport, epmd, port and probe, the cookie, a connection of our
+   own, and what the node says of itself.
+4. ``local_steps.py``: Erlang, Elixir, epmd, names and the cookie file of this machine.
+
+``ping.py`` and ``targets.py`` are the bodies of those two commands. ``otp_releases.py`` knows which
+releases connect with each other, and ``events.py`` makes the JSON objects of all three.
 """

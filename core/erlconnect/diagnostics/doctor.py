@@ -1,6 +1,6 @@
-"""All steps in their order: the way to a target, what its node says, and this machine.
+"""All steps of ``doctor`` in their order, and the smallest rights of ``doctor --role``.
 
-The smallest rights that suffice, in the words of the platform that gives them.
+The steps themselves are in ``remote_steps.py`` and ``local_steps.py``.
 """
 
 from __future__ import annotations
@@ -27,73 +27,74 @@ if TYPE_CHECKING:
 
 
 async def examine(
-    choices: SessionConfig | None,
+    config: SessionConfig | None,
     catalogue: Catalogue,
     environment: Mapping[str, str],
-    examination: Report,
+    report: Report,
     warn: Callable[[str], None],
 ) -> None:
-    """Take every step; without ``choices`` only those that look at this machine."""
+    """Take every step; without ``config`` only those that look at this machine."""
     remote = None
-    if choices:
-        remote = await _remote(choices, catalogue, environment, examination, warn)
+    if config:
+        remote = await _examine_remote(config, catalogue, environment, report, warn)
     await examine_machine(
         environment,
-        examination,
+        report,
         remote=remote,
-        alias=(choices.as_name if choices else "") or (remote.name if remote else ""),
-        cookie_file=choices.local_cookie_file if choices else None,
+        alias=(config.as_name if config else "") or (remote.name if remote else ""),
+        cookie_file=config.local_cookie_file if config else None,
     )
 
 
-async def _remote(
-    choices: SessionConfig,
+async def _examine_remote(
+    config: SessionConfig,
     catalogue: Catalogue,
     environment: Mapping[str, str],
-    examination: Report,
+    report: Report,
     warn: Callable[[str], None],
 ) -> RemoteNode | None:
-    stage = StepTimer(StepName.DISCOVERY)
+    timer = StepTimer(StepName.DISCOVERY)
     try:
-        async with inspection_session(choices, catalogue, environment, warn) as looking:
-            return await examine_target(looking, examination)
+        async with inspection_session(config, catalogue, environment, warn) as inspection:
+            return await examine_target(inspection, report)
     except ErlconnectError as error:
-        if examination.has_begun(StepName.DISCOVERY):
+        # Before the first step only the creation of the backend fails.
+        if report.has_begun(StepName.DISCOVERY):
             raise
-        examination.add(stage.failed(error))
-        examination.skip(REMOTE_STEPS[1:], "the backend cannot be asked")
+        report.add(timer.failed(error))
+        report.skip(REMOTE_STEPS[1:], "the backend cannot be asked")
     return None
 
 
 async def needed_rights(
-    choices: SessionConfig,
+    config: SessionConfig,
     catalogue: Catalogue,
     environment: Mapping[str, str],
     warn: Callable[[str], None],
 ) -> str:
-    """Ask the backend, and the cookie source where one was named.
+    """Return the smallest rights for the backend, and for the cookie source where one was named.
 
     Raises ``UsageError`` where neither is of a platform that gives rights.
     """
-    query = Query(service=choices.service)
+    query = Query(service=config.service)
     parts = []
-    async with inspection_session(choices, catalogue, environment, warn) as looking:
-        for kind, name, offer in _asked(looking):
+    async with inspection_session(config, catalogue, environment, warn) as inspection:
+        for kind, name, offer in _plugins_in_use(inspection):
             if isinstance(offer, DescribesRights):
                 with catalogue.blaming(kind, name, "rights()"):
-                    parts.append(await offer.rights(query, looking.service.discovery))
+                    parts.append(await offer.rights(query, inspection.context.discovery))
     if not parts:
         raise UsageError(
-            f"{choices.backend} has no roles or policies that could be printed",
+            f"{config.backend.name} has no roles or policies that could be printed",
             remedy="--role is for backends that ask for rights: kubernetes, consul.",
         )
     return "\n".join(parts)
 
 
-def _asked(looking: InspectionSession) -> Iterator[tuple[Kind, str, object]]:
-    choices = looking.service.choices
-    yield Kind.BACKEND, choices.backend, looking.service.offers.backend()
-    if choices.cookie_from:
-        nowhere = Target(node=NodeName(name="", host=""), address="")
-        for one in looking.service.offers.cookie_sources(nowhere):
+def _plugins_in_use(inspection: InspectionSession) -> Iterator[tuple[Kind, str, object]]:
+    config = inspection.context.config
+    yield Kind.BACKEND, config.backend.name, inspection.context.plugins.backend()
+    if config.cookie_source.name:
+        any_target = Target(node=NodeName(name="", host=""), address="")
+        for one in inspection.context.plugins.cookie_sources(any_target):
             yield Kind.COOKIE_SOURCE, one.name, one.source

@@ -1,4 +1,7 @@
-"""The objects that ``doctor``, ``ping`` and ``targets`` print with ``--json``."""
+"""The objects that ``doctor``, ``ping`` and ``targets`` print with ``--json``.
+
+Their fields are part of the public contract: docs/reference/events.md.
+"""
 
 from __future__ import annotations
 
@@ -56,10 +59,10 @@ def pong_payload(pong: Pong, phases: Iterable[Span]) -> dict[str, Any]:
     }
 
 
-def target_payload(sighting: TargetProbe) -> dict[str, Any]:
-    """Return the object of a target; what only an answer tells is null where none came."""
-    target, approached = sighting.target, sighting.approached
-    knocked = approached.knocked if approached else None
+def target_payload(probe: TargetProbe) -> dict[str, Any]:
+    """Return the object of a target; fields that only its node knows are null without an answer."""
+    target, connected = probe.target, probe.connected
+    result = connected.probe_result if connected else None
     fields: dict[str, Any] = {
         "schema": SCHEMA,
         "event": "target",
@@ -67,20 +70,20 @@ def target_payload(sighting: TargetProbe) -> dict[str, Any]:
         "address": target.address,
         "epmd_port": target.epmd_port,
         "facts": dict(target.facts),
-        "answers": approached is not None,
-        "node": str(approached.target.node) if approached else None,
-        "dist_port": approached.port if approached else target.dist_port,
-        "transport": approached.transport if approached else None,
-        "creation": knocked.creation if knocked else None,
-        "flags": flag_names(knocked.flags) if knocked else [],
-        "otp": (release_by_flags(knocked.flags) or None) if knocked else None,
+        "answers": connected is not None,
+        "node": str(connected.target.node) if connected else None,
+        "dist_port": connected.port if connected else target.dist_port,
+        "transport": connected.transport if connected else None,
+        "creation": result.creation if result else None,
+        "flags": flag_names(result.flags) if result else [],
+        "otp": (release_by_flags(result.flags) or None) if result else None,
     }
-    if sighting.error:
+    if probe.error:
         fields["error"] = {
-            "code": int(sighting.error.exit_code),
-            "cause": sighting.error.cause,
-            "message": sighting.error.message,
-            "remedy": sighting.error.remedy,
+            "code": int(probe.error.exit_code),
+            "cause": probe.error.cause,
+            "message": probe.error.message,
+            "remedy": probe.error.remedy,
         }
     return fields
 

@@ -1,7 +1,8 @@
-"""Which Erlang releases talk with each other, and what a node's flags tell of its own.
+"""Which OTP releases connect with each other, and which release a node's flags come from.
 
-Measured with OTP 23, 25, 27 and 29; the rest follows from which flags OTP made mandatory when: 25
-those of 23, 26 those of 24. Source: "Distribution Flags", and OTP's ``dist.h``.
+Measured with OTP 23, 25, 27 and 29. The rest follows from the flags that a release made mandatory:
+OTP 25 those of OTP 23, and OTP 26 those of OTP 24. Source: "Distribution Flags" of the distribution
+protocol, and OTP's ``dist.h``.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ _BY_FLAG: Final = (
 
 
 def release_by_flags(flags: int) -> str:
-    """Return the OTP releases whose nodes claim ``flags``; empty where that tells nothing."""
+    """Return the OTP releases whose nodes send ``flags``; empty where none is known."""
     return next((releases for flag, releases in _BY_FLAG if flags & flag), "")
 
 

@@ -1,4 +1,4 @@
-"""The handshake with the first target that answers, and how long each phase of it took."""
+"""The handshake with the first target that answers, and the time of each phase: ``ping``."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from erlconnect.session.cookies import RemoteCookie
     from erlconnect.session.inspection import InspectionSession
 
-# What the phases are called here; others are parts of one of these, or contain some.
+# The names of the phases in the output. Other phases are parts of one of these, or contain some.
 PHASES: Final = {
     "lookup": "lookup",
     "transport": "transport",
@@ -49,60 +49,61 @@ class Pong:
 
 
 async def ping(
-    choices: SessionConfig,
+    config: SessionConfig,
     catalogue: Catalogue,
     environment: Mapping[str, str],
     warn: Callable[[str], None],
-    watched: Callable[[Timer], None],
+    on_timer: Callable[[Timer], None],
 ) -> Pong:
-    """Knock, and with a cookie go through the whole handshake, exchange a tick, and leave.
+    """Probe; with a cookie go through the whole handshake, exchange a tick, and disconnect.
 
-    ``watched`` gets the stopwatch before anything is done, and can read it after a failure, too.
+    ``on_timer`` gets the timer at the beginning, so that its phases are known after a failure, too.
+    Raises ``ErlconnectError``.
     """
-    async with inspection_session(choices, catalogue, environment, warn) as looking:
-        watched(looking.stopwatch)
-        with looking.stopwatch.phase("lookup"):
-            targets = await looking.service.discovery.targets()
-        _, approached = await looking.service.discovery.first_of(targets)
+    async with inspection_session(config, catalogue, environment, warn) as inspection:
+        on_timer(inspection.timer)
+        with inspection.timer.phase("lookup"):
+            targets = await inspection.context.discovery.targets()
+        connected = await inspection.context.discovery.connect_first_of(targets)
         try:
-            return await _prove(looking, approached)
+            return await _handshake(inspection, connected)
         finally:
-            approached.close()
+            connected.close()
 
 
-async def _prove(looking: InspectionSession, approached: ConnectedTarget) -> Pong:
-    remote = await _cookie(looking, approached)
+async def _handshake(inspection: InspectionSession, connected: ConnectedTarget) -> Pong:
+    remote = await _cookie(inspection, connected)
     if remote and remote.cookie:
-        async with looking.connection(approached, remote.cookie) as connection:
+        async with inspection.connection(connected, remote.cookie) as connection:
             await connection.ping()
     return Pong(
-        node=str(approached.target.node),
-        address=approached.target.address,
-        dist_port=approached.port,
-        transport=approached.transport,
+        node=str(connected.target.node),
+        address=connected.target.address,
+        dist_port=connected.port,
+        transport=connected.transport,
         cookie_source=remote.source if remote and remote.cookie else "",
-        creation=approached.knocked.creation,
-        otp=release_by_flags(approached.knocked.flags),
+        creation=connected.probe_result.creation,
+        otp=release_by_flags(connected.probe_result.flags),
     )
 
 
-async def _cookie(looking: InspectionSession, approached: ConnectedTarget) -> RemoteCookie | None:
-    """Fetch the cookie; one that nobody named may be missing, and then the knock is all."""
-    ask = not looking.service.choices.no_input
+async def _cookie(inspection: InspectionSession, connected: ConnectedTarget) -> RemoteCookie | None:
+    """Fetch the cookie; one that nobody named may be missing, and then the probe is all."""
+    ask = not inspection.context.config.no_input
     try:
-        return await looking.service.cookies.fetch(approached.target, ask=ask)
+        return await inspection.context.cookies.fetch(connected.target, ask=ask)
     except CookieNotFoundError as error:
-        if looking.service.choices.cookie_from:
+        if inspection.context.config.cookie_source.name:
             raise
-        looking.service.warn(f"only knocked, without trying a cookie: {error.message}")
+        inspection.context.warn(f"only knocked, without trying a cookie: {error.message}")
     return None
 
 
 def phase_results(phases: Iterable[Span]) -> list[Span]:
     """Return the phases that have a name here, each once, in their order.
 
-    A knock comes before the handshake that the cookie is for: of what happens twice, the later
-    one is told. A phase that failed is left out, because the error tells of it.
+    A probe comes before the handshake that the cookie is for: of a phase that happens twice, the
+    later one counts. A phase that failed is left out, because the error is shown.
     """
     latest: dict[str, Span] = {}
     for phase in phases:

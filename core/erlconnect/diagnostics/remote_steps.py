@@ -1,10 +1,7 @@
-"""The steps from TARGET to what its node says of itself.
+"""The steps of ``doctor`` from TARGET to what its node says of itself.
 
-The way to a target as steps: what the phases of an approach tell, also of a failed one.
-
-What more can be said of a failure by who looks at the whole: an address that leads nowhere.
-
-One call to the remote node: its releases, and what Observer and Livebook look for there.
+The steps of a connection are read from the phases that the connector has timed, because it may try
+several transports and targets: those of the attempt that succeeded, or of the one that failed.
 """
 
 from __future__ import annotations
@@ -31,77 +28,265 @@ if TYPE_CHECKING:
     from erlconnect.session.connector import ConnectedTarget
     from erlconnect.session.inspection import InspectionSession
 
-_SOMEBODY_IS_THERE: Final = "refused the connection"
-_PRIVATE_DOMAINS: Final = (".internal", ".local", ".svc")
-
-
-def remedy_of(error: ErlconnectError, target: Target, transport: str) -> str:
-    """Return what helps; where the straight way to a private address is none, which others are."""
-    straight = transport == DEFAULT_TRANSPORT.name
-    lost = isinstance(error, (UnreachableError, TimedOutError))
-    if straight and lost and _SOMEBODY_IS_THERE not in error.message and _is_private(target):
-        return (
-            f"{target.address} is an address of a private network, and nothing on this machine "
-            "leads there: join the network (a VPN), or go through a command inside it, e.g. "
-            "`--via 'ssh -W %h:%p bastion'`."
-        )
-    return error.remedy
-
-
-def _is_private(target: Target) -> bool:
-    """Return whether the address means something inside one network only."""
-    try:
-        numeric = ipaddress.ip_address(target.address.partition("%")[0])
-    except ValueError:
-        return target.address.endswith(_PRIVATE_DOMAINS)
-    return numeric.is_private and not numeric.is_loopback
-
-
 CONNECT_STEPS: Final = {
     StepName.TUNNEL: "transport",
     StepName.REMOTE_EPMD: "epmd",
     StepName.PORT: "connect",
-    StepName.HANDSHAKE: "knock",
+    StepName.HANDSHAKE: "probe",
 }
 _NOT_ASKED: Final = "not asked, because the port is known"
+REMOTE_STEPS: Final = (
+    StepName.DISCOVERY,
+    StepName.RIGHTS,
+    *CONNECT_STEPS,
+    StepName.COOKIE,
+    StepName.COOKIE_CHECK,
+    StepName.TICK,
+    StepName.REMOTE_ERLANG,
+    StepName.RUNTIME_TOOLS,
+    StepName.REMOTE_ELIXIR,
+)
+_AFTER_DISCOVERY: Final = REMOTE_STEPS[2:]
+_AFTER_COOKIE_CHECK: Final = REMOTE_STEPS[REMOTE_STEPS.index(StepName.TICK) :]
+_QUERY_STEPS: Final = (StepName.REMOTE_ERLANG, StepName.RUNTIME_TOOLS, StepName.REMOTE_ELIXIR)
+# One call with all of them; each becomes `undefined` on its own where its function is missing.
+_QUERIES: Final = tuple(
+    or_undefined(form)
+    for form in (
+        call("erlang", "list_to_binary", call("erlang", "system_info", atom("otp_release"))),
+        call("net_kernel", "get_net_ticktime"),
+        differs(call("code", "which", atom("observer_backend")), atom("non_existing")),
+        call("Elixir.System", "version"),
+    )
+)
+# Part of the message of a refusal: the machine was reached, and no firewall or route is missing.
+_PORT_IS_CLOSED: Final = "refused the connection"
+# Names that mean something inside Railway, mDNS or Kubernetes only.
+_PRIVATE_DOMAINS: Final = (".internal", ".local", ".svc")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RemoteNode:
+    """What is known of the remote node in the end; ``otp`` and ``elixir`` may be empty."""
+
+    name: str
+    otp: str = ""
+    elixir: str = ""
+
+
+async def examine_target(inspection: InspectionSession, report: Report) -> RemoteNode | None:
+    """Take all remote steps; ``None`` where nothing was found."""
+    targets = await _discover(inspection, report)
+    if not targets:
+        report.skip(_AFTER_DISCOVERY, "no target was found")
+        return None
+    connected = await _connect(inspection, report, targets)
+    target = connected.target if connected else targets[0]
+    cookie = await _cookie(inspection, report, target)
+    if connected is None:
+        report.skip((StepName.COOKIE_CHECK, *_AFTER_COOKIE_CHECK), "no node was reached")
+        return RemoteNode(name=target.node.name)
+    try:
+        return await _check_cookie(inspection, report, connected, cookie)
+    finally:
+        connected.close()
+
+
+async def _discover(inspection: InspectionSession, report: Report) -> Sequence[Target]:
+    """Discover the targets; a refusal fails the step of the rights, and not that of discovery."""
+    timer = StepTimer(StepName.DISCOVERY)
+    try:
+        targets = await inspection.context.discovery.targets()
+    except RefusedError as error:
+        report.skip([StepName.DISCOVERY], "the lookup was refused")
+        report.add(StepTimer(StepName.RIGHTS).failed(error))
+        return []
+    except ErlconnectError as error:
+        report.add(timer.failed(error))
+        report.skip([StepName.RIGHTS], "the lookup failed for another reason")
+        return []
+    report.add(timer.ok(_listed(targets)))
+    report.add(StepTimer(StepName.RIGHTS).ok("the lookup was answered"))
+    return targets
+
+
+def _listed(targets: Sequence[Target]) -> str:
+    names = [str(one.node) if one.node.name else one.address for one in targets]
+    return f"{len(targets)} target{'s' * (len(targets) > 1)}: {', '.join(names)}"
+
+
+async def _connect(
+    inspection: InspectionSession, report: Report, targets: Sequence[Target]
+) -> ConnectedTarget | None:
+    connected = None
+    try:
+        connected = await inspection.context.discovery.connect_first_of(targets)
+        steps = steps_passed(list(inspection.timer.phases), connected)
+    except ErlconnectError as error:
+        failure = ConnectFailure(error=error, target=targets[0])
+        steps = steps_failed(list(inspection.timer.phases), failure)
+    for step in steps:
+        report.add(step)
+    return connected
+
+
+async def _cookie(inspection: InspectionSession, report: Report, target: Target) -> Cookie | None:
+    timer = StepTimer(StepName.COOKIE)
+    ask = not inspection.context.config.no_input
+    try:
+        found = await inspection.context.cookies.fetch(target, ask=ask)
+    except ErlconnectError as error:
+        report.add(timer.failed(error))
+        return None
+    if found.cookie is None:
+        report.add(timer.ok("passthrough: only your own node knows it"))
+    else:
+        report.add(timer.ok(f"{found.source} has it ({found.cookie.origin})"))
+    return found.cookie
+
+
+async def _check_cookie(
+    inspection: InspectionSession,
+    report: Report,
+    connected: ConnectedTarget,
+    cookie: Cookie | None,
+) -> RemoteNode:
+    known = RemoteNode(
+        name=connected.target.node.name, otp=release_by_flags(connected.probe_result.flags)
+    )
+    if cookie is None:
+        why = "there is no cookie to prove"
+        report.skip((StepName.COOKIE_CHECK, *_AFTER_COOKIE_CHECK), why)
+        return known
+    # Not `async with` alone: an error while it connects fails this step, and a later one does not.
+    async with AsyncExitStack() as stack:
+        timer = StepTimer(StepName.COOKIE_CHECK)
+        try:
+            connection = await stack.enter_async_context(inspection.connection(connected, cookie))
+        except ErlconnectError as error:
+            report.add(timer.failed(error))
+            report.skip(_AFTER_COOKIE_CHECK, "the node did not let us in")
+            return known
+        report.add(timer.ok("both sides have proved it; the node sees us as hidden"))
+        return await _ask_node(connection, report, known)
+
+
+async def _ask_node(connection: NodeClient, report: Report, known: RemoteNode) -> RemoteNode:
+    timer = StepTimer(StepName.TICK)
+    try:
+        await connection.ping()
+    except ErlconnectError as error:
+        report.add(timer.failed(error))
+        report.skip(_QUERY_STEPS, "the node answers nothing")
+        return known
+    report.add(timer.ok("a tick went there, and what net_adm:ping asks was answered"))
+    answers = await query_node(connection, report)
+    return known if answers is None else _completed(known, answers)
+
+
+def _completed(known: RemoteNode, answers: NodeInfo) -> RemoteNode:
+    return RemoteNode(name=known.name, otp=answers.otp, elixir=answers.elixir)
+
+
+async def query_node(connection: NodeClient, report: Report) -> NodeInfo | None:
+    """Ask the node in one call, and take the three steps that the answers are about."""
+    timer = StepTimer(StepName.REMOTE_ERLANG)
+    try:
+        answers = _node_info(*await connection.evaluate(*_QUERIES))
+    except ErlconnectError as error:
+        report.add(timer.failed(error))
+        report.skip((StepName.RUNTIME_TOOLS, StepName.REMOTE_ELIXIR), "nothing was learnt")
+        return None
+    ticking = f", net_ticktime {answers.tick_time} s" if answers.tick_time else ""
+    report.add(timer.ok(f"OTP {answers.otp}{ticking}"))
+    _check_tools(answers, report)
+    _check_elixir(answers, report)
+    return answers
+
+
+def _check_tools(answers: NodeInfo, report: Report) -> None:
+    timer = StepTimer(StepName.RUNTIME_TOOLS)
+    if answers.runtime_tools:
+        return report.add(timer.ok("Observer finds what it needs there"))
+    return report.add(
+        timer.note(
+            "the node has no runtime_tools, which Observer, etop and dbg ask",
+            remedy="Add :runtime_tools to extra_applications, or to the release.",
+        )
+    )
+
+
+def _check_elixir(answers: NodeInfo, report: Report) -> None:
+    timer = StepTimer(StepName.REMOTE_ELIXIR)
+    if answers.elixir:
+        return report.add(timer.ok(f"Elixir {answers.elixir}"))
+    return report.add(
+        timer.note(
+            "the node has no Elixir, which `iex --remsh` and Livebook ask",
+            remedy="Take `erl -remsh`, which does not.",
+        )
+    )
+
+
+def _node_info(otp: Term, tick_time: Term, runtime_tools: Term, elixir: Term) -> NodeInfo:
+    return NodeInfo(
+        otp=_text(otp),
+        tick_time=tick_time if isinstance(tick_time, int) else None,
+        runtime_tools=runtime_tools == "true",
+        elixir=_text(elixir),
+    )
+
+
+def _text(term: Term) -> str:
+    return term.decode(errors="replace") if isinstance(term, bytes) else ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NodeInfo:
+    """What the node answered; a text is empty where there is no such thing."""
+
+    otp: str
+    tick_time: int | None
+    runtime_tools: bool
+    elixir: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConnectFailure:
-    """The error that an approach ended with, and the target that it was about."""
+    """The error that connecting ended with, and the target that it was about."""
 
     error: ErlconnectError
     target: Target
 
 
-def steps_passed(phases: Sequence[Span], approached: ConnectedTarget) -> Iterator[Step]:
-    """Return the steps of a way that led to the node."""
+def steps_passed(phases: Sequence[Span], connected: ConnectedTarget) -> Iterator[Step]:
+    """Return the steps of a connection that reached the node."""
     taken = _last_attempt(phases)
-    knocked = approached.knocked
-    releases = release_by_flags(knocked.flags)
+    result = connected.probe_result
+    releases = release_by_flags(result.flags)
     by_flags = f", OTP {releases} by its flags" if releases else ""
-    where = f"{approached.target.address}:{approached.port}"
+    where = f"{connected.target.address}:{connected.port}"
     seen = {
-        StepName.TUNNEL: f"{approached.transport} is open",
-        StepName.REMOTE_EPMD: f"it knows {approached.target.node.name} at port {approached.port}",
+        StepName.TUNNEL: f"{connected.transport} is open",
+        StepName.REMOTE_EPMD: f"it knows {connected.target.node.name} at port {connected.port}",
         StepName.PORT: f"{where} accepts connections",
-        StepName.HANDSHAKE: f"{approached.target.node} answers{by_flags}",
+        StepName.HANDSHAKE: f"{connected.target.node} answers{by_flags}",
     }
     for name, phase in CONNECT_STEPS.items():
         yield _passed(name, [one for one in taken if one.name == phase], seen[name])
 
 
 def steps_failed(phases: Sequence[Span], failure: ConnectFailure) -> Iterator[Step]:
-    """Return the steps of a way that ended at one of them; the rest is skipped."""
-    guilty = _guilty(phases, failure.error)
-    taken = _attempt_of(phases, guilty)
-    lost = False
+    """Return the steps of a connection that failed at one of them; the rest is skipped."""
+    failed_phase = _failed_phase(phases, failure.error)
+    taken = _attempt_of(phases, failed_phase)
+    failed = False
     for name, phase in CONNECT_STEPS.items():
         here = [one for one in taken if one.name == phase]
-        if lost:
+        if failed:
             yield _skipped(name)
-        elif guilty is None or guilty.name == phase:
-            lost = True
+        elif failed_phase is None or failed_phase.name == phase:
+            failed = True
             transport = taken[0].detail if taken else ""
             remedy = remedy_of(failure.error, failure.target, transport)
             yield _failed(name, here, failure.error, remedy)
@@ -114,8 +299,8 @@ def _passed(name: StepName, taken: Sequence[Span], seen: str) -> Step:
     if not taken:
         return Step(name=name, status=StepStatus.SKIPPED, seconds=0.0, seen=_NOT_ASKED)
     if taken[-1].error:
-        # Asked besides, after a port that was known had led nowhere.
-        seen = f"asked in vain: {taken[-1].error}"
+        # The port was known, nothing answered there, and epmd was asked for another one.
+        seen = f"not answered: {taken[-1].error}"
         return Step(name=name, status=StepStatus.NOTE, seconds=seconds, seen=seen)
     return Step(name=name, status=StepStatus.OK, seconds=seconds, seen=seen)
 
@@ -136,8 +321,9 @@ def _skipped(name: StepName) -> Step:
     return Step(name=name, status=StepStatus.SKIPPED, seconds=0.0, seen=seen)
 
 
-def _guilty(phases: Sequence[Span], error: BaseException | None) -> Span | None:
-    """Return the phase that ended with ``error``, or with what that was made of."""
+def _failed_phase(phases: Sequence[Span], error: BaseException | None) -> Span | None:
+    """Return the phase that ended with ``error``, or with one of its causes."""
+    # Errors are raised anew in words for people; the phase may have ended with the cause.
     while error:
         for phase in phases:
             if phase.error is error and phase.name in CONNECT_STEPS.values():
@@ -146,228 +332,39 @@ def _guilty(phases: Sequence[Span], error: BaseException | None) -> Span | None:
     return None
 
 
-def _attempt_of(phases: Sequence[Span], guilty: Span | None) -> list[Span]:
-    """Return what belongs to one target and transport: from its ``transport`` to the next one."""
+def _attempt_of(phases: Sequence[Span], failed_phase: Span | None) -> list[Span]:
+    """Return the phases of one target and transport: from its ``transport`` to the next one."""
     attempts: list[list[Span]] = []
     for phase in phases:
         if phase.name == "transport" or not attempts:
             attempts.append([])
         attempts[-1].append(phase)
-    return next((one for one in attempts if guilty in one), [])
+    return next((one for one in attempts if failed_phase in one), [])
 
 
 def _last_attempt(phases: Sequence[Span]) -> list[Span]:
+    # The attempts before the last one have failed.
     opened = [number for number, phase in enumerate(phases) if phase.name == "transport"]
     return list(phases)[opened[-1] :]
 
 
-_QUERIES: Final = tuple(
-    or_undefined(form)
-    for form in (
-        call("erlang", "list_to_binary", call("erlang", "system_info", atom("otp_release"))),
-        call("net_kernel", "get_net_ticktime"),
-        differs(call("code", "which", atom("observer_backend")), atom("non_existing")),
-        call("Elixir.System", "version"),
-    )
-)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NodeInfo:
-    """What the node said; a text is empty where there is no such thing."""
-
-    otp: str
-    tick_time: int | None
-    runtime_tools: bool
-    elixir: str
-
-
-async def query_node(connection: NodeClient, examination: Report) -> NodeInfo | None:
-    """Ask, and take the three steps that the answers are about."""
-    stage = StepTimer(StepName.REMOTE_ERLANG)
-    try:
-        answers = _understood(*await connection.evaluate(*_QUERIES))
-    except ErlconnectError as error:
-        examination.add(stage.failed(error))
-        examination.skip((StepName.RUNTIME_TOOLS, StepName.REMOTE_ELIXIR), "nothing was learnt")
-        return None
-    ticking = f", net_ticktime {answers.tick_time} s" if answers.tick_time else ""
-    examination.add(stage.ok(f"OTP {answers.otp}{ticking}"))
-    _look_for_tools(answers, examination)
-    _look_for_elixir(answers, examination)
-    return answers
-
-
-def _look_for_tools(answers: NodeInfo, examination: Report) -> None:
-    stage = StepTimer(StepName.RUNTIME_TOOLS)
-    if answers.runtime_tools:
-        return examination.add(stage.ok("Observer finds what it needs there"))
-    return examination.add(
-        stage.note(
-            "the node has no runtime_tools, which Observer, etop and dbg ask",
-            remedy="Add :runtime_tools to extra_applications, or to the release.",
+def remedy_of(error: ErlconnectError, target: Target, transport: str) -> str:
+    """Return the remedy of ``error``; for a private address without an answer, what leads there."""
+    direct = transport == DEFAULT_TRANSPORT.name
+    unreachable = isinstance(error, (UnreachableError, TimedOutError))
+    if direct and unreachable and _PORT_IS_CLOSED not in error.message and _is_private(target):
+        return (
+            f"{target.address} is an address of a private network, and nothing on this machine "
+            "leads there: join the network (a VPN), or go through a command inside it, e.g. "
+            "`--via 'ssh -W %h:%p bastion'`."
         )
-    )
+    return error.remedy
 
 
-def _look_for_elixir(answers: NodeInfo, examination: Report) -> None:
-    stage = StepTimer(StepName.REMOTE_ELIXIR)
-    if answers.elixir:
-        return examination.add(stage.ok(f"Elixir {answers.elixir}"))
-    return examination.add(
-        stage.note(
-            "the node has no Elixir, which `iex --remsh` and Livebook ask",
-            remedy="Take `erl -remsh`, which does not.",
-        )
-    )
-
-
-def _understood(otp: Term, tick_time: Term, runtime_tools: Term, elixir: Term) -> NodeInfo:
-    return NodeInfo(
-        otp=_text(otp),
-        tick_time=tick_time if isinstance(tick_time, int) else None,
-        runtime_tools=runtime_tools == "true",
-        elixir=_text(elixir),
-    )
-
-
-def _text(term: Term) -> str:
-    return term.decode(errors="replace") if isinstance(term, bytes) else ""
-
-
-REMOTE_STEPS: Final = (
-    StepName.DISCOVERY,
-    StepName.RIGHTS,
-    *CONNECT_STEPS,
-    StepName.COOKIE,
-    StepName.COOKIE_CHECK,
-    StepName.TICK,
-    StepName.REMOTE_ERLANG,
-    StepName.RUNTIME_TOOLS,
-    StepName.REMOTE_ELIXIR,
-)
-_AFTER_DISCOVERY: Final = REMOTE_STEPS[2:]
-_AFTER_COOKIE_CHECK: Final = REMOTE_STEPS[REMOTE_STEPS.index(StepName.TICK) :]
-_QUERY_STEPS: Final = (StepName.REMOTE_ERLANG, StepName.RUNTIME_TOOLS, StepName.REMOTE_ELIXIR)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RemoteNode:
-    """What is known of the remote node in the end; ``otp`` and ``elixir`` may be empty."""
-
-    name: str
-    otp: str = ""
-    elixir: str = ""
-
-
-async def examine_target(looking: InspectionSession, examination: Report) -> RemoteNode | None:
-    """Take all remote steps; ``None`` where nothing was found."""
-    targets = await _discover(looking, examination)
-    if not targets:
-        examination.skip(_AFTER_DISCOVERY, "no target was found")
-        return None
-    approached = await _approach(looking, examination, targets)
-    target = approached.target if approached else targets[0]
-    cookie = await _cookie(looking, examination, target)
-    if approached is None:
-        examination.skip((StepName.COOKIE_CHECK, *_AFTER_COOKIE_CHECK), "no node was reached")
-        return RemoteNode(name=target.node.name)
+def _is_private(target: Target) -> bool:
+    """Return whether the address means something inside one network only."""
     try:
-        return await _ask(looking, examination, approached, cookie)
-    finally:
-        approached.close()
-
-
-async def _discover(looking: InspectionSession, examination: Report) -> Sequence[Target]:
-    """Find the targets; a refusal is a matter of rights, which have a step of their own."""
-    stage = StepTimer(StepName.DISCOVERY)
-    try:
-        targets = await looking.service.discovery.targets()
-    except RefusedError as error:
-        examination.skip([StepName.DISCOVERY], "the lookup was refused")
-        examination.add(StepTimer(StepName.RIGHTS).failed(error))
-        return []
-    except ErlconnectError as error:
-        examination.add(stage.failed(error))
-        examination.skip([StepName.RIGHTS], "the lookup failed for another reason")
-        return []
-    examination.add(stage.ok(_listed(targets)))
-    examination.add(StepTimer(StepName.RIGHTS).ok("the lookup was answered"))
-    return targets
-
-
-def _listed(targets: Sequence[Target]) -> str:
-    names = [str(one.node) if one.node.name else one.address for one in targets]
-    return f"{len(targets)} target{'s' * (len(targets) > 1)}: {', '.join(names)}"
-
-
-async def _approach(
-    looking: InspectionSession, examination: Report, targets: Sequence[Target]
-) -> ConnectedTarget | None:
-    approached = None
-    try:
-        _, approached = await looking.service.discovery.first_of(targets)
-        steps = steps_passed(list(looking.stopwatch.phases), approached)
-    except ErlconnectError as error:
-        failure = ConnectFailure(error=error, target=targets[0])
-        steps = steps_failed(list(looking.stopwatch.phases), failure)
-    for step in steps:
-        examination.add(step)
-    return approached
-
-
-async def _cookie(looking: InspectionSession, examination: Report, target: Target) -> Cookie | None:
-    stage = StepTimer(StepName.COOKIE)
-    ask = not looking.service.choices.no_input
-    try:
-        found = await looking.service.cookies.fetch(target, ask=ask)
-    except ErlconnectError as error:
-        examination.add(stage.failed(error))
-        return None
-    if found.cookie is None:
-        examination.add(stage.ok("passthrough: only your own node knows it"))
-    else:
-        examination.add(stage.ok(f"{found.source} has it ({found.cookie.origin})"))
-    return found.cookie
-
-
-async def _ask(
-    looking: InspectionSession,
-    examination: Report,
-    approached: ConnectedTarget,
-    cookie: Cookie | None,
-) -> RemoteNode:
-    known = RemoteNode(
-        name=approached.target.node.name, otp=release_by_flags(approached.knocked.flags)
-    )
-    if cookie is None:
-        why = "there is no cookie to prove"
-        examination.skip((StepName.COOKIE_CHECK, *_AFTER_COOKIE_CHECK), why)
-        return known
-    async with AsyncExitStack() as stack:
-        stage = StepTimer(StepName.COOKIE_CHECK)
-        try:
-            connection = await stack.enter_async_context(looking.connection(approached, cookie))
-        except ErlconnectError as error:
-            examination.add(stage.failed(error))
-            examination.skip(_AFTER_COOKIE_CHECK, "the node did not let us in")
-            return known
-        examination.add(stage.ok("both sides have proved it; the node sees us as hidden"))
-        return await _converse(connection, examination, known)
-
-
-async def _converse(connection: NodeClient, examination: Report, known: RemoteNode) -> RemoteNode:
-    stage = StepTimer(StepName.TICK)
-    try:
-        await connection.ping()
-    except ErlconnectError as error:
-        examination.add(stage.failed(error))
-        examination.skip(_QUERY_STEPS, "the node answers nothing")
-        return known
-    examination.add(stage.ok("a tick went there, and what net_adm:ping asks was answered"))
-    answers = await query_node(connection, examination)
-    return known if answers is None else _completed(known, answers)
-
-
-def _completed(known: RemoteNode, answers: NodeInfo) -> RemoteNode:
-    return RemoteNode(name=known.name, otp=answers.otp, elixir=answers.elixir)
+        numeric = ipaddress.ip_address(target.address.partition("%")[0])
+    except ValueError:
+        return target.address.endswith(_PRIVATE_DOMAINS)
+    return numeric.is_private and not numeric.is_loopback

@@ -1,4 +1,4 @@
-"""The steps of an examination: their names, how each ended, and what that means for the rest."""
+"""The steps of ``doctor``: their names, how each ended, and the report that collects them."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class StepName(StrEnum):
 
 
 class StepStatus(StrEnum):
-    """``note`` is something to know that stops nothing; ``skipped`` was not looked at."""
+    """``note`` is worth knowing and stops nothing; ``skipped`` was not checked."""
 
     OK = "ok"
     NOTE = "note"
@@ -68,18 +68,18 @@ class StepTimer:
         self._began = time.monotonic()
 
     def ok(self, seen: str) -> Step:
-        """Return the step that went well."""
-        return self._ended(StepStatus.OK, seen)
+        """Return the step as passed."""
+        return self._result(StepStatus.OK, seen)
 
     def note(self, seen: str, *, remedy: str) -> Step:
-        """Return the step that found something to know."""
-        return self._ended(StepStatus.NOTE, seen, remedy)
+        """Return the step as passed, with something that is worth knowing."""
+        return self._result(StepStatus.NOTE, seen, remedy)
 
     def failed(self, error: ErlconnectError) -> Step:
-        """Return the step that failed."""
-        return self._ended(StepStatus.FAILED, error.message, error.remedy, error)
+        """Return the step as failed."""
+        return self._result(StepStatus.FAILED, error.message, error.remedy, error)
 
-    def _ended(
+    def _result(
         self,
         status: StepStatus,
         seen: str,
@@ -97,19 +97,19 @@ class StepTimer:
 
 
 class Report:
-    """Collects the steps and tells each as soon as it is over."""
+    """Collects the steps, and hands each to ``on_step`` as soon as it is over."""
 
-    def __init__(self, tell: Callable[[Step], None]) -> None:
-        self._tell = tell
+    def __init__(self, on_step: Callable[[Step], None]) -> None:
+        self._on_step = on_step
         self.steps: list[Step] = []
 
     def add(self, step: Step) -> None:
-        """Take the next step."""
+        """Add the next step."""
         self.steps.append(step)
-        self._tell(step)
+        self._on_step(step)
 
     def skip(self, names: Iterable[StepName], why: str) -> None:
-        """Say of several steps that they were not taken, and why."""
+        """Add several steps that are not taken; ``why`` is shown with each."""
         for name in names:
             self.add(Step(name=name, status=StepStatus.SKIPPED, seconds=0.0, seen=why))
 
@@ -119,6 +119,6 @@ class Report:
 
     @property
     def exit_code(self) -> ExitCode:
-        """That of the first failure."""
+        """The exit code of the first failure; 0 without one."""
         errors = (step.error for step in self.steps if step.error)
         return next((error.exit_code for error in errors), ExitCode.DONE)

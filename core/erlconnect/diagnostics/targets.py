@@ -1,4 +1,4 @@
-"""All targets that a lookup finds, each with what a knock at it tells."""
+"""All targets of a TARGET, each with what a probe of it tells: ``erlconnect targets``."""
 
 from __future__ import annotations
 
@@ -17,61 +17,63 @@ if TYPE_CHECKING:
     from erlconnect.session.config import SessionConfig
     from erlconnect.session.connector import ConnectedTarget, Connector
 
-_AT_THE_SAME_TIME: Final = 8
+_PROBES_AT_ONCE: Final = 8
 _PAUSES_SECONDS: Final = (0.05, 0.1, 0.2, 0.4, 0.8)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TargetProbe:
-    """One target: ``approached`` where it answered, else ``error``."""
+    """One target: ``connected`` where it answered, else ``error``. Its transport is closed."""
 
     target: Target
-    approached: ConnectedTarget | None = None
+    connected: ConnectedTarget | None = None
     error: ErlconnectError | None = None
 
 
 async def probe_targets(
-    choices: SessionConfig,
+    config: SessionConfig,
     catalogue: Catalogue,
     environment: Mapping[str, str],
     warn: Callable[[str], None],
 ) -> list[TargetProbe]:
-    """Discover, and knock at all that was found; in the order of the discovery.
+    """Discover, and probe all that was found; in the order of the discovery.
 
-    Raises ``ErlconnectError`` where the lookup fails, and for no target that does not answer.
+    Raises ``ErlconnectError`` where the discovery fails, and for no target that does not answer.
     """
-    async with inspection_session(choices, catalogue, environment, warn) as looking:
-        targets = await looking.service.discovery.targets()
-        places = asyncio.Semaphore(_AT_THE_SAME_TIME)
+    async with inspection_session(config, catalogue, environment, warn) as inspection:
+        connector = inspection.context.connector
+        targets = await inspection.context.discovery.targets()
+        semaphore = asyncio.Semaphore(_PROBES_AT_ONCE)
         async with asyncio.TaskGroup() as group:
-            knocks = [
-                group.create_task(_in_its_turn(looking.service.approach, target, places))
+            probes = [
+                group.create_task(_probe_in_turn(connector, target, semaphore))
                 for target in targets
             ]
-        return [await _settled(looking.service.approach, one.result()) for one in knocks]
+        return [await _probe_again_alone(connector, one.result()) for one in probes]
 
 
-async def _in_its_turn(
-    approach: Connector, target: Target, places: asyncio.Semaphore
+async def _probe_in_turn(
+    connector: Connector, target: Target, semaphore: asyncio.Semaphore
 ) -> TargetProbe:
-    async with places:
-        return await _knock(approach, target)
+    async with semaphore:
+        return await _probe(connector, target)
 
 
-async def _settled(approach: Connector, sighting: TargetProbe) -> TargetProbe:
-    """Knock again where two targets were one node: it takes one knock under a name at a time."""
+async def _probe_again_alone(connector: Connector, probe: TargetProbe) -> TargetProbe:
+    """Probe again where two targets were one node: it takes one probe under a name at a time."""
+    # The node forgets the probe before only when it has read its end, shortly after we closed it.
     for pause in _PAUSES_SECONDS:
-        if not isinstance(sighting.error, NameInUseError):
+        if not isinstance(probe.error, NameInUseError):
             break
         await asyncio.sleep(pause)
-        sighting = await _knock(approach, sighting.target)
-    return sighting
+        probe = await _probe(connector, probe.target)
+    return probe
 
 
-async def _knock(approach: Connector, target: Target) -> TargetProbe:
+async def _probe(connector: Connector, target: Target) -> TargetProbe:
     try:
-        approached = await approach.approach(target)
+        connected = await connector.connect(target)
     except ErlconnectError as error:
         return TargetProbe(target=target, error=error)
-    approached.close()
-    return TargetProbe(target=target, approached=approached)
+    connected.close()
+    return TargetProbe(target=target, connected=connected)

@@ -29,16 +29,17 @@ from erlconnect.configuration.settings import (
     variable_name,
     written_problems,
 )
-from erlconnect.configuration.tls_settings import TLS, only_tls, without_tls
+from erlconnect.configuration.tls_settings import TLS, split_tls
 from erlconnect.plugin_manager.validation import Kind
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
-    from erlconnect.configuration.problems import Problem, SourcedValue
+    from erlconnect.configuration.problems import ConfigValue, Problem
     from erlconnect.configuration.profile_schema import ProfileKey
     from erlconnect.configuration.profiles import Profile, Profiles
+    from erlconnect.configuration.settings import DeclaresSettings
     from erlconnect.configuration.toml import KeyPath
     from erlconnect.contract import Offer
     from erlconnect.plugin_manager.catalogue import Catalogue
@@ -82,8 +83,8 @@ def setting_problems(catalogue: Catalogue, profile: Profile) -> Iterator[Problem
         if kind in report.offers:
             written = profile.table(table)
             if kind is Kind.TRANSPORT:
-                yield from written_problems(TLS, only_tls(written))
-                written = without_tls(written)
+                tls, written = split_tls(written)
+                yield from written_problems(TLS, tls)
             yield from written_problems(report.offers[kind], written)
         else:
             known = ", ".join(report.offers) or "; ".join(report.problems)
@@ -93,7 +94,7 @@ def setting_problems(catalogue: Catalogue, profile: Profile) -> Iterator[Problem
             )
 
 
-def offers_named(profile: Profile) -> Iterator[tuple[Kind, str, SourcedValue]]:
+def offers_named(profile: Profile) -> Iterator[tuple[Kind, str, ConfigValue]]:
     """Return each offer that ``profile`` names: its kind, the table of its settings, its name.
 
     Backends whose tables are not in use come, too; for those the first setting stands for the name.
@@ -179,7 +180,7 @@ def explain(
     return [_hidden(one) if one.keys in secret else one for one in ordered]
 
 
-def _offers(catalogue: Catalogue, profile: Profile) -> Iterator[tuple[str, Offer]]:
+def _offers(catalogue: Catalogue, profile: Profile) -> Iterator[tuple[str, DeclaresSettings]]:
     """Return each offer that ``profile`` has settings for, with the table of those."""
     yield "transport", TLS
     for kind, table, named in offers_named(profile):
@@ -189,7 +190,7 @@ def _offers(catalogue: Catalogue, profile: Profile) -> Iterator[tuple[str, Offer
 
 
 def _variables(
-    offers: Sequence[tuple[str, Offer]], environment: Mapping[str, str]
+    offers: Sequence[tuple[str, DeclaresSettings]], environment: Mapping[str, str]
 ) -> Iterator[tuple[KeyPath, Source]]:
     """Return the variables that set something of the session or of ``offers``."""
     for key, (variable, text) in session_variables(environment).items():
@@ -201,7 +202,7 @@ def _variables(
                 yield (table, key), Source(value=environment[variable], variable=variable)
 
 
-def _secret_keys(offers: Sequence[tuple[str, Offer]]) -> Iterator[KeyPath]:
+def _secret_keys(offers: Sequence[tuple[str, DeclaresSettings]]) -> Iterator[KeyPath]:
     for table, offer in offers:
         for key in secret_keys(offer.settings):
             yield table, key
@@ -211,7 +212,7 @@ def _hidden(one: Explained) -> Explained:
     return replace(one, sources=[replace(source, value=HIDDEN) for source in one.sources])
 
 
-def _why_unused(keys: KeyPath, backend: SourcedValue | None) -> str:
+def _why_unused(keys: KeyPath, backend: ConfigValue | None) -> str:
     if len(keys) == 1 or keys[0] in OFFER_KEYS or (backend and keys[0] == backend.value):
         return ""
     return f"the backend is {backend.value}" if backend else "no backend is named"
@@ -224,7 +225,7 @@ def _rank(keys: KeyPath) -> int:
     return len(_DECLARED) + (1 + list(OFFER_KEYS).index(keys[0]) if keys[0] in OFFER_KEYS else 0)
 
 
-def _source(written: SourcedValue) -> Source:
+def _source(written: ConfigValue) -> Source:
     return Source(value=written.value, path=written.path, line=written.line, table=written.table)
 
 
@@ -297,7 +298,7 @@ def _settings(offer: Offer, definitions: dict[str, Any]) -> dict[str, Any]:
     return {"description": offer.summary, **_object(_properties(offer, definitions))}
 
 
-def _properties(offer: Offer, definitions: dict[str, Any]) -> dict[str, Any]:
+def _properties(offer: DeclaresSettings, definitions: dict[str, Any]) -> dict[str, Any]:
     """Return the settings; none is required, because a flag or an heir may give it."""
     schema = offer.settings.model_json_schema()
     definitions |= schema.get("$defs", {})

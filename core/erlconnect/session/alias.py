@@ -1,21 +1,9 @@
-"""One alias and the target behind it, as the links of the alias see them.
+"""One alias while it runs: its listener, its links and the target behind it.
 
-The alias outlives its target: what replaced it is the business of ``followed_target``.
-
-One target as it moves: dialled where it was last, looked for again when it is not there.
-
-Refuses to know how it is looked for, and what its alias is.
-
-Which transport carries which stream, so that one that was left ends no link that uses it.
-
-How long a target that has just failed is left alone.
-
-Erlang dials again at every message to a node that is away, some hundred times a second. Without a
-pause every one of them would ask the name server, the platform's API or the node's own log.
-
-What is told of an alias: its entry in ``ready``, and what becomes of its target.
-
-Exceptions that nobody foresaw, as errors for people.
+The alias outlives its target. ``TargetTracker`` dials the target where it was last, and looks for
+what replaced it when it is not there; ``TransportLeases`` closes a transport that was replaced when
+its last stream is closed; ``Backoff`` keeps a target that has just failed from being dialled again
+at once.
 """
 
 from __future__ import annotations
@@ -36,7 +24,9 @@ from erlconnect.errors import (
 )
 from erlconnect.proxy.handshake import HandshakeConfig
 from erlconnect.proxy.link import Link
+from erlconnect.proxy.listener import MAX_CONNECTIONS
 from erlconnect.redaction import redact, redacted_traceback
+from erlconnect.session.discovery import target_key
 from erlconnect.session.events import (
     AliasEntry,
     AliasStatus,
@@ -54,357 +44,183 @@ if TYPE_CHECKING:
 
     from erlconnect.contract import Target
     from erlconnect.hookspecs import LinkEvent
-    from erlconnect.session.config import DiscoveredTarget, TargetContext
+    from erlconnect.proxy.listener import Listener
+    from erlconnect.session.config import TargetContext
     from erlconnect.session.connector import ConnectedTarget
     from erlconnect.session.events import Event
 
-    Neighbours = Callable[["Alias", str, str], Sequence[tuple[str, str]]]
+    PeerAliases = Callable[["Alias", str, str], Sequence[tuple[str, str]]]
 
-
-class TransportLeases:
-    """The transports of one target, past and present, and the streams that were dialled by them."""
-
-    def __init__(self) -> None:
-        self._streams: dict[socket.socket, ConnectedTarget] = {}
-        self._left: list[ConnectedTarget] = []
-
-    async def dial(self, approached: ConnectedTarget) -> socket.socket:
-        """Dial the target by its transport, as ``Dialer.dial``."""
-        stream = await approached.dialer.dial(approached.port)
-        self._streams[stream] = approached
-        return stream
-
-    def of(self, stream: socket.socket) -> ConnectedTarget | None:
-        """Return the way by which ``stream`` was dialled."""
-        return self._streams.get(stream)
-
-    def leave(self, approached: ConnectedTarget) -> None:
-        """Close its transport as soon as all streams are closed that it carries."""
-        self._left.append(approached)
-        self.sweep()
-
-    def sweep(self) -> None:
-        """Forget the streams that are closed, and close what carries none any more."""
-        self._streams = {
-            stream: way for stream, way in self._streams.items() if stream.fileno() >= 0
-        }
-        # A target whose name has changed since is the same way.
-        used = [way.dialer for way in self._streams.values()]
-        for way in self._left:
-            if way.dialer not in used:
-                way.close()
-        self._left = [way for way in self._left if way.dialer in used]
-
-
-# Of the 6 s that a link has, the rest is for finding what replaced the target.
+# A link has 6 s for dialling and handshake; the rest is for finding what replaced the target.
 _DIAL_SECONDS: Final = 4.0
-
-
-class TargetTracker:
-    """``approached`` is the target as it is now.
-
-    ``tell_moved`` is told when it is another one, with the one before; ``tell_lost`` once each time
-    that it is gone, with what was tried.
-    """
-
-    def __init__(
-        self,
-        approached: ConnectedTarget,
-        *,
-        find_again: Callable[[], Awaitable[ConnectedTarget]],
-        group: asyncio.TaskGroup,
-        tell_moved: Callable[[ConnectedTarget], None],
-        tell_lost: Callable[[str], None],
-    ) -> None:
-        self.approached = approached
-        self._find_again = find_again
-        self._group = group
-        self._tell_moved = tell_moved
-        self._tell_lost = tell_lost
-        self._search: asyncio.Task[ErlconnectError | None] | None = None
-        self._lost = False
-        self._doubt = ""
-        self._carriers = TransportLeases()
-
-    async def dial(self) -> socket.socket:
-        """Dial the target; where that fails, look for what replaced it and dial that."""
-        tried = self.approached
-        if self._doubt:
-            await self._replace(tried, self._doubt)
-            tried = self.approached
-        try:
-            async with asyncio.timeout(_DIAL_SECONDS):
-                return await self._carriers.dial(tried)
-        except TimeoutError:
-            await self._replace(tried, f"{tried.where} did not answer in {_DIAL_SECONDS:g} s")
-        except ErlconnectError as error:
-            await self._replace(tried, error.message)
-        return await self._carriers.dial(self.approached)
-
-    async def why_ended(self, stream: socket.socket) -> str:
-        """Ask the transport that dialled ``stream``, which may have been left since."""
-        way = self._carriers.of(stream)
-        return await disconnect_reason(way.dialer, stream) if way else ""
-
-    def link_ended(self) -> None:
-        """Learn that a stream is closed, perhaps the last one of a transport that was left."""
-        self._carriers.sweep()
-
-    def doubt(self, why: str) -> None:
-        """Have it looked for before it is dialled again."""
-        self._doubt = why
-
-    def notice(self, found: Sequence[Target]) -> None:
-        """Compare with what the backend lists now; one that is gone is looked for at the next dial.
-
-        Links that are up go on: a directory's word ends no connection that works.
-        """
-        here = self.approached.target
-        places = {(one.address, one.dist_port or here.dist_port) for one in found}
-        if (here.address, here.dist_port) not in places:
-            self.doubt(f"{self.approached.where} is not listed any more")
-
-    def adopt(self, found: ConnectedTarget) -> None:
-        """Take ``found`` for the target from now on."""
-        before, self.approached = self.approached, found
-        self.is_there()
-        self._doubt = ""
-        if before.where != found.where:
-            self._tell_moved(before)
-
-    def move_to(self, found: ConnectedTarget) -> None:
-        """Take ``found`` for the target, and leave the way to where it was."""
-        before = self.approached
-        self.adopt(found)
-        self._carriers.leave(before)
-
-    def is_there(self) -> None:
-        """Learn that it answers; its next loss is news again."""
-        self._lost = False
-
-    async def _replace(self, tried: ConnectedTarget, failure: str) -> None:
-        """Look for the target again, once for all links that miss it at the same time.
-
-        The search goes on when the link that began it has run out of time, for the next one.
-        """
-        if self.approached is not tried:
-            return
-        if self._search is None or self._search.done():
-            self._search = self._group.create_task(self._search_again(failure))
-        error = await asyncio.shield(self._search)
-        if error:
-            raise error
-
-    async def _search_again(self, failure: str) -> ErlconnectError | None:
-        try:
-            found = await self._find_again()
-        except ErlconnectError as error:
-            if not self._lost:
-                self._lost = True
-                self._tell_lost(f"{failure}; looking for it again: {error.message}")
-            return error
-        self.move_to(found)
-        return None
-
-
-_FIRST_SECONDS: Final = 0.1
-# A local node waits 7 s in all, and a dial and a search have to fit in behind the pause.
-_LONGEST_SECONDS: Final = 2.0
-
-
-class Backoff:
-    """Doubles the pause with each failure behind the one before; ``succeeded`` ends it."""
-
-    def __init__(self) -> None:
-        self._pause = _FIRST_SECONDS
-        self._until = 0.0
-
-    async def wait(self) -> None:
-        """Return when the pause is over, at once if there is none."""
-        await asyncio.sleep(self._until - _now())
-
-    def failed(self) -> None:
-        """Begin a pause. Whatever fails in it had begun before, and counts as the same failure."""
-        now = _now()
-        if now < self._until:
-            return
-        self._until = now + self._pause
-        self._pause = min(2 * self._pause, _LONGEST_SECONDS)
-
-    def succeeded(self) -> None:
-        """End the pause, and begin with a short one next time."""
-        self._pause = _FIRST_SECONDS
-        self._until = 0.0
-
-
-def _now() -> float:
-    return asyncio.get_running_loop().time()
-
-
-def alias_entry(target: Alias, local_port: int) -> AliasEntry:
-    """Return what ``ready`` tells of it."""
-    alias, short_alias, ipv6_alias = alias_forms(target.name)
-    return AliasEntry(
-        alias=alias,
-        short_alias=short_alias,
-        ipv6_alias=ipv6_alias,
-        node=target.node,
-        address=target.approached.target.address,
-        dist_port=target.approached.port,
-        local_port=local_port,
-        backend=target.service.choices.backend,
-        transport=target.approached.transport,
-        cookie_source=target.cookie_source,
-        facts=target.approached.target.facts,
-    )
-
-
-def target_lost(target: Alias, message: str) -> TargetLost:
-    """Tell that the target is gone."""
-    return TargetLost(alias=target.alias, node=target.node, message=message)
-
-
-def target_replaced(target: Alias, before: ConnectedTarget) -> TargetReplaced:
-    """Tell that the alias stands for another target than ``before``."""
-    return TargetReplaced(
-        alias=target.alias,
-        old_node=str(before.target.node),
-        node=target.node,
-        address=target.approached.target.address,
-        dist_port=target.approached.port,
-    )
-
-
-def internal_error(error: Exception) -> ErlconnectError:
-    """Return our own bug as an error with exit code 1; the traceback goes to the log."""
-    logging.getLogger("erlconnect").debug("%s", redacted_traceback(error))
-    return ErlconnectError(
-        redact(f"erlconnect itself failed: {type(error).__name__}: {error}"),
-        remedy="This is a bug; run again with `-v` and report what it prints.",
-    )
-
-
-# After these, whatever listens at the target's address may not be the target any more.
-_DOUBTFUL: Final = (AnotherNodeError, NotDistributionError, TimedOutError)
+_FIRST_PAUSE_SECONDS: Final = 0.1
+# A local node waits 7 s in all (OTP's net_setuptime), and a dial and a search have to follow the
+# pause within them.
+_LONGEST_PAUSE_SECONDS: Final = 2.0
+# After these, what listens at the target's address may not be the target any more.
+_STALE_AFTER: Final = (AnotherNodeError, NotDistributionError, TimedOutError)
 
 
 class Alias:
-    """What ``proxy.link`` calls a remote side.
-
-    ``find_again`` looks for the target when it is not where it was. ``neighbours`` gives the names
-    of the other targets that a link to this one knows.
-    """
+    """A registered name with its listener and its target: the ``RemoteSide`` of its links."""
 
     def __init__(
         self,
         name: str,
-        found: DiscoveredTarget,
+        connected: ConnectedTarget,
+        listener: Listener,
         *,
-        service: TargetContext,
-        neighbours: Neighbours,
-        find_again: Callable[[], Awaitable[ConnectedTarget]],
-        tell_lost: Callable[[str], None] | None = None,
+        context: TargetContext,
+        peer_aliases: PeerAliases,
+        find_again: Callable[[Alias], Awaitable[ConnectedTarget]],
+        on_lost: Callable[[Alias, str], None] | None = None,
         report: Callable[[Event | LinkEvent], None],
     ) -> None:
+        """``find_again`` finds the target when it is not where it was.
+
+        ``peer_aliases`` returns alias and real name of the other targets that a link to this one
+        knows. ``on_lost`` learns why the target is gone; without it that is an event.
+        """
         self.name = name
-        self.service = service
-        self.max_frame = service.choices.options.session.max_frame
+        self.listener = listener
+        self.context = context
+        self.max_frame = context.config.settings.max_frame
         self.links = 0
         """How many links are up."""
+        self.keys = {target_key(connected.discovered)}
+        """Under which keys the backend lists the target; mostly one."""
+        self.missed = 0
+        """How many discoveries in a row did not list it."""
+        self.loss = ""
+        """Why it did not answer the last time, where it did not."""
         self._handled: list[Link] = []
-        self._cookies = found.cookies
-        self.cookie_source = found.cookie_source
-        self._neighbours = neighbours
+        self._serving: asyncio.Task[None] | None = None
+        self._peer_aliases = peer_aliases
         self._report = report
-        self._patience = Backoff()
-        self.followed = TargetTracker(
-            found.approached,
-            find_again=find_again,
-            group=service.group,
-            tell_moved=self._tell_moved,
-            tell_lost=tell_lost or self.tell_lost,
+        self._backoff = Backoff()
+        self.tracker = self._tracker(connected, find_again, on_lost)
+        listener.on_refusal = self._warn_of_limit
+
+    def _tracker(
+        self,
+        connected: ConnectedTarget,
+        find_again: Callable[[Alias], Awaitable[ConnectedTarget]],
+        on_lost: Callable[[Alias, str], None] | None,
+    ) -> TargetTracker:
+        return TargetTracker(
+            connected,
+            find_again=lambda: find_again(self),
+            group=self.context.group,
+            on_moved=self._report_moved,
+            on_lost=(lambda why: on_lost(self, why)) if on_lost else self.report_lost,
         )
 
     @property
-    def alias(self) -> str:
+    def long_name(self) -> str:
         """The alias as nodes with long names call it."""
         return alias_forms(self.name)[0]
 
     @property
-    def approached(self) -> ConnectedTarget:
+    def connected(self) -> ConnectedTarget:
         """The target as it is now."""
-        return self.followed.approached
+        return self.tracker.current
 
     @property
     def node(self) -> str:
         """The real name of the target."""
-        return str(self.approached.target.node)
+        return str(self.connected.target.node)
 
     @property
     def length_size(self) -> int:
         """How many bytes the length of a handshake's frame has."""
-        return self.approached.length_size
+        return self.connected.length_size
+
+    def start(self, group: asyncio.TaskGroup) -> None:
+        """Accept local nodes from now on; without effect if it does already."""
+        if self._serving is None:
+            self._serving = group.create_task(self.listener.serve(self.handle))
+
+    async def stop(self) -> None:
+        """End the links, the listener and the transport."""
+        if self._serving:
+            self._serving.cancel()
+            await asyncio.wait([self._serving])
+        self.listener.close()
+        self.connected.close()
 
     async def handle(self, local: socket.socket) -> None:
         """Run one link; a link that never comes up is an ``error`` event, never an exception."""
         link: Link | None = None
         try:
-            let_in = await self.service.door.let_in(local)
-            link = Link(let_in.stream, self, length_size=let_in.length_size)
+            inbound = await self.context.acceptor.accept(local)
+            link = Link(inbound.stream, self, length_size=inbound.length_size)
             self._handled.append(link)
             await link.run()
         except ErlconnectError as error:
-            self._tell_refused(link.local_node if link else "", error)
+            self._report_failed(link.local_node if link else "", error)
         except Exception as error:  # noqa: BLE001 - one link's bug must not end the others
-            self._tell_refused(link.local_node if link else "", internal_error(error))
+            self._report_failed(link.local_node if link else "", _internal_error(error))
         finally:
             if link:
                 self._handled.remove(link)
-            self.followed.link_ended()
+            # Not earlier: the link has closed its stream by now.
+            self.tracker.link_ended()
 
-    def status(self, local_port: int) -> AliasStatus:
-        """Return what is to be told of it now."""
+    def entry(self) -> AliasEntry:
+        """Return what ``ready`` says of it."""
+        long_name, short_name, ipv6_name = alias_forms(self.name)
+        return AliasEntry(
+            alias=long_name,
+            short_alias=short_name,
+            ipv6_alias=ipv6_name,
+            node=self.node,
+            address=self.connected.target.address,
+            dist_port=self.connected.port,
+            local_port=self.listener.port,
+            backend=self.context.config.backend.name,
+            transport=self.connected.transport,
+            cookie_source=self.connected.cookie_source,
+            facts=self.connected.target.facts,
+        )
+
+    def status(self) -> AliasStatus:
+        """Return what ``status`` says of it, with its links that are up."""
+        # A link in its handshake has no counters yet.
         links = [
             LinkStatus(since=link.since, counted=link.so_far())
             for link in self._handled
             if link.so_far is not None
         ]
-        return AliasStatus(entry=alias_entry(self, local_port), links=links)
-
-    def _tell_refused(self, local_node: str, error: ErlconnectError) -> None:
-        if not isinstance(error, LocalNodeError):
-            self._patience.failed()
-            if isinstance(error, _DOUBTFUL):
-                self.followed.doubt(error.message)
-        alias = alias_for(self.name, local_node or self.alias)
-        self._report(Failed(error=error, alias=alias, local_node=local_node))
+        return AliasStatus(entry=self.entry(), links=links)
 
     async def dial(self) -> socket.socket:
         """Dial the target, or what replaced it; not at once if that has just failed."""
-        await self._patience.wait()
-        return await self.followed.dial()
+        await self._backoff.wait()
+        return await self.tracker.dial()
 
     def introduction(self) -> HandshakeConfig:
         """Return what a handshake with the present target follows."""
-        target = self.approached.target
-        callers = self.service.callers
+        target = self.connected.target
+        callers = self.context.callers
+        # Made anew for each handshake: the target and the aliases beside it may have changed.
         return HandshakeConfig(
             alias_for=lambda local_node: alias_for(self.name, local_node),
             caller_name_for=lambda local_node: callers.of(local_node, long=target.node.long),
-            neighbours=lambda local_node, node: self._neighbours(self, local_node, node),
-            cookies=self._cookies,
-            visible=self.service.choices.visible,
+            neighbours=lambda local_node, node: self._peer_aliases(self, local_node, node),
+            cookies=self.connected.cookies,
+            visible=self.context.config.visible,
             name=target.node.name,
-            where=self.approached.where,
+            where=self.connected.where,
         )
 
     def link_up(self, event: LinkEvent) -> None:
-        """Report it; a node that has changed its host, as a restarted container does, too."""
+        """Report it, and take over the node's name if its host has changed."""
         if event.node != self.node:
-            target = replace(self.approached.target, node=NodeName.parse(event.node))
-            self.followed.adopt(replace(self.approached, target=target))
-        self.followed.is_there()
-        self._patience.succeeded()
+            # A restarted container has another host name and mostly the same address.
+            target = replace(self.connected.target, node=NodeName.parse(event.node))
+            self.tracker.set_current(replace(self.connected, target=target))
+        self.tracker.mark_reachable()
+        self._backoff.succeeded()
         self.links += 1
         self._report(event)
 
@@ -415,15 +231,231 @@ class Alias:
 
     async def why_ended(self, stream: socket.socket) -> str:
         """Ask the transport."""
-        return await self.followed.why_ended(stream)
+        return await self.tracker.disconnect_reason(stream)
 
     def warn(self, message: str) -> None:
-        """Report it."""
+        """Report a warning."""
         self._report(Warned(message=message))
 
-    def tell_lost(self, message: str) -> None:
+    def report_lost(self, message: str) -> None:
         """Report that the target is gone."""
-        self._report(target_lost(self, message))
+        self._report(TargetLost(alias=self.long_name, node=self.node, message=message))
 
-    def _tell_moved(self, before: ConnectedTarget) -> None:
-        self._report(target_replaced(self, before))
+    def _report_moved(self, before: ConnectedTarget) -> None:
+        self._report(
+            TargetReplaced(
+                alias=self.long_name,
+                old_node=str(before.target.node),
+                node=self.node,
+                address=self.connected.target.address,
+                dist_port=self.connected.port,
+            )
+        )
+
+    def _report_failed(self, local_node: str, error: ErlconnectError) -> None:
+        # A local node's own fault says nothing of the target.
+        if not isinstance(error, LocalNodeError):
+            self._backoff.failed()
+            if isinstance(error, _STALE_AFTER):
+                self.tracker.mark_stale(error.message)
+        alias = alias_for(self.name, local_node or self.long_name)
+        self._report(Failed(error=error, alias=alias, local_node=local_node))
+
+    def _warn_of_limit(self) -> None:
+        self.warn(
+            f"{self.long_name} has {MAX_CONNECTIONS} local connections, as many as one alias "
+            "takes; further ones are closed at once: see which program keeps connecting"
+        )
+
+
+class TargetTracker:
+    """Follows the target of one alias; ``current`` is the target as it is now.
+
+    ``on_moved`` gets the target before when it is another one; ``on_lost`` is called once each time
+    that it is gone, with what was tried.
+    """
+
+    def __init__(
+        self,
+        connected: ConnectedTarget,
+        *,
+        find_again: Callable[[], Awaitable[ConnectedTarget]],
+        group: asyncio.TaskGroup,
+        on_moved: Callable[[ConnectedTarget], None],
+        on_lost: Callable[[str], None],
+    ) -> None:
+        self.current = connected
+        self._find_again = find_again
+        self._group = group
+        self._on_moved = on_moved
+        self._on_lost = on_lost
+        self._search: asyncio.Task[ErlconnectError | None] | None = None
+        self._lost = False
+        self._stale_because = ""
+        self._leases = TransportLeases()
+
+    async def dial(self) -> socket.socket:
+        """Dial the target; where that fails, look for what replaced it and dial that."""
+        tried = self.current
+        if self._stale_because:
+            await self._search_once(tried, self._stale_because)
+            tried = self.current
+        try:
+            async with asyncio.timeout(_DIAL_SECONDS):
+                return await self._leases.dial(tried)
+        except TimeoutError:
+            await self._search_once(tried, f"{tried.where} did not answer in {_DIAL_SECONDS:g} s")
+        except ErlconnectError as error:
+            await self._search_once(tried, error.message)
+        # The rest of the link's 6 s is the timeout of this one.
+        return await self._leases.dial(self.current)
+
+    async def disconnect_reason(self, stream: socket.socket) -> str:
+        """Ask the transport that dialled ``stream``, which may have been replaced since."""
+        connected = self._leases.of(stream)
+        return await disconnect_reason(connected.dialer, stream) if connected else ""
+
+    def link_ended(self) -> None:
+        """Learn that a stream is closed, perhaps the last one of a transport that was replaced."""
+        self._leases.close_unused()
+
+    def mark_stale(self, why: str) -> None:
+        """Have the target looked for before it is dialled again."""
+        self._stale_because = why
+
+    def mark_reachable(self) -> None:
+        """Note that the target answers; the next loss is reported again."""
+        self._lost = False
+
+    def on_discovery(self, listed: Sequence[Target]) -> None:
+        """Compare with what the backend lists now; one that is gone is looked for at the next dial.
+
+        Links that are up go on: a directory may be wrong, and they work.
+        """
+        here = self.current.target
+        # A backend that does not know the port lists none: then the address alone counts.
+        places = {(one.address, one.dist_port or here.dist_port) for one in listed}
+        if (here.address, here.dist_port) not in places:
+            self.mark_stale(f"{self.current.where} is not listed any more")
+
+    def set_current(self, connected: ConnectedTarget) -> None:
+        """Use ``connected`` from now on; the cookies stay those that the alias began with."""
+        before = self.current
+        self.current = replace(
+            connected, cookies=before.cookies, cookie_source=before.cookie_source
+        )
+        self.mark_reachable()
+        self._stale_because = ""
+        if before.where != connected.where:
+            self._on_moved(before)
+
+    def replace(self, connected: ConnectedTarget) -> None:
+        """Use ``connected`` from now on, and release the transport before."""
+        before = self.current
+        self.set_current(connected)
+        self._leases.release(before)
+
+    async def _search_once(self, tried: ConnectedTarget, failure: str) -> None:
+        """Look for the target again, once for all links that miss it at the same time."""
+        if self.current is not tried:
+            return
+        if self._search is None or self._search.done():
+            self._search = self._group.create_task(self._search_again(failure))
+        # When the link that began the search runs out of time, the search goes on for the next one.
+        error = await asyncio.shield(self._search)
+        if error:
+            raise error
+
+    async def _search_again(self, failure: str) -> ErlconnectError | None:
+        # An error is returned, not raised: raised in a task of the group it would end the session.
+        try:
+            found = await self._find_again()
+        except ErlconnectError as error:
+            if not self._lost:
+                self._lost = True
+                self._on_lost(f"{failure}; looking for it again: {error.message}")
+            return error
+        self.replace(found)
+        return None
+
+
+class TransportLeases:
+    """The transports of one target, past and present, and the streams that were dialled by them.
+
+    Closing a transport at once when its target is replaced would end the links that still use it.
+    """
+
+    def __init__(self) -> None:
+        self._streams: dict[socket.socket, ConnectedTarget] = {}
+        self._released: list[ConnectedTarget] = []
+
+    async def dial(self, connected: ConnectedTarget) -> socket.socket:
+        """Dial the target by its transport, as ``Dialer.dial``."""
+        stream = await connected.dialer.dial(connected.port)
+        self._streams[stream] = connected
+        return stream
+
+    def of(self, stream: socket.socket) -> ConnectedTarget | None:
+        """Return the target for which ``stream`` was dialled."""
+        return self._streams.get(stream)
+
+    def release(self, connected: ConnectedTarget) -> None:
+        """Close its transport as soon as all streams are closed that it carries."""
+        self._released.append(connected)
+        self.close_unused()
+
+    def close_unused(self) -> None:
+        """Forget streams that are closed, and close released transports that carry none."""
+        # A closed socket has the descriptor -1.
+        self._streams = {
+            stream: connected for stream, connected in self._streams.items() if stream.fileno() >= 0
+        }
+        # By their dialers: a target whose name has changed since has the same transport.
+        used = [connected.dialer for connected in self._streams.values()]
+        for connected in self._released:
+            if connected.dialer not in used:
+                connected.close()
+        self._released = [one for one in self._released if one.dialer in used]
+
+
+class Backoff:
+    """Pauses between dials; each failure after a pause doubles the next one.
+
+    Erlang dials again at every message to a node that is not connected, some hundred times a
+    second. Without a pause each dial would ask the name server and the platform's API.
+    """
+
+    def __init__(self) -> None:
+        self._pause = _FIRST_PAUSE_SECONDS
+        self._until = 0.0
+
+    async def wait(self) -> None:
+        """Return when the pause is over, at once if there is none."""
+        await asyncio.sleep(self._until - _now())
+
+    def failed(self) -> None:
+        """Begin a pause, unless one runs."""
+        now = _now()
+        # What fails within a pause was dialled before it: it is the same failure.
+        if now < self._until:
+            return
+        self._until = now + self._pause
+        self._pause = min(2 * self._pause, _LONGEST_PAUSE_SECONDS)
+
+    def succeeded(self) -> None:
+        """End the pause; the next one is short again."""
+        self._pause = _FIRST_PAUSE_SECONDS
+        self._until = 0.0
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()
+
+
+def _internal_error(error: Exception) -> ErlconnectError:
+    """Return our own bug as an error with exit code 1; the traceback goes to the log."""
+    logging.getLogger("erlconnect").debug("%s", redacted_traceback(error))
+    return ErlconnectError(
+        redact(f"erlconnect itself failed: {type(error).__name__}: {error}"),
+        remedy="This is a bug; run again with `-v` and report what it prints.",
+    )

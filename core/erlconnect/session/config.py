@@ -1,21 +1,22 @@
-"""What the user asked for, once flags, variables and profiles have been read.
+"""What the user asked for with one TARGET, and the objects that this makes for its targets.
 
-One TARGET of the command line: what its choices mean for each of its targets.
-
-Which of them get an alias is decided by ``first_target`` or ``instances``.
+``SessionConfig`` is the last form of a setting before plugins are involved: ``command_line`` makes
+it from the flags, the profile and the variables. ``TargetContext`` holds what its targets share:
+the plugins, the discovery, the connector and the cookies.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from types import MappingProxyType
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+from erlconnect.configuration.session_settings import SessionSettings
+from erlconnect.configuration.tls_settings import resolve_tls
 from erlconnect.proxy.handshake import Cookies
 from erlconnect.session.connector import Connector
 from erlconnect.session.cookies import RemoteCookies, local_cookie
 from erlconnect.session.discovery import Discovery
-from erlconnect.session.plugin_resolver import PluginResolver
+from erlconnect.session.plugin_resolver import PluginResolver, PluginSpec
 from erlconnect.session.tls import LocalAcceptor, TlsClient
 
 if TYPE_CHECKING:
@@ -23,39 +24,26 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
-    from erlconnect.configuration.problems import SourcedValue
-    from erlconnect.configuration.session_settings import Options
-    from erlconnect.contract import Target
     from erlconnect.plugin_manager.catalogue import Catalogue
     from erlconnect.proxy.timing import Timer
     from erlconnect.session.connector import ConnectedTarget
     from erlconnect.session.names import CallerNames
 
 
-def _nothing() -> Mapping[str, SourcedValue]:
-    return MappingProxyType({})
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ProfileSettings:
-    """The settings that a profile has for the offers that are used, by key."""
-
-    backend: Mapping[str, SourcedValue] = field(default_factory=_nothing)
-    cookie: Mapping[str, SourcedValue] = field(default_factory=_nothing)
-    transport: Mapping[str, SourcedValue] = field(default_factory=_nothing)
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SessionConfig:
-    """One session's worth of choices; ``None`` leaves a thing to the target or the defaults."""
+    """One TARGET as it is to be connected; ``None`` leaves a thing to the target or the defaults.
+
+    Where ``cookie_source`` or ``transport`` has no name, the target's own are used, and the best of
+    them gets these settings. The settings of TLS are among those of ``transport``.
+    """
 
     service: str
-    backend: str
-    options: Options
+    backend: PluginSpec
+    cookie_source: PluginSpec = field(default_factory=PluginSpec)
+    transport: PluginSpec = field(default_factory=PluginSpec)
+    settings: SessionSettings = field(default_factory=SessionSettings)
     profile: str = ""
-    settings: ProfileSettings = field(default_factory=ProfileSettings)
-    cookie_from: str | None = None
-    transport: str | None = None
     as_name: str | None = None
     node: str | None = None
     all_targets: bool = False
@@ -70,25 +58,12 @@ class SessionConfig:
         return f"{self.profile}/{self.service}" if self.profile else self.service
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DiscoveredTarget:
-    """A target that answered and whose cookie is known; ``source`` is it as the backend listed it.
-
-    ``cookies`` is ``None`` to pass challenge and digests through.
-    """
-
-    source: Target
-    approached: ConnectedTarget
-    cookies: Cookies | None
-    cookie_source: str
-
-
 class TargetContext:
-    """The means by which the targets of one TARGET are found, reached and introduced."""
+    """What the targets of one TARGET share: they are found, reached and authenticated by it."""
 
     def __init__(
         self,
-        choices: SessionConfig,
+        config: SessionConfig,
         catalogue: Catalogue,
         environment: Mapping[str, str],
         *,
@@ -96,35 +71,38 @@ class TargetContext:
         group: asyncio.TaskGroup,
         warn: Callable[[str], None],
         progress: Callable[[str], None],
-        stopwatch: Timer | None = None,
+        timer: Timer | None = None,
     ) -> None:
-        self.choices = choices
+        """Raise ``ErlconnectError`` where the backend or TLS cannot be set up.
+
+        ``group`` runs what goes on for longer than one call: open transports and searches.
+        """
+        self.config = config
         self.callers = callers
         self.group = group
         self.warn = warn
         self.progress = progress
-        self.offers = PluginResolver(catalogue, choices, environment)
-        self.door = LocalAcceptor(choices.options.session)
-        tls = self.offers.tls()
-        self.approach = Connector(
-            self.offers,
+        self.plugins = PluginResolver(catalogue, config, environment)
+        # The files of TLS are read here: a mistake in them shows before anything is discovered.
+        self.acceptor = LocalAcceptor(config.settings)
+        tls = resolve_tls(config.transport.options, config.transport.written, environment)
+        self.connector = Connector(
+            self.plugins,
             callers,
             group,
-            node=choices.node,
-            dist_port=choices.options.session.dist_port,
+            node=config.node,
+            dist_port=config.settings.dist_port,
             tls=TlsClient(tls) if tls else None,
-            stopwatch=stopwatch,
+            timer=timer,
         )
-        self.discovery = Discovery(choices, self.offers, self.approach, warn)
-        self.cookies = RemoteCookies(self.offers, warn)
+        self.discovery = Discovery(config, self.plugins, self.connector, warn)
+        self.cookies = RemoteCookies(self.plugins, warn)
 
-    async def found(self, source: Target, approached: ConnectedTarget) -> DiscoveredTarget:
-        """Fetch what is still missing for a link to ``approached``. Raises ``ErlconnectError``."""
-        remote = await self.cookies.fetch(approached.target, ask=not self.choices.no_input)
+    async def with_cookies(self, connected: ConnectedTarget) -> ConnectedTarget:
+        """Return ``connected`` with the cookies for its handshakes. Raises ``ErlconnectError``."""
+        remote = await self.cookies.fetch(connected.target, ask=not self.config.no_input)
         cookies = None
         if remote.cookie is not None:
-            local = local_cookie(self.choices.local_cookie_file)
+            local = local_cookie(self.config.local_cookie_file)
             cookies = Cookies(local=local, remote=remote.cookie)
-        return DiscoveredTarget(
-            source=source, approached=approached, cookies=cookies, cookie_source=remote.source
-        )
+        return replace(connected, cookies=cookies, cookie_source=remote.source)

@@ -1,4 +1,7 @@
-"""The cookies of a session: the target's by its sources, the local one by its file."""
+"""The cookies of a handshake: the target's by its cookie sources, the local one by its file.
+
+A cookie is fetched when the target has answered, before its alias appears.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +27,7 @@ PROMPT: Final = "prompt"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RemoteCookie:
-    """The cookie that ``source`` gave; ``None`` with ``passthrough``, where nobody asks for it."""
+    """The cookie and its source; ``None`` with ``passthrough``, where the handshake needs none."""
 
     source: str
     cookie: Cookie | None
@@ -38,48 +41,51 @@ class RemoteCookies:
     next target that comes, not by those that were waiting.
     """
 
-    def __init__(self, offers: PluginResolver, warn: Callable[[str], None]) -> None:
-        self._offers = offers
+    def __init__(self, plugins: PluginResolver, warn: Callable[[str], None]) -> None:
+        self._plugins = plugins
         self._warn = warn
         self._shared: list[_SharedFetch] = []
 
     async def fetch(self, target: Target, *, ask: bool) -> RemoteCookie:
         """Ask the cookie sources of ``target``, best first, until one has it.
 
-        Without ``ask`` nobody is asked anything (``--no-input``). Raises ``ErlconnectError``.
+        Without ``ask`` no person is asked (``--no-input``). Raises ``CookieNotFoundError`` where
+        none has it, and what a source raises.
         """
-        asked = []
-        for choice in self._offers.cookie_sources(target):
+        empty = []
+        for choice in self._plugins.cookie_sources(target):
             if choice.name == PASSTHROUGH:
                 return RemoteCookie(source=choice.name, cookie=None)
+            # Here, because a plugin does not learn of --no-input.
             if choice.name == PROMPT and not ask:
                 raise CookieNotFoundError(
                     "the cookie would have to be typed, and --no-input forbids to ask for it",
                     remedy="Name another source with `--cookie-from`, or leave out --no-input.",
                 )
             if choice.by_target:
-                cookie = await self._ask(choice, target)
+                cookie = await self._fetch(choice, target)
             else:
-                cookie = await self._ask_once(choice, target)
+                cookie = await self._fetch_shared(choice, target)
             if cookie is not None:
                 return RemoteCookie(source=choice.name, cookie=cookie)
-            asked.append(choice.name)
+            # To have none is no error, and the next one is asked; an error ends the search.
+            empty.append(choice.name)
         raise CookieNotFoundError(
-            f"no cookie for {target.node}: {', '.join(asked)} had none",
+            f"no cookie for {target.node}: {', '.join(empty)} had none",
             remedy="Name a source with `--cookie-from`, e.g. `--cookie-from file:PATH`.",
         )
 
-    async def _ask(self, choice: CookieSourceChoice, target: Target) -> Cookie | None:
-        with self._offers.catalogue.blaming(Kind.COOKIE_SOURCE, choice.name, "fetch()"):
+    async def _fetch(self, choice: CookieSourceChoice, target: Target) -> Cookie | None:
+        with self._plugins.catalogue.blaming(Kind.COOKIE_SOURCE, choice.name, "fetch()"):
             cookie = await choice.source.fetch(target)
         if cookie is not None and cookie.note:
             self._warn(cookie.note)
         return cookie
 
-    async def _ask_once(self, choice: CookieSourceChoice, target: Target) -> Cookie | None:
+    async def _fetch_shared(self, choice: CookieSourceChoice, target: Target) -> Cookie | None:
         while shared := self._shared_with(choice):
             await asyncio.wait([shared.answer])
-            # Whoever asked was cancelled: that is no answer, and another one has to ask.
+            # The task that asked was cancelled: that is no answer, so this one asks.
             if not shared.answer.cancelled():
                 return shared.answer.result()
         shared = _SharedFetch(
@@ -89,16 +95,17 @@ class RemoteCookies:
         )
         self._shared.append(shared)
         try:
-            cookie = await self._ask(choice, target)
+            cookie = await self._fetch(choice, target)
         except ErlconnectError as error:
             shared.answer.set_exception(error)
-            # It is raised here, too: nobody else may be waiting.
+            # Mark it as retrieved: asyncio logs an exception that no other task waits for.
             shared.answer.exception()
             raise
         else:
             shared.answer.set_result(cookie)
             return cookie
         finally:
+            # Without effect on an answer that is there: a cancelled task wakes those that wait.
             shared.answer.cancel()
             if not shared.holds_cookie:
                 self._shared.remove(shared)
@@ -111,9 +118,18 @@ class RemoteCookies:
         return None
 
 
+def local_cookie(path: Path | None) -> Cookie:
+    """Read the local nodes' cookie, making its file as Erlang does if it is missing.
+
+    Raises ``ErlconnectError`` where the file cannot be used.
+    """
+    file = local_cookie_file(path)
+    return Cookie(read_cookie_file(file), origin=str(file))
+
+
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class _SharedFetch:
-    """What a cookie source with these settings answers, or has answered."""
+    """One question to a cookie source with these settings, and its answer when it is there."""
 
     name: str
     settings: Settings
@@ -123,9 +139,3 @@ class _SharedFetch:
     def holds_cookie(self) -> bool:
         answer = self.answer
         return not answer.cancelled() and not answer.exception() and answer.result() is not None
-
-
-def local_cookie(path: Path | None) -> Cookie:
-    """Read the local nodes' cookie, making its file as Erlang does if it is missing."""
-    file = local_cookie_file(path)
-    return Cookie(read_cookie_file(file), origin=str(file))

@@ -1,6 +1,7 @@
-"""What a session tells, in the words that ``--json`` prints.
+"""What a session reports while it runs, and its status, with the objects that ``--json`` prints.
 
-What a running session tells of itself when it is asked, in the words that ``--json`` prints.
+``session.py`` and ``alias.py`` make the events; a ``Reporter`` of the command line shows them. The
+names of the fields are part of the public contract: docs/reference/events.md.
 """
 
 from __future__ import annotations
@@ -18,8 +19,8 @@ if TYPE_CHECKING:
     from erlconnect.hookspecs import LinkEvent
 
 SCHEMA = 1
-# The fields whose strings go out as JSON exactly as they are. All others are redacted, and so is
-# what a new field holds. A cookie may be a common word: without these exceptions one that is `app`
+# The fields whose strings go out as JSON exactly as they are. All others are redacted, those that
+# are added one day, too. A cookie may be a common word: without these exceptions one that is `app`
 # would make an alias useless, and one that is `error` an event unknown.
 _EXACT_FIELDS: Final = frozenset(
     {
@@ -39,7 +40,7 @@ _EXACT_FIELDS: Final = frozenset(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AliasEntry:
-    """One alias of ``ready``: a node's local names, where it is, and how it is reached."""
+    """One alias of ``ready``: its forms, where its target is, and how that is reached."""
 
     alias: str
     short_alias: str
@@ -56,7 +57,7 @@ class AliasEntry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ready:
-    """From now on ``Node.connect`` works; told again, whole, when an alias is added."""
+    """From now on ``Node.connect`` works; reported again, whole, when an alias is added."""
 
     event: ClassVar[str] = "ready"
     epmd_port: int
@@ -116,81 +117,13 @@ Event = Ready | TargetLost | TargetReplaced | Warned | Stopped | Failed
 
 
 class Reporter(Protocol):
-    """Whoever shows events to people or programs."""
+    """Shows events to people or programs."""
 
     def report(self, event: Event | LinkEvent) -> None:
         """Show one event; must not raise."""
 
     def progress(self, message: str) -> None:
         """Show what the session is doing just now."""
-
-
-def redacted_fields(value: Any, field: str = "") -> Any:
-    """Return ``value`` as it may go out as JSON; ``field`` is the name that it has there."""
-    match value:
-        case str():
-            return value if field in _EXACT_FIELDS else redact(value)
-        case dict():
-            return {name: redacted_fields(one, name) for name, one in value.items()}
-        case list() | tuple():
-            return [redacted_fields(one, field) for one in value]
-        case _:
-            return value
-
-
-def alias_fields(alias: AliasEntry) -> dict[str, Any]:
-    """Return the JSON object of an alias."""
-    return {**_fields(alias), "facts": dict(alias.facts)}
-
-
-def payload(event: Event | LinkEvent) -> dict[str, Any]:
-    """Return the JSON object of an event: ``schema``, ``event`` and its fields."""
-    match event:
-        case Ready():
-            fields = _ready(event)
-        case Failed():
-            fields = _failed(event)
-        case TargetLost() | TargetReplaced() | Warned() | Stopped():
-            fields = _fields(event)
-        case _:
-            return {"schema": SCHEMA, "event": event.kind, **_link(event)}
-    return {"schema": SCHEMA, "event": event.event, **fields}
-
-
-def _fields(record: Any) -> dict[str, Any]:
-    return {name: getattr(record, name) for name in record.__dataclass_fields__ if name != "event"}
-
-
-def _ready(event: Ready) -> dict[str, Any]:
-    first = event.aliases[0]
-    return {
-        "backend": first.backend,
-        "transport": first.transport,
-        "cookie_source": first.cookie_source,
-        "epmd": {"port": event.epmd_port, "embedded": event.epmd_embedded},
-        "aliases": [alias_fields(one) for one in event.aliases],
-    }
-
-
-def _failed(event: Failed) -> dict[str, Any]:
-    error = event.error
-    fields = {
-        "code": int(error.exit_code),
-        "cause": error.cause,
-        "message": error.message,
-        "remedy": error.remedy,
-    }
-    if event.alias:
-        fields |= {"alias": event.alias, "local_node": event.local_node}
-    return fields
-
-
-def _link(event: LinkEvent) -> dict[str, Any]:
-    fields = _fields(event)
-    del fields["kind"]
-    if event.kind == "link-down":
-        return fields
-    return {key: fields[key] for key in ("alias", "node", "local_node", "caller_name")}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -221,6 +154,20 @@ class SessionStatus:
     aliases: Sequence[AliasStatus]
 
 
+def payload(event: Event | LinkEvent) -> dict[str, Any]:
+    """Return the JSON object of an event: ``schema``, ``event`` and its fields."""
+    match event:
+        case Ready():
+            fields = _ready(event)
+        case Failed():
+            fields = _failed(event)
+        case TargetLost() | TargetReplaced() | Warned() | Stopped():
+            fields = _fields(event)
+        case _:
+            return {"schema": SCHEMA, "event": event.kind, **_link(event)}
+    return {"schema": SCHEMA, "event": event.event, **fields}
+
+
 def status_payload(status: SessionStatus) -> dict[str, Any]:
     """Return the JSON object of a session."""
     return {
@@ -235,6 +182,61 @@ def status_payload(status: SessionStatus) -> dict[str, Any]:
             for one in status.aliases
         ],
     }
+
+
+def redacted_fields(value: Any, field: str = "") -> Any:
+    """Return ``value`` as it may go out as JSON; ``field`` is the name that it has there."""
+    match value:
+        case str():
+            return value if field in _EXACT_FIELDS else redact(value)
+        case dict():
+            return {name: redacted_fields(one, name) for name, one in value.items()}
+        case list() | tuple():
+            return [redacted_fields(one, field) for one in value]
+        case _:
+            return value
+
+
+def alias_fields(alias: AliasEntry) -> dict[str, Any]:
+    """Return the JSON object of an alias."""
+    return {**_fields(alias), "facts": dict(alias.facts)}
+
+
+def _fields(record: Any) -> dict[str, Any]:
+    return {name: getattr(record, name) for name in record.__dataclass_fields__ if name != "event"}
+
+
+def _ready(event: Ready) -> dict[str, Any]:
+    # Every alias has these three, too; here they are those of the first one.
+    first = event.aliases[0]
+    return {
+        "backend": first.backend,
+        "transport": first.transport,
+        "cookie_source": first.cookie_source,
+        "epmd": {"port": event.epmd_port, "embedded": event.epmd_embedded},
+        "aliases": [alias_fields(one) for one in event.aliases],
+    }
+
+
+def _failed(event: Failed) -> dict[str, Any]:
+    error = event.error
+    fields = {
+        "code": int(error.exit_code),
+        "cause": error.cause,
+        "message": error.message,
+        "remedy": error.remedy,
+    }
+    if event.alias:
+        fields |= {"alias": event.alias, "local_node": event.local_node}
+    return fields
+
+
+def _link(event: LinkEvent) -> dict[str, Any]:
+    fields = _fields(event)
+    del fields["kind"]
+    if event.kind == "link-down":
+        return fields
+    return {key: fields[key] for key in ("alias", "node", "local_node", "caller_name")}
 
 
 def _link_payload(link: LinkStatus) -> dict[str, Any]:

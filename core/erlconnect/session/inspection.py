@@ -1,7 +1,7 @@
-"""Discovery, approach and an own connection, for commands that look at targets and serve none.
+"""Discovery, connector and a connection of our own, for commands that serve no alias.
 
-Knows what of a session such a command needs, and leaves nothing behind. Refuses to know what is
-shown of it.
+``ping``, ``targets``, ``doctor`` and ``connect --dry-run`` open an ``InspectionSession`` instead of
+a ``Session``; what they find out with it is in ``diagnostics`` and in ``plan.py``.
 """
 
 from __future__ import annotations
@@ -30,67 +30,68 @@ if TYPE_CHECKING:
 _DIAL_SECONDS: Final = 6.0
 
 
-class InspectionSession:
-    """Use :func:`lookout`. ``stopwatch`` has timed whatever was done through ``service``."""
-
-    def __init__(self, service: TargetContext, stopwatch: Timer) -> None:
-        self.service = service
-        self.stopwatch = stopwatch
-
-    @asynccontextmanager
-    async def connection(
-        self, approached: ConnectedTarget, cookie: Cookie
-    ) -> AsyncIterator[NodeClient]:
-        """Connect to ``approached`` as a hidden node of our own; leaving ends it cleanly.
-
-        Raises what dialling and a handshake raise, ``RemoteCookieError`` among it.
-        """
-        dialer, where = approached.dialer, approached.where
-        until = seconds_from_now(_DIAL_SECONDS)
-        with self.stopwatch.phase("connect", where):
-            sock = await dial_until(dialer, approached.port, where, until)
-        caller_name = self.service.callers.of_check(long=approached.target.node.long)
-        connection = NodeClient(
-            sock,
-            caller_name=caller_name,
-            where=where,
-            stopwatch=self.stopwatch,
-            length_size=approached.length_size,
-        )
-        try:
-            await connection.shake_hands(cookie, lambda: disconnect_reason(dialer, sock))
-            yield connection
-        finally:
-            await connection.close()
-
-
 @asynccontextmanager
 async def inspection_session(
-    choices: SessionConfig,
+    config: SessionConfig,
     catalogue: Catalogue,
     environment: Mapping[str, str],
     warn: Callable[[str], None],
 ) -> AsyncIterator[InspectionSession]:
-    """Open what ``choices`` name; leaving closes every transport that was opened.
+    """Open what ``config`` names; leaving closes every transport that was opened.
 
     Raises ``ErlconnectError`` where the backend cannot be made.
     """
-    with instance_lock(environment) as slot:
+    # The number goes into caller names: two probes of one node at the same time need two names.
+    with instance_lock(environment) as lock:
         port = EpmdEnvironment.read(environment).port
-        callers = CallerNames(epmd_port=port, slot=slot.number, fixed=choices.caller_name)
-        stopwatch = Timer()
+        callers = CallerNames(epmd_port=port, slot=lock.number, fixed=config.caller_name)
+        timer = Timer()
         try:
             async with asyncio.TaskGroup() as group:
-                service = TargetContext(
-                    choices,
+                context = TargetContext(
+                    config,
                     catalogue,
                     environment,
                     callers=callers,
                     group=group,
                     warn=warn,
                     progress=lambda _: None,
-                    stopwatch=stopwatch,
+                    timer=timer,
                 )
-                yield InspectionSession(service, stopwatch)
+                yield InspectionSession(context, timer)
         except BaseExceptionGroup as errors:
             raise first_error(errors) from None
+
+
+class InspectionSession:
+    """Use ``inspection_session``. ``timer`` has timed whatever was done through ``context``."""
+
+    def __init__(self, context: TargetContext, timer: Timer) -> None:
+        self.context = context
+        self.timer = timer
+
+    @asynccontextmanager
+    async def connection(
+        self, connected: ConnectedTarget, cookie: Cookie
+    ) -> AsyncIterator[NodeClient]:
+        """Connect to ``connected`` as a hidden node of our own; leaving ends it cleanly.
+
+        Raises what dialling and a handshake raise, ``RemoteCookieError`` among it.
+        """
+        dialer, where = connected.dialer, connected.where
+        until = seconds_from_now(_DIAL_SECONDS)
+        with self.timer.phase("connect", where):
+            stream = await dial_until(dialer, connected.port, where, until)
+        callers = self.context.callers
+        client = NodeClient(
+            stream,
+            caller_name=callers.for_own_connection(long=connected.target.node.long),
+            where=where,
+            stopwatch=self.timer,
+            length_size=connected.length_size,
+        )
+        try:
+            await client.shake_hands(cookie, lambda: disconnect_reason(dialer, stream))
+            yield client
+        finally:
+            await client.close()

@@ -14,12 +14,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+# These never resolve (RFC 2606).
 _LONG_HOST: Final = "erlconnect.invalid"
 _SHORT_HOST: Final = "invalid"
+# A node name is an atom, of 255 characters at most: name, user, digits and host have to fit.
 _LONGEST_PART: Final = 80
 _NOT_IN_A_NAME: Final = re.compile(r"[^0-9A-Za-z_\-]")
-_KNOCK: Final = "erlconnect-knock"
-_CHECK: Final = "erlconnect-check"
+# The log of a remote node may show it (docs/guides/caller-names.md), so it stays.
+_PROBE: Final = "erlconnect-knock"
+_OWN_CONNECTION: Final = "erlconnect-check"
 
 
 def alias_for(name: str, local_node: str) -> str:
@@ -61,18 +64,19 @@ class CallerNames:
         digits = hashlib.sha256(seed.encode("utf-8", "surrogateescape")).hexdigest()[:8]
         return f"{name}-{user}-{digits}@{host}"
 
-    def of_knock(self, *, long: bool) -> str:
-        """Return the name to knock with."""
-        return self.of(f"{_KNOCK}@localhost", long=long)
+    def for_probe(self, *, long: bool) -> str:
+        """Return the name that a probe has."""
+        return self.of(f"{_PROBE}@localhost", long=long)
 
-    def of_check(self, *, long: bool) -> str:
-        """Return the name of a connection of our own, which a knock must not meet."""
-        return self.of(f"{_CHECK}@localhost", long=long)
+    def for_own_connection(self, *, long: bool) -> str:
+        """Return the name of a connection of our own: a probe with the same name would end it."""
+        return self.of(f"{_OWN_CONNECTION}@localhost", long=long)
 
 
 def _user() -> str:
     try:
         user = getpass.getuser()
+    # A container may run under a user id that has no name.
     except (KeyError, OSError):
         user = "nobody"
     return _NOT_IN_A_NAME.sub("_", user)[:_LONGEST_PART]
@@ -81,5 +85,6 @@ def _user() -> str:
 def _machine() -> str:
     try:
         return Path("/etc/machine-id").read_text().strip()
+    # Not on macOS, for example.
     except (OSError, ValueError):
         return f"{uuid.getnode():x}"

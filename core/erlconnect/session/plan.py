@@ -1,7 +1,7 @@
-"""What a session would do, found out without touching a node: ``--dry-run``.
+"""What a session would do, found out without dialling a node: ``connect --dry-run``.
 
-Asks the directory and creates what would be used, so that a mistake in its settings shows. Dials no
-target and fetches no cookie.
+The backend is asked, and the transports and cookie sources that would be used are created, so that
+a mistake in their settings shows. No target is dialled and no cookie is fetched.
 """
 
 from __future__ import annotations
@@ -36,47 +36,47 @@ class PlannedTarget:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """What one TARGET of the command line leads to; the targets in the order of their knocks."""
+    """What one TARGET of the command line leads to; the targets in the order of their probes."""
 
-    choices: SessionConfig
+    config: SessionConfig
     targets: Sequence[PlannedTarget]
 
 
 async def plan(
-    choices: SessionConfig,
+    config: SessionConfig,
     catalogue: Catalogue,
     environment: Mapping[str, str],
     warn: Callable[[str], None],
 ) -> Plan:
-    """Look up the targets, and say how each would be reached.
+    """Discover the targets, and return how each would be reached.
 
-    Raises ``ErlconnectError`` where the lookup fails or a setting cannot be used.
+    Raises ``ErlconnectError`` where the discovery fails or a setting cannot be used.
     """
-    async with inspection_session(choices, catalogue, environment, warn) as looking:
-        service = looking.service
-        found = await service.discovery.targets()
-        targets = [_planned(target, choices, service.offers) for target in found]
-    return Plan(choices=choices, targets=targets)
+    async with inspection_session(config, catalogue, environment, warn) as inspection:
+        context = inspection.context
+        found = await context.discovery.targets()
+        targets = [_planned(target, config, context.plugins) for target in found]
+    return Plan(config=config, targets=targets)
 
 
-def _planned(target: Target, choices: SessionConfig, offers: PluginResolver) -> PlannedTarget:
+def _planned(target: Target, config: SessionConfig, plugins: PluginResolver) -> PlannedTarget:
     return PlannedTarget(
         target=target,
-        dist_port=choices.options.session.dist_port or target.dist_port,
-        transports=[name for name, _ in offers.transports(target)],
-        cookie_sources=[one.name for one in offers.cookie_sources(target)],
+        dist_port=config.settings.dist_port or target.dist_port,
+        transports=[name for name, _ in plugins.transports(target)],
+        cookie_sources=[one.name for one in plugins.cookie_sources(target)],
     )
 
 
 def plan_payload(planned: Plan) -> dict[str, Any]:
     """Return the JSON object of a plan."""
-    choices = planned.choices
+    config = planned.config
     return {
         "schema": SCHEMA,
         "event": "plan",
-        "service": choices.service,
-        "profile": choices.profile or None,
-        "backend": choices.backend,
+        "service": config.service,
+        "profile": config.profile or None,
+        "backend": config.backend.name,
         "targets": [_target_fields(one) for one in planned.targets],
     }
 

@@ -1,9 +1,8 @@
-"""The socket at which a session tells its status: one JSON object for each connection.
+"""The Unix socket that answers ``erlconnect status``, and its client.
 
-It is in the session's own folder, which nobody but its user can enter. A session that cannot have
-one goes on without.
-
-Asking this user's running sessions for their status, all within one second.
+A session writes one JSON object to each connection, and closes it. The socket is in the session's
+own folder (``instance_lock.py``), which nobody but its user can enter. A session that cannot have
+one goes on without it.
 """
 
 from __future__ import annotations
@@ -28,7 +27,11 @@ if TYPE_CHECKING:
     from erlconnect.session.events import SessionStatus
 
 SOCKET_NAME: Final = "status"
-_SECONDS: Final = 2.0
+_WRITE_SECONDS: Final = 2.0
+# For the answers of all sessions together.
+_ANSWER_SECONDS: Final = 1.0
+_MAX_BYTES: Final = 16 * 1024 * 1024
+_CHUNK: Final = 65536
 _log = logging.getLogger(__name__)
 
 
@@ -45,7 +48,7 @@ class StatusSocket:
             self._server = await asyncio.start_unix_server(self._answer, self._path)
             self._path.chmod(0o600)
         except OSError as error:  # its path may be too long for a socket
-            _log.debug("no status is told at %s: %s", self._path, error)
+            _log.debug("no status at %s: %s", self._path, error)
         return self
 
     async def __aexit__(
@@ -59,61 +62,58 @@ class StatusSocket:
             self._path.unlink(missing_ok=True)
 
     async def _answer(self, _reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """Write the status; whoever does not read it is left after two seconds."""
+        """Write the status; a client that does not read it is disconnected after two seconds."""
+        # With a limit of 0, drain() waits until everything is written.
         writer.transport.set_write_buffer_limits(0)
         writer.write(json.dumps(redacted_fields(status_payload(self._status()))).encode())
         try:
-            async with asyncio.timeout(_SECONDS):
+            async with asyncio.timeout(_WRITE_SECONDS):
                 await writer.drain()
             writer.close()
         except (OSError, TimeoutError):
             writer.transport.abort()
 
 
-_ANSWER_SECONDS: Final = 1.0
-_MAX_BYTES: Final = 16 * 1024 * 1024
-_PIECE: Final = 65536
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RunningSession:
-    """``sessions`` are what ``status_payload`` gives, ``silent`` the ids of processes."""
+class RunningSessions:
+    """``sessions`` are objects of ``status_payload``, ``silent`` the ids of the other processes."""
 
     sessions: Sequence[dict[str, Any]]
     silent: Sequence[int]
 
 
-def running_sessions(environment: Mapping[str, str]) -> RunningSession:
-    """Ask each; what a crash left behind is no session, and one that does not answer is silent."""
+def running_sessions(environment: Mapping[str, str]) -> RunningSessions:
+    """Ask all sessions of this user, within one second."""
     sessions, silent = [], []
     with ExitStack() as stack:
-        asked = []
+        connected = []
         for pid, folder in running_instances(environment):
             sock = stack.enter_context(socket.socket(socket.AF_UNIX))
             try:
                 sock.connect(str(folder / SOCKET_NAME))
             except OSError:
+                # Nobody listens: this is what a crash left behind.
                 continue
-            asked.append((pid, sock))
+            connected.append((pid, sock))
         until = time.monotonic() + _ANSWER_SECONDS
-        for pid, sock in asked:
-            answer = _answer(sock, until)
+        for pid, sock in connected:
+            answer = _receive(sock, until)
             if answer is None:
                 silent.append(pid)
             else:
                 sessions.append(answer)
-    return RunningSession(sessions=sessions, silent=silent)
+    return RunningSessions(sessions=sessions, silent=silent)
 
 
-def _answer(sock: socket.socket, until: float) -> dict[str, Any] | None:
+def _receive(sock: socket.socket, until: float) -> dict[str, Any] | None:
     data = bytearray()
     try:
         while len(data) < _MAX_BYTES:
             sock.settimeout(max(0.001, until - time.monotonic()))
-            piece = sock.recv(_PIECE)
-            if not piece:
+            chunk = sock.recv(_CHUNK)
+            if not chunk:
                 break
-            data += piece
+            data += chunk
         answer = json.loads(data)
     except (OSError, ValueError, RecursionError):
         return None
