@@ -12,6 +12,9 @@ from typing import TYPE_CHECKING, Final
 
 from settled import Settled
 from source_tree import PROJECT
+
+sys.path.insert(0, str(PROJECT / "tests"))
+
 from world.consul import ConsulAgent
 from world.epmd import RealEpmd
 from world.erlang import ErlangNode
@@ -22,7 +25,6 @@ from world.processes import Process
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-sys.path.insert(0, str(PROJECT / "tests"))
 COMMAND: Final = Path(sys.executable).with_name("erlconnect")
 _COOKIE: Final = "cookie-of-the-remote-node"
 _LOCAL_COOKIE: Final = "cookie-of-this-machine"
@@ -43,12 +45,12 @@ default-profile = "staging"
 
 [profiles.base]
 backend = "dns"
-cookie = {{ from = "env", variable = "REMOTE_COOKIE" }}
+cookie = {{ from = "env", name = "REMOTE_COOKIE" }}
 dns = {{ server = "127.0.0.1:{dns}" }}
 
 [profiles.staging]
 inherits = "base"
-max-frame = 1000000
+max-frame = 2097152
 
 [profiles.staging.services.shop]
 target = "_epmd._tcp.shop.shop.test"

@@ -28,6 +28,9 @@ from typing import TYPE_CHECKING, Final
 from unittest.mock import patch
 
 from source_tree import PROJECT, ROOTS
+
+sys.path.insert(0, str(PROJECT / "tests"))
+
 from world.epmd import RealEpmd
 from world.erlang import ErlangNode
 from world.knot import KnotServer
@@ -41,7 +44,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from types import CodeType, FrameType
 
-sys.path.insert(0, str(PROJECT / "tests"))
 _HERE: Final = tuple(f"{PROJECT / root}{os.sep}" for root in ROOTS)
 _BACKENDS: Final = f"{PROJECT / 'backends'}{os.sep}"
 _COOKIE: Final = "cookie-of-the-remote-node"

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import subprocess
 import sys
 from typing import TYPE_CHECKING
 
 import pytest
-from command_line.running import COMMAND, erlconnect
+from command_line.running import erlconnect
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -48,18 +47,6 @@ def test_a_target_called_like_a_command(tmp_path: Path) -> None:
     assert "no backend was named" in shown.stderr
 
 
-def test_a_misspelt_backend_gets_a_suggestion(tmp_path: Path) -> None:
-    shown = erlconnect("-b", "dsn", "shop", home=tmp_path)
-    assert shown.returncode == 78
-    assert "dns" in shown.stderr
-
-
-def test_a_misspelt_setting_gets_a_suggestion(tmp_path: Path) -> None:
-    shown = erlconnect("-b", "dns", "-o", "sever=1.2.3.4", "shop", home=tmp_path)
-    assert shown.returncode == 2
-    assert "server" in shown.stderr
-
-
 def test_json_says_an_error_as_one_object(tmp_path: Path) -> None:
     shown = erlconnect("-b", "fixed", "not-a-node", "--json", home=tmp_path)
     event = json.loads(shown.stdout)
@@ -81,18 +68,6 @@ def test_json_says_what_is_wrong_with_the_words_too(words: str, tmp_path: Path) 
     assert done.stderr == ""
 
 
-def test_visible_is_refused_where_nobody_can_be_asked(tmp_path: Path) -> None:
-    for more in ([], ["--no-input"]):
-        shown = erlconnect("-b", "fixed", "a@127.0.0.1", "--visible", *more, home=tmp_path)
-        assert shown.returncode == 2
-        assert "--visible" in shown.stderr
-
-
-def test_there_is_no_cookie_on_the_command_line(tmp_path: Path) -> None:
-    shown = erlconnect("-b", "fixed", "a@127.0.0.1", "--cookie", "text", home=tmp_path)
-    assert shown.returncode == 2
-
-
 @pytest.mark.parametrize("port", ["x", "0", "65536"])
 def test_a_bad_local_epmd_port(port: str, tmp_path: Path) -> None:
     shown = erlconnect(
@@ -102,52 +77,10 @@ def test_a_bad_local_epmd_port(port: str, tmp_path: Path) -> None:
     assert "ERL_EPMD_PORT" in shown.stderr
 
 
-@pytest.mark.parametrize("option", ["--as", "--caller-name"])
-@pytest.mark.parametrize("name", ["", "a b", "shop@a@b", "é", "x" * 250])
-def test_a_name_that_no_node_can_have(option: str, name: str, tmp_path: Path) -> None:
-    shown = erlconnect("-b", "fixed", "a@127.0.0.1", option, name, home=tmp_path)
-    assert shown.returncode == 2
-    assert f"{option}: " in shown.stderr
-    assert f"`{option} " in shown.stderr
-
-
-def test_the_alias_is_the_part_before_the_at_alone(tmp_path: Path) -> None:
-    shown = erlconnect("-b", "fixed", "a@127.0.0.1", "--as", "b@127.0.0.1", home=tmp_path)
-    assert shown.returncode == 2
-    assert "before the '@' alone" in shown.stderr
-
-
 def test_nothing_listens_there(tmp_path: Path) -> None:
     shown = erlconnect("-b", "fixed", "a@127.0.0.1", "-o", "dist-port=1", home=tmp_path)
     assert shown.returncode == 69
     assert "127.0.0.1" in shown.stderr
-
-
-@pytest.mark.parametrize("closed", [">&-", "2>&-", "<&-", ">&- 2>&- <&-"])
-def test_streams_that_are_closed_are_no_bug(closed: str, tmp_path: Path) -> None:
-    words = f"{COMMAND} -b fixed a@127.0.0.1 --visible {closed}"
-    shown = subprocess.run(
-        ["sh", "-c", words], env={**os.environ, "HOME": str(tmp_path)}, check=False, timeout=30
-    )
-    assert shown.returncode == 2
-
-
-def test_colour_is_left_out_of_a_pipe(tmp_path: Path) -> None:
-    shown = erlconnect("-b", "fixed", "a@127.0.0.1", "-o", "dist-port=1", home=tmp_path)
-    assert "\x1b" not in shown.stderr + shown.stdout
-
-
-def test_plugins_lists_what_is_installed(tmp_path: Path) -> None:
-    shown = erlconnect("plugins", "--json", home=tmp_path)
-    rows = {event["name"]: event for event in map(json.loads, shown.stdout.splitlines())}
-    assert {"fixed", "dns", "env", "file", "command", "prompt", "direct"} <= set(rows)
-    assert rows["dns"]["offers"][0]["kind"] == "backend"
-    assert rows["dns"]["built_in"]
-
-
-def test_plugins_shows_the_settings_of_one(tmp_path: Path) -> None:
-    shown = erlconnect("plugins", "direct", home=tmp_path)
-    assert "-o transport.family=" in shown.stdout
 
 
 def imported_by(statement: str) -> set[str]:
@@ -170,11 +103,3 @@ def test_names_of_profiles_are_known_without_anything_heavy() -> None:
 def test_a_session_imports_no_library_of_a_backend_that_it_does_not_use() -> None:
     modules = imported_by("import erlconnect.command_line.connect")
     assert modules.isdisjoint(["kubernetes", "consul", "dns"])
-
-
-@pytest.mark.parametrize("option", ["--as", "--caller-name"])
-@pytest.mark.parametrize("name", ["a b", "a@b@c", ""])
-def test_a_name_that_can_be_none_is_refused_at_once(option: str, name: str, tmp_path: Path) -> None:
-    shown = erlconnect("-b", "fixed", "a@127.0.0.1", option, name, home=tmp_path)
-    assert shown.returncode == 2
-    assert option in shown.stderr
