@@ -13,6 +13,7 @@ from erlconnect.diagnostics.remote_steps import REMOTE_STEPS, examine_target
 from erlconnect.diagnostics.steps import StepName, StepTimer
 from erlconnect.distribution.names import NodeName
 from erlconnect.errors import ErlconnectError, UsageError
+from erlconnect.guard.link_guard import GuardConfig, guard_line
 from erlconnect.plugin_manager.validation import Kind
 from erlconnect.session.inspection import inspection_session
 
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
     from erlconnect.diagnostics.remote_steps import RemoteNode
-    from erlconnect.diagnostics.steps import Report
+    from erlconnect.diagnostics.steps import Report, Step
     from erlconnect.plugin_manager.catalogue import Catalogue
     from erlconnect.session.config import SessionConfig
     from erlconnect.session.inspection import InspectionSession
@@ -37,12 +38,22 @@ async def examine(
     remote = None
     if choices:
         remote = await _remote(choices, catalogue, environment, examination, warn)
+        examination.add(_guard(choices))
     await examine_machine(
         environment,
         examination,
         remote=remote,
         alias=(choices.as_name if choices else "") or (remote.name if remote else ""),
         cookie_file=choices.local_cookie_file if choices else None,
+    )
+
+
+def _guard(choices: SessionConfig) -> Step:
+    stage, line = StepTimer(StepName.GUARD), guard_line(choices.guard)
+    if choices.guard == GuardConfig():
+        return stage.ok(line)
+    return stage.note(
+        line, remedy="Leave --allow-stop and --inbound, or the profile's keys, out for full guard."
     )
 
 

@@ -42,6 +42,7 @@ from erlconnect.session.events import (
     AliasStatus,
     Failed,
     LinkStatus,
+    Refused,
     TargetLost,
     TargetReplaced,
     Warned,
@@ -53,6 +54,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
 
     from erlconnect.contract import Target
+    from erlconnect.guard.link_guard import Refusal
     from erlconnect.hookspecs import LinkEvent
     from erlconnect.session.config import DiscoveredTarget, TargetContext
     from erlconnect.session.connector import ConnectedTarget
@@ -264,6 +266,26 @@ def target_lost(target: Alias, message: str) -> TargetLost:
     return TargetLost(alias=target.alias, node=target.node, message=message)
 
 
+def refused(link: LinkEvent, refusal: Refusal) -> Refused:
+    """Tell that a message did not pass."""
+    asked, asking = (
+        (link.node, link.local_node)
+        if refusal.direction == "outward"
+        else (link.local_node, link.node)
+    )
+    return Refused(
+        rule=refusal.rule,
+        direction=refusal.direction,
+        what=refusal.what,
+        alias=link.alias,
+        node=link.node,
+        local_node=link.local_node,
+        caller_name=link.caller_name,
+        message=f"refused {refusal.what}, which {asking} wanted of {asked} (rule {refusal.rule})",
+        remedy=refusal.remedy,
+    )
+
+
 def target_replaced(target: Alias, before: ConnectedTarget) -> TargetReplaced:
     """Tell that the alias stands for another target than ``before``."""
     return TargetReplaced(
@@ -309,6 +331,7 @@ class Alias:
         self.name = name
         self.service = service
         self.max_frame = service.choices.options.session.max_frame
+        self.guard = service.choices.guard
         self.links = 0
         """How many links are up."""
         self._handled: list[Link] = []
@@ -412,6 +435,10 @@ class Alias:
         """Report it."""
         self.links -= 1
         self._report(event)
+
+    def refused(self, link: LinkEvent, refusal: Refusal) -> None:
+        """Report a message of a link that was refused."""
+        self._report(refused(link, refusal))
 
     async def why_ended(self, stream: socket.socket) -> str:
         """Ask the transport."""

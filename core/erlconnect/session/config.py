@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
+from erlconnect.guard.link_guard import GuardConfig
 from erlconnect.proxy.handshake import Cookies
 from erlconnect.session.connector import Connector
 from erlconnect.session.cookies import RemoteCookies, local_cookie
@@ -62,6 +63,7 @@ class SessionConfig:
     caller_name: str | None = None
     local_cookie_file: Path | None = None
     visible: bool = False
+    guard: GuardConfig = field(default_factory=GuardConfig)
     no_input: bool = False
 
     @property
