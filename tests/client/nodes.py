@@ -35,7 +35,7 @@ from erlconnect.proxy.node_client import NodeClient
 from erlconnect.proxy.timing import Timer
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Sequence
+    from collections.abc import AsyncIterator, Callable, Sequence
 
     from world.erlang import ErlangNode
 
@@ -93,7 +93,7 @@ class Author:
 
     def __init__(self, seed: int, *, written: bool = False) -> None:
         self.random = Random(seed)
-        self._leaves = [
+        self._leaves: list[Callable[[], Term]] = [
             self.atom,
             self.integer,
             lambda: self.random.choice([0.0, 1.5, -2.25, 1e22, 1e-7, self.random.random() * 1e10]),
@@ -124,7 +124,8 @@ class Author:
             case 1:
                 return tuple(parts)
             case 2:
-                tail = self.random.choice([self.integer(), self.atom(), (1,)])
+                tails: list[Term] = [self.integer(), self.atom(), (1,)]
+                tail = self.random.choice(tails)
                 return ImproperList(tuple(parts), tail)
         keys = {encode(canonical(part)): part for part in parts}
         return Map(tuple((key, self.term(2)) for key in keys.values()))

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 BARE = CLAIMED_FLAGS & ~int(
     DistributionFlag.SPAWN | DistributionFlag.FRAGMENTS | DistributionFlag.EXIT_PAYLOAD
 )
+FOR_EVER: list[Term] = [Atom("erlang"), Atom("hibernate"), [Atom("erlang"), Atom("node"), []]]
 WAYS = pytest.mark.parametrize("flags", [CLAIMED_FLAGS, BARE], ids=["spawn-request", "rex"])
 
 
@@ -91,9 +92,8 @@ async def test_a_call_that_is_given_up_is_killed(
     node: ErlangNode, flags: int, cancelled: bool
 ) -> None:
     async with client_of(node, flags=flags) as client:
-        name = [Atom("erlang"), Atom("hibernate"), [Atom("erlang"), Atom("node"), []]]
         if cancelled:
-            task = asyncio.ensure_future(outcome(client, "erlang", "apply", *name))
+            task = asyncio.ensure_future(outcome(client, "erlang", "apply", *FOR_EVER))
             await wait_for(node, 1)
             task.cancel()
             with pytest.raises(asyncio.CancelledError):
@@ -104,7 +104,7 @@ async def test_a_call_that_is_given_up_is_killed(
                     client.connection,
                     "erlang",
                     "apply",
-                    name,
+                    FOR_EVER,
                     group_leader=client.leader.pid,
                     seconds=0.5,
                 )
@@ -131,8 +131,7 @@ async def wait_for(node: ErlangNode, number: int) -> None:
 @WAYS
 async def test_a_process_does_not_outlive_the_connection(node: ErlangNode, flags: int) -> None:
     async with client_of(node, flags=flags) as client:
-        name = [Atom("erlang"), Atom("hibernate"), [Atom("erlang"), Atom("node"), []]]
-        task = asyncio.ensure_future(outcome(client, "erlang", "apply", *name))
+        task = asyncio.ensure_future(outcome(client, "erlang", "apply", *FOR_EVER))
         await wait_for(node, 1)
         client.connection._own._socket.close()
     await wait_for(node, 0)
@@ -184,8 +183,10 @@ async def test_what_watches_our_processes_is_told_that_they_are_gone(node: Erlan
 
 async def forms(client: Client, text: str) -> Term:
     scanned = await client.call("erl_scan", "string", [*text.encode()])
-    parsed = await client.call("erl_parse", "parse_exprs", scanned[1])  # type: ignore[index]
-    return parsed[1]  # type: ignore[index]
+    assert isinstance(scanned, tuple)
+    parsed = await client.call("erl_parse", "parse_exprs", scanned[1])
+    assert isinstance(parsed, tuple)
+    return parsed[1]
 
 
 @pytest.mark.parametrize(
@@ -206,13 +207,13 @@ def test_calls_that_end_a_node(
 
 
 def test_operations_are_those_of_the_specification() -> None:
-    assert {name: int(one) for name, one in Operation.__members__.items()} == {
-        **{"LINK": 1, "SEND": 2, "EXIT": 3, "REG_SEND": 6, "EXIT2": 8, "SEND_TT": 12},
-        **{"EXIT_TT": 13, "MONITOR_P": 19, "MONITOR_P_EXIT": 21, "SEND_SENDER": 22},
-        **{"SEND_SENDER_TT": 23, "PAYLOAD_EXIT": 24, "PAYLOAD_EXIT_TT": 25},
-        **{"SPAWN_REQUEST": 29, "SPAWN_REPLY": 31, "ALIAS_SEND": 33, "ALIAS_SEND_TT": 34},
-        **{"UNLINK_ID": 35, "UNLINK_ID_ACK": 36},
-    }
+    names = (
+        "LINK=1 SEND=2 EXIT=3 REG_SEND=6 EXIT2=8 SEND_TT=12 EXIT_TT=13 MONITOR_P=19 "
+        "MONITOR_P_EXIT=21 SEND_SENDER=22 SEND_SENDER_TT=23 PAYLOAD_EXIT=24 PAYLOAD_EXIT_TT=25 "
+        "SPAWN_REQUEST=29 SPAWN_REPLY=31 ALIAS_SEND=33 ALIAS_SEND_TT=34 UNLINK_ID=35 "
+        "UNLINK_ID_ACK=36"
+    )
+    assert " ".join(f"{one.name}={int(one)}" for one in Operation) == names
 
 
 def test_a_map_finds_values_by_what_erlang_calls_equal() -> None:

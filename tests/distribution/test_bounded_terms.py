@@ -83,7 +83,12 @@ def test_any_bytes_raise_nothing_else(data: bytes) -> None:
             Reference(node="first", creation=3, words=(5,)),
         ),
         (
-            b"p" + bytes(25) + struct.pack(">I", 1) + b"w\x01ma\x01a\x02R\x00w\x04envs",
+            b"p"
+            + bytes(25)
+            + struct.pack(">I", 1)
+            + b"w\x01ma\x01a\x02XR\x00"
+            + bytes(12)
+            + b"w\x04envs",
             Fun(Atom("m"), (Atom("envs"),)),
         ),
     ],

@@ -18,9 +18,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 SHELLS = [
-    *(Shell(program="erl", local=release, remote=release) for release in ("25", "27", "29")),
+    *(Shell(program="erl", local=release, remote=release) for release in ("23", "25", "27", "29")),
     *(Shell(program="erl", local=local, remote="25") for local in ("27", "29")),
-    *(Shell(program="iex", local=release, remote=release) for release in ("25", "27", "29")),
+    *(Shell(program="iex", local=release, remote=release) for release in ("23", "25", "27", "29")),
 ]
 # Those whose end of input ends the remote node where nothing stands between.
 DYING = [
@@ -126,7 +126,7 @@ def test_directly_ctrl_d_at_a_dumb_terminal_ends_it(shell: Shell) -> None:
 
 
 @pytest.mark.parametrize(("program", "typed"), TYPED)
-@pytest.mark.parametrize("release", ["25", "27", "29"])
+@pytest.mark.parametrize("release", ["23", "25", "27", "29"])
 def test_what_is_typed_is_refused_in_words(program: str, typed: str, release: str) -> None:
     shell = Shell(program=program, local=release, remote=release)
     with through(shell) as reach, reach.at_terminal() as terminal:
@@ -142,7 +142,7 @@ def test_what_is_typed_is_refused_in_words(program: str, typed: str, release: st
         assert reach.session.wait_event("refused")["rule"] == "stop"
 
 
-@pytest.mark.parametrize("release", ["25", "27", "29"])
+@pytest.mark.parametrize("release", ["23", "25", "27", "29"])
 @pytest.mark.parametrize(("program", "typed"), [("erl", "q()."), ("iex", "System.halt()")])
 @pytest.mark.parametrize("way", ["direct", "--allow-stop"])
 def test_without_the_rule_what_is_typed_ends_it(

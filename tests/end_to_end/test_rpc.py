@@ -14,10 +14,10 @@ from client.nodes import Author
 from end_to_end.elixir import start_iex
 from end_to_end.evidence import COMMAND
 from end_to_end.examined import run
-from end_to_end.machine import fixed, machine
+from end_to_end.machine import FROM_VARIABLE, fixed, machine
 from end_to_end.terminal import AtTerminal
+from world.cluster import cluster
 from world.connected import REMOTE_COOKIE, remote_node
-from world.erlang import ErlangNode
 from world.missing import require
 from world.processes import Process
 from world.waiting import wait_until
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from end_to_end.machine import Machine
+    from world.erlang import ErlangNode
 
 APP = "app@127.0.0.1"
 NO_ERLANG = {"PATH": "/nonexistent"}
@@ -93,10 +94,7 @@ def test_programs_get_json(remote: ErlangNode, here: Machine) -> None:
         here, "rpc", *fixed(remote), "lists", "append", "[[1, null]]", "--json-args", "--json"
     )
     assert ended.events == [
-        {
-            **{"schema": 1, "event": "result", "node": APP},
-            **{"value": [1, None], "text": "[1,null]"},
-        }
+        {"schema": 1, "event": "result", "node": APP, "value": [1, None], "text": "[1,null]"}
     ]
     ended = run(here, "rpc", *fixed(remote), *words, "--json-args", "--json")
     assert (ended.code, ended.events[-1]["cause"]) == (70, "call-failed")
@@ -145,8 +143,8 @@ def test_what_ends_the_node_is_sent_where_it_is_allowed(here: Machine) -> None:
 def test_a_signal_ends_the_process_there(
     remote: ErlangNode, here: Machine, number: signal.Signals
 ) -> None:
-    words = [COMMAND, "rpc", *fixed(remote), "timer", "sleep", "600000"]
-    calling = Process(words, environment=here.environment())
+    words = ["rpc", *fixed(remote), "timer", "sleep", "600000"]
+    calling = Process([COMMAND, *words], environment=here.environment())
     wait_until(lambda: sleeping(remote) == 1, "the call runs")
     calling.signal(number)
     code = calling.wait(20)
@@ -193,12 +191,19 @@ def test_large_output_passes_through_and_a_large_answer_is_refused(
     assert "more than 64 MB" in ended.stderr
 
 
-def test_all_instances_one_line_each(here: Machine) -> None:
-    with remote_node(APP) as one, remote_node("other@127.0.0.2") as other:
-        ended = run(here, "rpc", *fixed(one), "--all", "erlang", "node")
-        assert (ended.code, ended.stdout) == (0, f"{APP}: '{APP}'\n")
-        ended = run(here, "rpc", *fixed(other), "--all", "erlang", "error", "x", "--json")
-        assert (ended.code, ended.events[-1]["node"]) == (70, "other@127.0.0.2")
+def test_all_instances_one_line_each() -> None:
+    with cluster(10) as remote, machine(epmd=False) as here:
+        names = [node.name for node in remote.nodes]
+        words = [*remote.words(), *FROM_VARIABLE]
+        ended = run(here, "rpc", *words, "erlang", "node")
+        assert ended.code == 0, ended.stderr
+        assert sorted(ended.stdout.splitlines()) == sorted(f"{name}: '{name}'" for name in names)
+        # One of them fails: it has its line, and the exit code is its own.
+        text = f"if node() =:= '{names[0]}' -> exit(here); true -> fine end"
+        ended = run(here, "eval", *words, "--erlang", text, "--json")
+        assert ended.code == 70
+        assert [one["node"] for one in ended.of("error")] == [names[0]]
+        assert sorted(one["node"] for one in ended.of("result")) == sorted(names[1:])
 
 
 def test_erl_call_says_the_same(remote: ErlangNode, here: Machine) -> None:

@@ -37,7 +37,10 @@ APP = "app@127.0.0.1"
 COLUMNS, LINES = 80, 24
 # Below its own epmd name, busy for ever, with two messages that it never reads.
 BUSY = """
-    P = spawn(fun() -> register(busy_one, self()), (fun F(N) -> erlang:phash2(N), F(N + 1) end)(0) end),
+    P = spawn(fun() ->
+        register(busy_one, self()),
+        (fun F(N) -> erlang:phash2(N), F(N + 1) end)(0)
+    end),
     P ! one, P ! two, ok.
 """
 
@@ -107,6 +110,10 @@ class Screen:
         return self.text
 
 
+def first_row(text: str) -> str:
+    return next((line for line in text.splitlines() if line.lstrip().startswith("<")), "")
+
+
 def test_the_screen_at_80_by_24(node: ErlangNode, here: Machine) -> None:
     start_iex(node)
     with AtTerminal("top", *fixed(node), environment=here.environment(), columns=COLUMNS) as term:
@@ -115,11 +122,7 @@ def test_the_screen_at_80_by_24(node: ErlangNode, here: Machine) -> None:
         for word in (APP, "OTP ", "total", "processes", "reductions/s", "CURRENT", "by memory"):
             assert word in shown
         term.type("r")
-        lines = screen.wait(
-            lambda text: "by reductions" in text and "busy_one" in text
-        ).splitlines()
-        rows = [line for line in lines if line.lstrip().startswith("<")]
-        assert "busy_one" in rows[0]
+        screen.wait(lambda text: "by reductions" in text and "busy_one" in first_row(text))
         term.type("\r")
         shown = screen.wait(lambda text: "registered_name    busy_one" in text)
         assert "message_queue_len  2" in shown
@@ -142,12 +145,14 @@ def test_the_screen_at_80_by_24(node: ErlangNode, here: Machine) -> None:
 
 
 def test_the_end_of_the_node_ends_the_screen(here: Machine) -> None:
-    with remote_node(APP) as node:
-        with AtTerminal("top", *fixed(node), environment=here.environment()) as terminal:
-            terminal.wait_for("code_server")
-            node.kill()
-            assert terminal.wait() == 69
-            assert "closed the connection" in terminal.screen
+    with (
+        remote_node(APP) as node,
+        AtTerminal("top", *fixed(node), environment=here.environment()) as terminal,
+    ):
+        terminal.wait_for("code_server")
+        node.kill()
+        assert terminal.wait() == 69
+        assert "closed the connection" in terminal.screen
 
 
 def status_of(url: str) -> int:

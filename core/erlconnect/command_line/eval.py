@@ -29,7 +29,7 @@ Examples:
 
   erlconnect eval -b fixed app@10.3.2.1 --erlang 'erlang:memory(total)'
 
-  erlconnect eval -b consul shop - < script.exs
+  erlconnect eval -b consul shop -
 """
 
 

@@ -172,9 +172,6 @@ class HumanReporter:
     """Lines of text: the alias on stdout, everything else on stderr."""
 
     def __init__(self, *, quiet: bool, prefix: str = "") -> None:
-        from rich.console import Console  # noqa: PLC0415 - not needed with --json
-
-        self._console = Console(stderr=True, highlight=False, soft_wrap=True)
         self._quiet = quiet
         self._prefix = prefix
         self._spinner: Status | None = None
@@ -193,13 +190,15 @@ class HumanReporter:
 
     def progress(self, message: str) -> None:
         """Show what is being done: a spinner on a terminal, else nothing."""
-        if self._quiet or not self._console.is_terminal:
+        if self._quiet or not sys.stderr.isatty():
             return
-        from rich.markup import escape  # noqa: PLC0415 - not needed with --json
+        from rich.console import Console  # noqa: PLC0415 - only on a terminal
+        from rich.markup import escape  # noqa: PLC0415
 
         self.stop_progress()
+        console = Console(stderr=True, highlight=False, soft_wrap=True)
         with ignore_broken_pipe(sys.stderr):
-            self._spinner = self._console.status(escape(redact(message)))
+            self._spinner = console.status(escape(redact(message)))
             self._spinner.start()
 
     def note(self, text: str) -> None:

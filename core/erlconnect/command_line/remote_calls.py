@@ -17,7 +17,6 @@ import typer
 
 from erlconnect.client.calls import Raised, Returned, call
 from erlconnect.client.connection import CLAIMED_FLAGS, MAX_FRAME, background, node_connection
-from erlconnect.client.elixir_syntax import print_elixir
 from erlconnect.client.erlang_syntax import print_erlang
 from erlconnect.client.group_leader import GroupLeader
 from erlconnect.client.json_terms import json_value
@@ -149,6 +148,9 @@ async def _call_all(
 ) -> int:
     turns = asyncio.Semaphore(_AT_ONCE)
     voice.silence()
+    if looking.service.choices.cookie_from:
+        # A source that was named may ask a person: once, and not for several nodes at a time.
+        await looking.service.cookie_of(targets[0])
 
     async def one(target: Target) -> int:
         shown = _Shown(voice, several=str(target.node) if target.node.name else target.address)
@@ -315,7 +317,7 @@ class _Shown:
 
     def result(self, outcome: Returned, *, elixir: bool) -> None:
         """Show what the call returned."""
-        text = (print_elixir if elixir else print_erlang)(outcome.value, self._node)
+        text = (_elixir if elixir else print_erlang)(outcome.value, self._node)
         if self._voice.as_json:
             print_line(result_payload(self._node, outcome.value, text))
         else:
@@ -328,6 +330,12 @@ class _Shown:
             print_line({**fields, "message": redact(error.message)})
         else:
             print_text(f"{self._node}: {redact(error.message).partition(chr(10))[0]}")
+
+
+def _elixir(term: Term, node: str) -> str:
+    from erlconnect.client.elixir_syntax import print_elixir  # noqa: PLC0415 - for Elixir alone
+
+    return print_elixir(term, node)
 
 
 def printable_output(text: str, *, colours: bool) -> str:

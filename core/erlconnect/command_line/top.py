@@ -12,10 +12,11 @@ from erlconnect.command_line import options
 from erlconnect.command_line.options import Flags, takes_flags
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Sequence
 
     from erlconnect.client.sampling import NodeFacts, NodeSampler, ProcessRow, Sample
     from erlconnect.command_line.output import OutputOptions
+    from erlconnect.distribution.etf import Pid
 
 HELP = """
 Show what the node that TARGET is does: memory, processes, tables, applications, ports.
@@ -184,7 +185,7 @@ async def print_samples(
     while True:
         sample = await sampler.sample()
         rows = await sampler.busiest(sort, _ROWS)
-        print_line(sample_payload(sampler, facts, sample, rows))
+        print_line(sample_payload(facts, sample, rows, sampler.shown))
         number += 1
         if number == count:
             return
@@ -192,9 +193,9 @@ async def print_samples(
 
 
 def sample_payload(
-    sampler: NodeSampler, facts: NodeFacts, sample: Sample, rows: list[ProcessRow]
+    facts: NodeFacts, sample: Sample, rows: Sequence[ProcessRow], shown: Callable[[Pid], str]
 ) -> dict[str, Any]:
-    """Return the object of a sample; rates are null in the first one."""
+    """Return the object of a sample; rates are null in the first one. ``shown`` prints a pid."""
     return {
         "schema": 1,
         "event": "sample",
@@ -215,7 +216,7 @@ def sample_payload(
         "cost_seconds": sample.cost_seconds,
         "busiest": [
             {
-                "pid": sampler.shown(row.pid),
+                "pid": shown(row.pid),
                 "name": row.name,
                 "current": row.current,
                 "memory": row.memory,

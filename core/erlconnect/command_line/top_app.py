@@ -78,6 +78,7 @@ class TopApp(App[None]):
         self.error: ErlconnectError | None = None
         """What ended the screen, where nobody did."""
         self._facts: NodeFacts | None = None
+        self._sample: Sample | None = None
         self._plots = {name: deque([0.0], maxlen=_HISTORY) for name in ("memory", "reds", "queue")}
         self._pids: dict[str, Pid] = {}
 
@@ -138,14 +139,20 @@ class TopApp(App[None]):
         tables = {"tables": "#table-table", "ports": "#port-table"}
         return shown not in tables or bool(self.query_one(tables[shown], DataTable).row_count)
 
-    def _show_node(self, sample: Sample) -> None:
-        facts = self._facts
-        assert facts  # noqa: S101 - asked first
+    def _show_head(self) -> None:
+        facts, sample = self._facts, self._sample
+        if not facts or not sample:
+            return
         days, seconds = divmod(int(sample.uptime), 86400)
         hours = f"{seconds // 3600:02}:{seconds % 3600 // 60:02}:{seconds % 60:02}"
         state = "PAUSED" if self._paused else f"by {_SORTED[self._sort]}"
         self._say("#head", f"{facts.node}  OTP {facts.otp}  up {days}d {hours}  {state}")
-        self._say("#numbers", _numbers(sample, facts))
+
+    def _show_node(self, sample: Sample) -> None:
+        assert self._facts  # noqa: S101 - asked first
+        self._sample = sample
+        self._show_head()
+        self._say("#numbers", _numbers(sample, self._facts))
         self._plots["memory"].append(sample.memory["total"])
         self._plots["reds"].append(sample.reductions_per_second or 0.0)
         self._plots["queue"].append(sample.run_queue)
@@ -233,6 +240,7 @@ class TopApp(App[None]):
     def action_sort(self, by: str) -> None:
         """Sort the processes by something else, at once."""
         self._sort = by
+        self._show_head()
         self.query_one(TabbedContent).active = "processes"
         self.run_worker(self._show_processes(), exclusive=False)
 
@@ -246,6 +254,7 @@ class TopApp(App[None]):
     def action_pause(self) -> None:
         """Ask nothing until it is pressed again."""
         self._paused = not self._paused
+        self._show_head()
 
 
 class DetailScreen(ModalScreen[None]):

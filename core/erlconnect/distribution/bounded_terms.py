@@ -113,9 +113,8 @@ class _Container:
         if self.kind == _MAP:
             return Map(tuple(zip(items[::2], items[1::2], strict=True)))
         if self.kind == _EXPORT:
-            return Export(*items)
-        # The module, two integers that tell the function, the process that made it.
-        return Fun(items[0], tuple(items[4:]))
+            return _export(items)
+        return _fun(items)
 
     def cut(self) -> Any:
         """Return what there is of it, ``UNREAD`` in place of the rest."""
@@ -130,6 +129,26 @@ class _Container:
             missing = max(1, 4 - len(self.items))
         self.items += [UNREAD] * missing
         return self.value()
+
+
+def _export(items: list[Any]) -> Export:
+    module, function, arity = items
+    if not _kinds(items, (Atom, Atom, int)):
+        raise RemoteProtocolError("term: a function whose name or arity is none")
+    return Export(module, function, arity)
+
+
+def _fun(items: list[Any]) -> Fun:
+    """Return a fun of its module, two integers that tell the function, and who made it."""
+    if not _kinds(items, (Atom, int, int, Pid)):
+        raise RemoteProtocolError("term: a fun whose index or process is none")
+    return Fun(items[0], tuple(items[4:]))
+
+
+def _kinds(items: list[Any], kinds: tuple[type, ...]) -> bool:
+    """Return whether terms are of these kinds, as far as they were read."""
+    pairs = zip(items, kinds, strict=False)
+    return all(isinstance(item, (kind, Unread)) for item, kind in pairs)
 
 
 def _list(items: list[Any]) -> Any:
@@ -161,13 +180,16 @@ class TermReader:
         start: int,
         end: int,
         cached: Sequence[Atom | None] = (),
+        *,
         max_tokens: int = MAX_TOKENS,
+        deepest: int = DEEPEST,
     ) -> None:
         self._data = data
         self.at = start
         self._end = end
         self._cached = cached
         self._left = max_tokens
+        self._deepest = deepest
 
     def read(self) -> tuple[Any, int]:
         """Do what ``decode_prefix`` does, for the term at ``at``."""
@@ -189,7 +211,7 @@ class TermReader:
             if isinstance(value, _Container):
                 if value.size:
                     stack.append(value)
-                    if len(stack) >= DEEPEST:
+                    if len(stack) >= self._deepest:
                         raise _CutError
                     continue
                 value = value.value()

@@ -1,7 +1,7 @@
 """The terms of the external term format as Python values: what our own client says and hears.
 
 Every tag of the format is decoded. What links carry is walked (``term_walk``) and never built.
-Nothing here recurses, so that no nesting that a peer sends ends in a ``RecursionError``; depth,
+Decoding does not recurse, so that no nesting that a peer sends ends in a ``RecursionError``; depth,
 sizes and the number of terms have bounds.
 
 An Erlang string is a list of numbers here as it is there. ``float`` and ``int`` are told apart by

@@ -22,6 +22,7 @@ from erlconnect.distribution.control import (
     read_control,
 )
 from erlconnect.distribution.edits import apply_splices
+from erlconnect.distribution.errors import RemoteProtocolError
 from erlconnect.distribution.etf import Atom, Pid
 from erlconnect.distribution.frames import (
     DIST_HEADER,
@@ -33,7 +34,9 @@ from erlconnect.distribution.frames import (
     framed,
 )
 from erlconnect.guard.answers import encode_term
+from erlconnect.guard.malformed import check_terms, first_suspect
 from erlconnect.guard.message import Message, Refused
+from erlconnect.guard.rules import TERMS_MALFORMED
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -67,6 +70,10 @@ _NO_FRAME: Final = b"\0\0"  # no atoms, and then a tag that no term has
 _MUCH: Final = 4096
 _AHEAD: Final = 8
 _AT_ONCE: Final = 512
+# So far from its beginning a large frame is searched for what begins malformed terms, and so many
+# bytes of small ones at once.
+_LOOK: Final = 4096
+_LOOK_AHEAD: Final = 32768
 _MOST_KNOWN: Final = 4096
 _MOST_REFUSED: Final = 65536
 _OPERATION_SIZE: Final = 4  # a small tuple, its size, a small integer
@@ -189,6 +196,9 @@ class FrameGuard:
 
     def passes(self, buffer: bytearray, position: int, end: int) -> bool:
         """Return whether the whole message in ``buffer[position:end]`` is of no interest."""
+        ahead = min(end, position + _LOOK)
+        if first_suspect(buffer, position, ahead) < ahead:
+            return False
         last, start = self._last, position + HEAD_SIZE
         if (
             buffer.startswith(last.key, start)
@@ -208,10 +218,18 @@ class FrameGuard:
         last, far, previous = self._last, end - _MUCH, -1
         key, unpack, accepted = last.key, last.unpack, last.accepted
         offset, needed = last.offset, last.needed
+        looked, suspect = position, end
         while position + HEAD_SIZE <= end:
             length, kind = head(buffer, position)
             start = position + HEAD_SIZE
             after = position + LENGTH_SIZE + length
+            if after > looked:
+                ahead = min(end, position + (_LOOK if length > _LOOK else _LOOK_AHEAD))
+                suspect = first_suspect(buffer, position, ahead)
+                suspect = end if suspect == ahead else suspect
+                looked = max(after, ahead)
+            if after > suspect:
+                return position
             if (
                 kind == whole
                 and startswith(key, start)
@@ -219,7 +237,7 @@ class FrameGuard:
                 and unpack(buffer, start + offset) in accepted
             ):
                 if length == previous and position < far:
-                    count = _alike(buffer, position, end, last.columns)
+                    count = _alike(buffer, position, min(looked, suspect), last.columns)
                     position += count * (LENGTH_SIZE + length)
                     continue
             elif not self._goes_by(buffer, position, after):
@@ -333,9 +351,11 @@ class FrameGuard:
     def _message(
         self, data: bytearray, start: int, after: int, header: Header, *, first: bool = False
     ) -> Examined:
+        bare = data[start] == PASS_THROUGH
+        self._check(data, after, header, bare=bare)
         control = read_control(data, header.terms, after, header.atoms)
         payload = control.payload
-        if data[start] == PASS_THROUGH and 0 < payload < after:
+        if bare and 0 < payload < after:
             payload += 1
         if control.operation not in _OPERATIONS:
             self.unknown += 1
@@ -358,6 +378,17 @@ class FrameGuard:
         if decision.told:
             self._count(decision)
         return Examined(framed(apply_splices(data, start, after, sorted(decision.edits))), None)
+
+    def _check(self, data: bytearray, after: int, header: Header, *, bare: bool) -> None:
+        """Raise ``RemoteProtocolError`` for terms that no decoder should get."""
+        ahead = min(after, header.terms + _LOOK)
+        if first_suspect(data, header.terms, ahead) == ahead:
+            return
+        try:
+            check_terms(data, header.terms, after, header.atoms, versions=bare)
+        except RemoteProtocolError:
+            self._count(Refused(rule=TERMS_MALFORMED, what=TERMS_MALFORMED.what))
+            raise
 
     def _count(self, decision: Refused | Rewritten) -> None:
         self.refused += 1

@@ -126,8 +126,8 @@ INBOUND_SYSTEM: Final = Rule(
     group="inbound",
     direction="inward",
     what="system-process",
-    refuses="Calls and exit signals to processes of the local system that never wrote to the "
-    "remote node",
+    refuses="Calls, casts, orders and exit signals to processes with the numbers of the system's "
+    "own, which are below 64",
     prevents="A message to the pid of `code_server`, which the remote node guessed",
     answer="None: nobody who means well waits for one",
     remedy=INBOUND_FULL,
@@ -136,9 +136,8 @@ TERMS_MALFORMED: Final = Rule(
     group="terms",
     direction="both",
     what="malformed-term",
-    refuses="Encodings that crash or confuse decoders: references without words, terms in place "
-    "of a "
-    "fun's integers, sizes beyond the frame, nesting without end",
+    refuses="Encodings that crash or confuse decoders: references without words, terms in place of "
+    "the numbers and names of funs and functions",
     prevents="Bytes that end a virtual machine of an OTP that is not yet mended",
     answer="The link ends",
     remedy=NO_WAY,
