@@ -33,10 +33,13 @@ from typer.testing import CliRunner
 
 from erlconnect import errors, hookspecs
 from erlconnect.api import NodeName, Query, Target
+from erlconnect.client.sampling import NodeFacts, ProcessRow, Sample
 from erlconnect.command_line.app import app
 from erlconnect.command_line.child_session import child_environment, cookie_variables
 from erlconnect.command_line.live_view import Throughput
 from erlconnect.command_line.output import ready_text
+from erlconnect.command_line.remote_calls import output_payload, result_payload
+from erlconnect.command_line.top import sample_payload
 from erlconnect.configuration.session_settings import SESSION_KEYS
 from erlconnect.configuration.settings import DeclaresSettings, setting_fields, variable_name
 from erlconnect.configuration.tls_settings import TLS, TLS_KEYS
@@ -50,6 +53,7 @@ from erlconnect.diagnostics.events import (
 from erlconnect.diagnostics.ping import PHASES, Pong
 from erlconnect.diagnostics.steps import StepName, StepTimer
 from erlconnect.diagnostics.targets import TargetProbe
+from erlconnect.distribution.etf import Pid
 from erlconnect.distribution.flags import DistributionFlag
 from erlconnect.errors import ErlconnectError, ExitCode, UnreachableError
 from erlconnect.hookspecs import LinkEvent
@@ -65,6 +69,7 @@ from erlconnect.session.events import (
     Failed,
     LinkStatus,
     Ready,
+    Refused,
     SessionStatus,
     Stopped,
     TargetLost,
@@ -289,6 +294,17 @@ _EVENTS: list[Event | LinkEvent] = [
     _READY,
     LinkEvent(kind="link-up", **_LINK),
     LinkEvent(kind="link-down", **_LINK),
+    Refused(
+        rule="a",
+        direction="b",
+        what="c",
+        alias="d",
+        node="e",
+        local_node="f",
+        caller_name="g",
+        message="h",
+        remedy="i",
+    ),
     TargetLost(alias="a", node="b", message="c"),
     TargetReplaced(alias="a", old_node="b", node="c", address="d", dist_port=1),
     Warned(message="a"),
@@ -363,6 +379,25 @@ _PONG = Pong(
     creation=1,
     otp="e",
 )
+_LIMITS = dict.fromkeys(("processes", "ports", "atoms", "ets"), 1)
+_FACTS = NodeFacts(
+    node="a", otp="b", erts="c", release="d", schedulers=1, word_size=8, limits=_LIMITS
+)
+_SAMPLE = Sample(
+    memory={"total": 1, "processes": 1},
+    uptime=1.0,
+    run_queue=1,
+    counts=_LIMITS,
+    reductions_per_second=1.0,
+    cpu=0.5,
+    bytes_in_per_second=1.0,
+    bytes_out_per_second=1.0,
+    looked_at=1,
+    cost_seconds=0.5,
+)
+_ROW = ProcessRow(
+    pid=Pid(node="a", id=1, serial=0, creation=1), memory=1, reductions=1, queue=1, seen=1
+)
 _LOOKED_AT = [
     step_payload(StepTimer(StepName.PORT).failed(_ERROR)),
     phase_payload(_PHASE),
@@ -380,6 +415,9 @@ _LOOKED_AT = [
             ],
         )
     ),
+    output_payload("a", "b"),
+    result_payload("a", 1, "1"),
+    sample_payload(_FACTS, _SAMPLE, [_ROW], repr),
 ]
 # What is printed of these is compared in test_docs_of_profiles.
 _OF_PROFILES = ("profile", "profile-values", "profile-explained", "problem")

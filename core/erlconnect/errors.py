@@ -17,6 +17,7 @@ class ExitCode(IntEnum):
     BUG = 1
     USAGE = 2
     UNAVAILABLE = 69
+    CALL_FAILED = 70
     TRY_AGAIN = 75
     NOT_DISTRIBUTION = 76
     REFUSED = 77
@@ -156,6 +157,19 @@ class CookieNotFoundError(RefusedError):
     """No cookie source gave a cookie."""
 
     cause = "cookie-not-found"
+
+
+class RemoteCallError(ErlconnectError):
+    """The remote call raised, exited, or returned an error where that was asked for."""
+
+    exit_code = ExitCode.CALL_FAILED
+    cause = "call-failed"
+
+
+class AnswerTooLargeError(RemoteCallError):
+    """The answer to a remote call is larger than what is taken."""
+
+    cause = "answer-too-large"
 
 
 class ConfigurationError(ErlconnectError):

@@ -40,6 +40,7 @@ class LinkEvent:
     frames_in: int = 0
     frames_out: int = 0
     rewritten: int = 0
+    refused: int = 0
 
 
 @hookspec

@@ -81,6 +81,12 @@ def test_it_chooses_among_the_users_profiles_and_names_services(here: Home, text
         ("[profiles.x]\ncaller-name = 'root'", "profiles.x.caller-name"),
         ("[profiles.x]\nlocal-cookie-file = '/c'", "profiles.x.local-cookie-file"),
         ("[profiles.x]\nconfirm = false", "profiles.x.confirm"),
+        ("[profiles.staging]\nallow-stop = true", "profiles.staging.allow-stop"),
+        ('[profiles.staging]\ninbound = "full"', "profiles.staging.inbound"),
+        (
+            '[profiles.x.services.s]\ninbound = "full"',
+            "profiles.x.services.s.inbound",
+        ),
         ("[profiles.production]\nconfirm = false", "profiles.production.confirm"),
         ("[profiles.production]\ninherits = 'staging'", "profiles.production.inherits"),
         ("[profiles.x.services.s]\ntarget = 'a@evil'", "profiles.x.services.s.target"),

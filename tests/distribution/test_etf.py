@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import zlib
 from typing import TYPE_CHECKING
 
 import pytest
@@ -12,7 +13,21 @@ from hypothesis import strategies as st
 from world.connected import remote_node
 
 from erlconnect.distribution.errors import RemoteProtocolError
-from erlconnect.distribution.etf import Atom, Pid, Reference, Term, decode, encode
+from erlconnect.distribution.etf import (
+    Atom,
+    Bitstring,
+    Export,
+    Fun,
+    ImproperList,
+    Map,
+    Pid,
+    Port,
+    Record,
+    Reference,
+    Term,
+    decode,
+    encode,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -69,7 +84,7 @@ def test_whatever_comes_only_one_error_can(data: bytes) -> None:
         ("[1, 2, 3]", [1, 2, 3]),
         ("[]", []),
         ('[{}, {1, <<"text">>}]', [(), (1, b"text")]),
-        ("#{1 => [a]}", {1: [Atom("a")]}),
+        ("#{1 => [a]}", Map(((1, [Atom("a")]),))),
         ("list_to_tuple(lists:duplicate(300, 7))", (7,) * 300),
     ],
 )
@@ -138,3 +153,69 @@ def test_depth_is_counted_through_tags_of_every_kind() -> None:
 def test_a_size_beyond_the_end_allocates_nothing() -> None:
     with pytest.raises(RemoteProtocolError, match="beyond its end"):
         decode(b"l\xff\xff\xff\xff" + b"a\x01")
+
+
+NODE = b"w\x03a@b"
+
+
+@pytest.mark.parametrize(
+    ("data", "term"),
+    [
+        (b"F" + bytes.fromhex("3ff8000000000000"), 1.5),
+        (b"c" + b"1.50000000000000000000e+00".ljust(31, b"\0"), 1.5),
+        (b"n\x08\x00" + b"\xff" * 8, 2**64 - 1),
+        (b"o\0\0\0\x02\x01\x01\x02", -513),
+        (b"M\0\0\0\x02\x03a\xe0", Bitstring(b"a\xe0", 3)),
+        (b"M\0\0\0\x01\x08a", b"a"),
+        (b"l\0\0\0\x01a\x01a\x02", ImproperList((1,), 2)),
+        (b"l\0\0\0\x01a\x01k\0\x01\x02", [1, 2]),
+        (b"s\x01\xe9", Atom("\u00e9")),
+        (b"d\0\x01\xe9", Atom("\u00e9")),
+        (b"g" + NODE + b"\0\0\0\x01\0\0\0\x02\x03", Pid(node="a@b", id=1, serial=2, creation=3)),
+        (b"Y" + NODE + b"\0\0\0\x01\0\0\0\x03", Port(node="a@b", id=1, creation=3)),
+        (b"f" + NODE + b"\0\0\0\x01\x03", Port(node="a@b", id=1, creation=3)),
+        (b"x" + NODE + bytes(7) + b"\x01\0\0\0\x03", Port(node="a@b", id=1, creation=3)),
+        (b"e" + NODE + b"\0\0\0\x01\x03", Reference(node="a@b", creation=3, words=(1,))),
+        (b"r\0\x01" + NODE + b"\x03\0\0\0\x01", Reference(node="a@b", creation=3, words=(1,))),
+        (b"qw\x01mw\x01fa\x02", Export(module="m", function="f", arity=2)),
+        (
+            b"C\0\0\0\x01\x01w\x01mw\x01nw\x01ka\x05",
+            Record(module="m", name="n", fields=(("k", 5),), flags=1),
+        ),
+        (b"P\0\0\0\x02" + zlib.compress(b"a\x07"), 7),
+    ],
+    ids=lambda value: value[:1].decode() if isinstance(value, bytes) else "",
+)
+def test_every_other_tag(data: bytes, term: Term) -> None:
+    assert decode(data) == (term, len(data))
+
+
+def test_funs_of_a_real_node_come_back_as_they_are(node: ErlangNode) -> None:
+    """With what they close over: one of the node's own evaluator, and one of a module."""
+    for fun in ("(fun(X) -> fun() -> {X, 2} end end)(a)", "fun lists:map/2"):
+        written = node.evaluate(f"binary_to_list(base64:encode(term_to_binary({fun}))).")
+        data = base64.b64decode(written.strip('"'))
+        term, end = decode(data, 1)
+        assert end == len(data)
+        assert isinstance(term, Fun | Export)
+        assert decode(encode(term))[0] == term
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"F" + bytes.fromhex("7ff8000000000000"),
+        b"Z\0\0" + NODE + bytes(4),
+        b"Z\0\x06" + NODE + bytes(28),
+        b"M\0\0\0\0\x03",
+        b"X" + b"h\x01" * 1000,
+        b"P\xff\xff\xff\xff" + zlib.compress(b"j"),
+        b"P\0\0\0\x09" + zlib.compress(b"P\0\0\0\x01" + zlib.compress(b"j")),
+        b"y" + bytes(20),
+        b"R\0",
+    ],
+    ids=repr,
+)
+def test_what_is_no_term(data: bytes) -> None:
+    with pytest.raises(RemoteProtocolError):
+        decode(data)

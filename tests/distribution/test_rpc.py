@@ -58,7 +58,7 @@ def test_a_call_goes_to_rex_as_that_of_a_c_node() -> None:
 
 
 def test_the_values_are_taken_out_of_the_answer() -> None:
-    value: Term = (Atom("value"), (1, b"two"), {})
+    value: Term = (Atom("value"), (1, b"two"), [])
     assert evaluation_result((Atom("rex"), value)) == (1, b"two")
     assert evaluation_result((Atom("other"), value)) is None
     with pytest.raises(RemoteProtocolError, match="the call failed"):

@@ -64,8 +64,11 @@ def load_mirror(*nodes: ErlangNode, beside: ErlangNode | None = None) -> None:
 
 @contextmanager
 def mirrored(*options: str, **settings: Any) -> Iterator[Connected]:
-    """What ``world.connected.connected`` gives, with ``mirror`` and ``material`` in both nodes."""
-    with connected(*options, **settings) as world:
+    """What ``world.connected.connected`` gives, with ``mirror`` and ``material`` in both nodes.
+
+    The remote node may call the local one, as it does in what these modules do.
+    """
+    with connected("--inbound", "full", *options, **settings) as world:
         load_mirror(world.remote, world.local)
         yield world
 

@@ -34,6 +34,7 @@ REMOTE = [
     "remote-erlang",
     "runtime-tools",
     "remote-elixir",
+    "guard",
 ]
 WHOLE = """\
 configuration  ok       TIME  files and variables are understood
@@ -50,12 +51,14 @@ remote-erlang  ok       TIME  OTP 25, net_ticktime 60 s
 runtime-tools  ok       TIME  Observer finds what it needs there
 remote-elixir  note     TIME  the node has no Elixir, which `iex --remsh` and Livebook ask
                                     Take `erl -remsh`, which does not.
+guard          ok       TIME  what would stop the remote node is refused (--allow-stop allows it); \
+so is what would run code here (--inbound full allows it)
 local-erlang   ok       TIME  OTP 25 (ERL), and OTP 25 there: they talk with each other
 local-elixir   ok       TIME  Elixir VERSION (ELIXIR)
 local-epmd     ok       TIME  one runs on port EPMD and knows no names
 local-names    ok       TIME  app@127.0.0.1 and dev: not registered here
 local-cookie   ok       TIME  HOME/.erlang.cookie is as Erlang wants it
-18 steps: 16 ok, 1 note, 1 skipped
+19 steps: 17 ok, 1 note, 1 skipped
 """
 
 
@@ -124,6 +127,16 @@ def test_every_release_answers_and_keeps_nothing_of_the_visit(release: str) -> N
         assert remote.evaluate("{nodes(), nodes(hidden)}.") == "{[],[]}"
         assert remote.evaluate(processes) == before
         assert remote.process.output == ""
+
+
+def test_what_the_guard_lets_through_is_a_note() -> None:
+    with remote_node(APP) as remote, machine() as here:
+        guarded = examined(here, *fixed(remote)).steps["guard"]
+        assert guarded["status"] == "ok"
+        open_ = examined(here, *fixed(remote), "--allow-stop", "--inbound", "full").steps["guard"]
+        assert open_["status"] == "note"
+        assert "passes (--allow-stop)" in open_["seen"]
+        assert "run code here (--inbound full)" in open_["seen"]
 
 
 def test_a_remote_elixir_and_its_runtime_tools_are_found(tmp_path: Path) -> None:

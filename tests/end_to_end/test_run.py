@@ -267,7 +267,16 @@ def test_stderr_says_which_node_is_meant_and_stdout_is_the_programs(remote: Erla
     with machine() as here, run(here, remote, "echo", "result") as process:
         assert process.wait(30) == 0
         assert process.stdout == "result"
-        assert process.stderr == f"{REMARK}:{remote.dist_port} (fixed)"
+        where, guard = process.stderr.splitlines()
+        assert where == f"{REMARK}:{remote.dist_port} (fixed)"
+        assert guard.startswith("guard: what would stop the remote node is refused")
+
+
+def test_it_says_what_the_guard_lets_through(remote: ErlangNode) -> None:
+    options = ("--allow-stop", "--inbound", "full")
+    with machine() as here, run(here, remote, "true", options=options) as process:
+        assert process.wait(30) == 0
+        assert "passes (--allow-stop); it may run code here (--inbound full)" in process.stderr
 
 
 def test_quiet_says_nothing_at_all(remote: ErlangNode) -> None:

@@ -16,10 +16,12 @@ from erlconnect.distribution.handshake_messages import (
     StatusKind,
     gen_digest,
 )
+from erlconnect.guard.link_guard import GuardConfig
 from erlconnect.proxy.handshake import Cookies, HandshakeConfig
 from erlconnect.session.names import alias_for
 
 if TYPE_CHECKING:
+    from erlconnect.guard.link_guard import Refusal
     from erlconnect.hookspecs import LinkEvent
 
 FLAGS = 0xD07DF7FBD  # what OTP 25 sends, PUBLISHED among it
@@ -87,6 +89,7 @@ class RemoteSide:
     """What a link sees of its session: dials the scripted remote peer, notes what is reported."""
 
     max_frame = 1024 * 1024
+    guard = GuardConfig()
     length_size = 2
 
     def __init__(
@@ -100,6 +103,7 @@ class RemoteSide:
         self.ups: list[LinkEvent] = []
         self.downs: list[LinkEvent] = []
         self.warnings: list[str] = []
+        self.refusals: list[tuple[LinkEvent, Refusal]] = []
 
     async def dial(self) -> socket.socket:
         self.dialled += 1
@@ -129,6 +133,9 @@ class RemoteSide:
     async def why_ended(self, stream: socket.socket) -> str:
         del stream
         return self.transport_words
+
+    def refused(self, link: LinkEvent, refusal: Refusal) -> None:
+        self.refusals.append((link, refusal))
 
     def warn(self, message: str) -> None:
         self.warnings.append(message)

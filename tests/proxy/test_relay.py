@@ -106,6 +106,32 @@ def test_a_name_is_rewritten_and_the_length_with_it(direction: Direction) -> Non
     assert direction.pump.rewriter.rewritten == 1
 
 
+def fragment(kind: bytes, left: int, piece: bytes) -> bytes:
+    body = b"\x83" + kind + (5).to_bytes(8, "big") + left.to_bytes(8, "big") + piece
+    return len(body).to_bytes(4, "big") + body
+
+
+def test_a_frame_of_our_own_goes_out_between_two(direction: Direction) -> None:
+    direction.near.sendall(message(b"j"))
+    assert direction.read(len(message(b"j"))) == message(b"j")
+    direction.pump.insert(message(b"a\x01"))
+    assert direction.read(len(message(b"a\x01"))) == message(b"a\x01")
+
+
+def test_a_frame_of_our_own_waits_for_the_rest_of_a_fragment(direction: Direction) -> None:
+    """Inside a binary the beginning of a fragment goes out before its end has come."""
+    control = b"h\x01a\x63"
+    first = fragment(b"E", 2, b"\0" + control + b"m" + (100_000).to_bytes(4, "big") + b"x" * 20_000)
+    second = fragment(b"F", 1, b"x" * 80_000)
+    direction.near.sendall(first + second[:30_000])
+    assert direction.read(len(first) + 30_000) == first + second[:30_000]
+    direction.pump.insert(TICK)
+    direction.near.sendall(second[30_000:] + message(b"j"))
+    expected = second[30_000:] + TICK + message(b"j")
+    received = direction.read(len(expected))
+    assert received in (expected, second[30_000:] + message(b"j") + TICK)
+
+
 def test_a_frame_larger_than_every_buffer(direction: Direction) -> None:
     frame = message(binary(3 * MEGABYTE))
     threading.Thread(target=direction.near.sendall, args=(frame,), daemon=True).start()

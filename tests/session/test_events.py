@@ -82,6 +82,7 @@ def test_link_down_counts() -> None:
         "frames_in": 3,
         "frames_out": 4,
         "rewritten": 5,
+        "refused": 6,
     }
     event = LinkEvent(kind="link-down", **LINK, **counts)
     assert payload(event) == {"schema": 1, "event": "link-down", **LINK, **counts}

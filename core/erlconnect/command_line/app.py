@@ -11,7 +11,8 @@ from typing import Any, Final
 import typer
 from typer.core import TyperGroup
 
-from erlconnect.command_line import commands, plugins, status
+from erlconnect.command_line import commands, plugins, rpc, status, top
+from erlconnect.command_line import eval as eval_command
 from erlconnect.command_line.completion import leave_at_once
 from erlconnect.command_line.stdio import ignore_broken_pipe, open_missing_streams
 from erlconnect.errors import ErlconnectError, UsageError
@@ -64,6 +65,8 @@ class ConnectByDefault(TyperGroup):
         own = {"--help", "--version", "--install-completion", "--show-completion"}
         if args and args[0] not in own and args[0] not in self.commands:
             args = ["connect", *args]
+        if args[:1] == ["top"]:
+            args = top.with_port(args)
         return super().parse_args(ctx, args)
 
     def invoke(self, ctx: Any) -> Any:
@@ -125,6 +128,9 @@ app.command("status", help=status.STATUS_HELP)(status.status)
 app.command("doctor", help=commands.DOCTOR_HELP)(commands.doctor)
 app.command("ping", help=commands.PING_HELP)(commands.ping)
 app.command("targets", help=commands.TARGETS_HELP)(commands.targets)
+app.command("rpc", help=rpc.HELP)(rpc.rpc)
+app.command("eval", help=eval_command.HELP)(eval_command.evaluate)
+app.command("top", help=top.HELP)(top.top)
 app.command("demo")(commands.demo)
 app.command("plugins")(plugins.plugins)
 app.add_typer(commands.profiles_group, name="profiles")

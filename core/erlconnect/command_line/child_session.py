@@ -30,6 +30,7 @@ from erlconnect.command_line.output import HumanReporter, report_warnings, where
 from erlconnect.command_line.resolve import resolve_config
 from erlconnect.cookie_file import local_cookie_file
 from erlconnect.errors import ConfigurationError
+from erlconnect.guard.link_guard import GuardConfig, guard_line
 from erlconnect.hookspecs import LinkEvent
 from erlconnect.net.subprocesses import ChildConfig, ChildProcess
 from erlconnect.session.connector import first_error
@@ -63,6 +64,8 @@ class ChildSessionReporter:
         self._waiting: deque[Event] | None = None
         self._stands = asyncio.Event()
         self._ready: Ready | None = None
+        self.guard = GuardConfig()
+        """What the session's guard lets through."""
         self.refusal: ErlconnectError | None = None
         """Why a link did not come up, the latest one."""
 
@@ -77,6 +80,7 @@ class ChildSessionReporter:
             self._stands.set()
             for alias in event.aliases:
                 self._human.note(where_line(alias))
+            self._human.note(f"guard: {guard_line(self.guard)}")
         elif isinstance(event, LinkEvent | Stopped):
             return
         else:
@@ -159,6 +163,7 @@ def run_child_session(
         environment=os.environ,
         warn=lambda message: reporter.report(Warned(message=message)),
     )
+    reporter.guard = chosen.choices[0].guard
     chosen.catalogue.load_observers(os.environ)
     session = Session(
         chosen.choices, chosen.catalogue, reporter, os.environ, slot, private_epmd=True

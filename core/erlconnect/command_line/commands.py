@@ -82,7 +82,9 @@ Examples:
 """
 
 
-@takes_flags(without=("all_targets", "visible", "as_name", "local_cookie_file"))
+@takes_flags(
+    without=("all_targets", "visible", "as_name", "local_cookie_file", "allow_stop", "inbound")
+)
 def ping(
     *,
     target: options.Target,
@@ -110,7 +112,17 @@ Examples:
 """
 
 
-@takes_flags(without=("all_targets", "cookie_from", "visible", "as_name", "local_cookie_file"))
+@takes_flags(
+    without=(
+        "all_targets",
+        "cookie_from",
+        "visible",
+        "as_name",
+        "local_cookie_file",
+        "allow_stop",
+        "inbound",
+    )
+)
 def targets(
     *,
     target: options.Target,

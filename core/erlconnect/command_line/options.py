@@ -10,6 +10,7 @@ from __future__ import annotations
 import functools
 import inspect
 from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
@@ -20,10 +21,20 @@ from erlconnect.command_line import completion
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
 
+
+class InboundChoice(StrEnum):
+    """What the remote node may do here."""
+
+    GUARDED = "guarded"
+    FULL = "full"
+
+
 WHICH = "What to connect to"
 HOW = "How"
 HERE = "On this machine"
 TALK = "Output"
+CALL = "The call"
+SHOWN = "What is shown"
 Target = Annotated[
     str,
     typer.Argument(
@@ -148,6 +159,24 @@ Visible = Annotated[
         rich_help_panel=HOW,
     ),
 ]
+AllowStop = Annotated[
+    bool,
+    typer.Option(
+        "--allow-stop",
+        help="Let through what ends or restarts the remote node, such as init:stop() and q().",
+        rich_help_panel=HOW,
+    ),
+]
+Inbound = Annotated[
+    InboundChoice | None,
+    typer.Option(
+        "--inbound",
+        help="What the remote node may do here: guarded refuses whatever runs code. "
+        "Default: guarded.",
+        show_default=False,
+        rich_help_panel=HOW,
+    ),
+]
 AsName = Annotated[
     str | None,
     typer.Option(
@@ -201,6 +230,31 @@ Role = Annotated[
         rich_help_panel=TALK,
     ),
 ]
+Check = Annotated[
+    bool,
+    typer.Option(
+        "--check",
+        help="Exit with 70 where the result is `error` or `{error, ...}`.",
+        rich_help_panel=CALL,
+    ),
+]
+Timeout = Annotated[
+    str | None,
+    typer.Option(
+        "--timeout",
+        metavar="TIME",
+        help="Kill the remote process after so long: 30s, 5m, 1h. Default: never.",
+        rich_help_panel=CALL,
+    ),
+]
+Elixir = Annotated[
+    bool | None,
+    typer.Option(
+        "--elixir/--erlang",
+        help="The language. Default: Elixir for its modules and where the node has it.",
+        rich_help_panel=CALL,
+    ),
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -217,6 +271,8 @@ class CliOptions:
     via: str | None = None
     caller_name: str | None = None
     visible: bool = False
+    allow_stop: bool = False
+    inbound: InboundChoice | None = None
     as_name: str | None = None
     local_cookie_file: Path | None = None
     config: Path | None = None
@@ -239,6 +295,8 @@ _OPTIONS: Final[Mapping[str, Any]] = {
     "via": Via,
     "caller_name": CallerName,
     "visible": Visible,
+    "allow_stop": AllowStop,
+    "inbound": Inbound,
     "as_name": AsName,
     "local_cookie_file": LocalCookieFile,
     "config": ConfigFile,

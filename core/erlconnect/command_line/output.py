@@ -30,6 +30,7 @@ from erlconnect.redaction import RedactingFilter, redact
 from erlconnect.session.events import (
     Failed,
     Ready,
+    Refused,
     Stopped,
     TargetLost,
     TargetReplaced,
@@ -45,7 +46,7 @@ if TYPE_CHECKING:
 
     from erlconnect.session.events import AliasEntry, Event, Reporter
 
-ShownEvent = Failed | LinkEvent | Stopped | TargetLost | TargetReplaced | Warned
+ShownEvent = Failed | LinkEvent | Refused | Stopped | TargetLost | TargetReplaced | Warned
 
 
 def event_text(event: ShownEvent) -> str:
@@ -59,6 +60,8 @@ def event_text(event: ShownEvent) -> str:
         case Failed():
             who = f"{event.local_node or 'somebody'} could not reach {event.alias}: "
             text = f"{who if event.alias else ''}{event.error.message}\n{event.error.remedy}"
+        case Refused():
+            text = f"{event.message}\n{event.remedy}"
         case Warned():
             text = f"note: {event.message}"
         case TargetLost():
@@ -154,17 +157,21 @@ def _print(text: str) -> None:
 
 def plain(text: str, stream: TextIO) -> str:
     """Leave out what would command a terminal: names come from other machines."""
-    shown = "".join(letter if letter.isprintable() or letter == "\n" else "?" for letter in text)
+    shown = plain_text(text)
     return shown.encode(stream.encoding, "backslashreplace").decode(stream.encoding)
+
+
+def plain_text(text: str) -> str:
+    """Return ``text`` with a question mark for what is not printed, but for newlines."""
+    if text.isprintable():
+        return text
+    return "".join(letter if letter.isprintable() or letter == "\n" else "?" for letter in text)
 
 
 class HumanReporter:
     """Lines of text: the alias on stdout, everything else on stderr."""
 
     def __init__(self, *, quiet: bool, prefix: str = "") -> None:
-        from rich.console import Console  # noqa: PLC0415 - not needed with --json
-
-        self._console = Console(stderr=True, highlight=False, soft_wrap=True)
         self._quiet = quiet
         self._prefix = prefix
         self._spinner: Status | None = None
@@ -183,13 +190,15 @@ class HumanReporter:
 
     def progress(self, message: str) -> None:
         """Show what is being done: a spinner on a terminal, else nothing."""
-        if self._quiet or not self._console.is_terminal:
+        if self._quiet or not sys.stderr.isatty():
             return
-        from rich.markup import escape  # noqa: PLC0415 - not needed with --json
+        from rich.console import Console  # noqa: PLC0415 - only on a terminal
+        from rich.markup import escape  # noqa: PLC0415
 
         self.stop_progress()
+        console = Console(stderr=True, highlight=False, soft_wrap=True)
         with ignore_broken_pipe(sys.stderr):
-            self._spinner = self._console.status(escape(redact(message)))
+            self._spinner = console.status(escape(redact(message)))
             self._spinner.start()
 
     def note(self, text: str) -> None:

@@ -25,6 +25,7 @@ from erlconnect.configuration.session_settings import SESSION_KEYS, parse_option
 from erlconnect.configuration.settings import secret_keys
 from erlconnect.distribution.names import NodeName
 from erlconnect.errors import InterruptedByUserError, UsageError
+from erlconnect.guard.link_guard import GuardConfig
 from erlconnect.plugin_manager import Catalogue
 from erlconnect.plugin_manager.profiles import HIDDEN, name_problems
 from erlconnect.plugin_manager.validation import Kind
@@ -258,9 +259,19 @@ def _choices(
         all_targets=flags.all_targets,
         caller_name=caller_name(flags.caller_name) or written("caller-name"),
         visible=flags.visible,
+        guard=_guard(profile, flags),
         no_input=flags.no_input,
         as_name=alias_name(flags.as_name) or written("as"),
         local_cookie_file=flags.local_cookie_file or _local_cookie_file(profile),
+    )
+
+
+def _guard(profile: Profile, flags: CliOptions) -> GuardConfig:
+    stop, inbound = profile.get("allow-stop"), profile.get("inbound")
+    wanted = flags.inbound or (inbound.value if inbound else "guarded")
+    return GuardConfig(
+        allow_stop=flags.allow_stop or bool(stop and stop.value),
+        inbound="full" if wanted == "full" else "guarded",
     )
 
 

@@ -46,7 +46,8 @@ def alias_views(session: dict[str, Any]) -> Iterator[RenderableType]:
 
 def _links(links: list[dict[str, Any]]) -> Table:
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
-    for number, head in enumerate(_HEADS):
+    refused = any(link["refused"] for link in links)
+    for number, head in enumerate((*_HEADS, "refused") if refused else _HEADS):
         table.add_column(head, justify="right" if number else "left", no_wrap=True)
     for link in links:
         table.add_row(
@@ -57,6 +58,7 @@ def _links(links: list[dict[str, Any]]) -> Table:
             size(link["bytes_in_per_second"]),
             size(link["bytes_out_per_second"]),
             f"{link['rewritten']:,}",
+            *([f"{link['refused']:,}"] if refused else []),
         )
     return table
 

@@ -47,6 +47,7 @@ KUBERNETES_KINDS: Final = frozenset(
     )
     for word in words.split()
 )
+INBOUND: Final = ("guarded", "full")
 PLUGIN_NAME: Final = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 PROFILE_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
@@ -76,6 +77,10 @@ def _text(value: object) -> str:
 
 def _flag(value: object) -> str:
     return "" if isinstance(value, bool) else "must be true or false"
+
+
+def _inbound(value: object) -> str:
+    return "" if value in INBOUND else f"must be {' or '.join(INBOUND)}"
 
 
 def _table(value: object) -> str:
@@ -180,6 +185,18 @@ SHARED: Final = (
         "A certificate for local nodes that speak TLS, relative to the configuration file.",
     ),
     _text_key("local-tls-key", "The private key of local-tls-cert, where that does not hold it."),
+    ProfileKey(
+        name="allow-stop",
+        meaning="Let through what ends or restarts the remote node.",
+        fault=_flag,
+        schema={"type": "boolean"},
+    ),
+    ProfileKey(
+        name="inbound",
+        meaning="What the remote node may do here: `guarded` refuses whatever runs code.",
+        fault=_inbound,
+        schema={"enum": list(INBOUND)},
+    ),
     ProfileKey(name="as", meaning="The name part of the alias.", fault=_alias, schema=_TEXT),
     ProfileKey(
         name="caller-name",

@@ -13,6 +13,7 @@ from erlconnect.diagnostics.remote_steps import REMOTE_STEPS, examine_target
 from erlconnect.diagnostics.steps import StepName, StepTimer
 from erlconnect.distribution.names import NodeName
 from erlconnect.errors import ErlconnectError, UsageError
+from erlconnect.guard.link_guard import GuardConfig, guard_line
 from erlconnect.plugin_manager.validation import Kind
 from erlconnect.session.inspection import inspection_session
 
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
     from erlconnect.diagnostics.remote_steps import RemoteNode
-    from erlconnect.diagnostics.steps import Report
+    from erlconnect.diagnostics.steps import Report, Step
     from erlconnect.plugin_manager.catalogue import Catalogue
     from erlconnect.session.config import SessionConfig
     from erlconnect.session.inspection import InspectionSession
@@ -37,12 +38,22 @@ async def examine(
     remote = None
     if config:
         remote = await _examine_remote(config, catalogue, environment, report, warn)
+        report.add(_guard(config))
     await examine_machine(
         environment,
         report,
         remote=remote,
         alias=(config.as_name if config else "") or (remote.name if remote else ""),
         cookie_file=config.local_cookie_file if config else None,
+    )
+
+
+def _guard(config: SessionConfig) -> Step:
+    timer, line = StepTimer(StepName.GUARD), guard_line(config.guard)
+    if config.guard == GuardConfig():
+        return timer.ok(line)
+    return timer.note(
+        line, remedy="Leave --allow-stop and --inbound, or the profile's keys, out for full guard."
     )
 
 

@@ -31,6 +31,7 @@ class StepName(StrEnum):
     REMOTE_ERLANG = "remote-erlang"
     RUNTIME_TOOLS = "runtime-tools"
     REMOTE_ELIXIR = "remote-elixir"
+    GUARD = "guard"
     LOCAL_ERLANG = "local-erlang"
     LOCAL_ELIXIR = "local-elixir"
     LOCAL_EPMD = "local-epmd"

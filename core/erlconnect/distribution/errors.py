@@ -17,3 +17,7 @@ class RemoteProtocolError(DistributionError):
     This is the only error that input from a peer can cause anywhere in ``distribution`` and in
     the epmd messages. Its text names the message and the offset, never the payload.
     """
+
+
+class MessageTooLongError(RemoteProtocolError):
+    """The peer sends more at a time than was agreed to take."""

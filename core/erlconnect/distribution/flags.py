@@ -66,6 +66,19 @@ PROBE_FLAGS: Final = int(
     | DistributionFlag.MANDATORY_25_DIGEST
     | DistributionFlag.V4_NC
 )
+# What our own client claims: what it keeps, so that it reads fragments and no atom cache.
+CLIENT_FLAGS: Final = PROBE_FLAGS | int(
+    DistributionFlag.DIST_MONITOR
+    | DistributionFlag.DIST_MONITOR_NAME
+    | DistributionFlag.UNICODE_IO
+    | DistributionFlag.SMALL_ATOM_TAGS
+    | DistributionFlag.SEND_SENDER
+    | DistributionFlag.BIG_SEQTRACE_LABELS
+    | DistributionFlag.EXIT_PAYLOAD
+    | DistributionFlag.FRAGMENTS
+    | DistributionFlag.SPAWN
+    | DistributionFlag.ALIAS
+)
 
 
 def hidden(flags: int) -> int:

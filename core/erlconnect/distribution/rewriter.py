@@ -14,7 +14,7 @@ of one kind begin alike, so a beginning that was scanned once is skipped in the 
 from __future__ import annotations
 
 import struct
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
 from erlconnect.distribution.edits import (
     Splice,
@@ -28,11 +28,14 @@ from erlconnect.distribution.etf_scanner import EtfScanner, ScanResult, scan_fre
 from erlconnect.distribution.fragments import FragmentFrames
 from erlconnect.distribution.frames import (
     DIST_HEADER,
+    FRAG_HEADER,
+    FRAGMENT_HEAD_SIZE,
     FRAGMENT_TYPES,
     HEAD_SIZE,
     LENGTH_SIZE,
     PASS_THROUGH,
     check_frame,
+    fragment_head,
     framed,
     skip_unfragmented,
 )
@@ -172,11 +175,55 @@ _length = struct.Struct(">I").unpack_from
 Segment = bytes | memoryview
 
 
+class Verdict(Protocol):
+    """What a guard says of a frame."""
+
+    @property
+    def frame(self) -> bytes | None:
+        """What goes in its place: nothing where empty; ``None`` where it goes as it is."""
+
+    @property
+    def answer(self) -> bytes | None:
+        """A frame for its sender."""
+
+
+class Guard(Protocol):
+    """Whoever decides which messages of a direction pass. It sees frames before their names change.
+
+    Its methods are in ``guard.frame_guard``.
+    """
+
+    def passes(self, buffer: bytearray, position: int, end: int) -> bool:
+        """Return whether the whole message in ``buffer[position:end]`` is of no interest."""
+
+    def first_of_interest(self, buffer: bytearray, position: int, end: int) -> int:
+        """Return where the first whole frame begins that has to be examined."""
+
+    def examine(self, buffer: bytearray, position: int, after: int) -> Verdict:
+        """Decide about a frame, which may be a first fragment."""
+
+    def drops(self, sequence: int, *, last: bool) -> bool:
+        """Return whether a later fragment belongs to a message that was refused."""
+
+    @property
+    def dropped(self) -> set[int]:
+        """The sequences of messages that were refused and whose fragments go on to come."""
+
+
 class Rewriter:
     """The state of one direction. The counters only grow."""
 
-    def __init__(self, table: CompiledMapping, *, max_frame: int = DEFAULT_MAX_FRAME) -> None:
+    def __init__(
+        self,
+        table: CompiledMapping,
+        *,
+        max_frame: int = DEFAULT_MAX_FRAME,
+        guard: Guard | None = None,
+    ) -> None:
         self._table = table
+        self._guard = guard
+        self.answers: list[bytes] = []
+        """Frames for the sender of what was refused; whoever sends them takes them out."""
         self._rare = table.rare_byte
         self._max_frame = max_frame
         self._whole = UnfragmentedFrames(table)
@@ -205,6 +252,11 @@ class Rewriter:
         """Messages with a tag that the scan does not know; forwarded as they came from there on."""
         return self._fragments.unparseable + self._whole.unparseable
 
+    @property
+    def inside_frame(self) -> bool:
+        """Whether what was given back ends inside of a frame, whose rest is still to come."""
+        return self._fragments.to_pass > 0
+
     def pins_buffer(self, buffer: bytearray) -> bool:
         """Return whether ``buffer`` must not change now; see the contract in ``fragments``."""
         return buffer in self._fragments.pinned
@@ -228,6 +280,8 @@ class Rewriter:
             or LENGTH_SIZE + length != end
             or buffer.find(self._rare, 0, end) >= 0
         ):
+            return False
+        if self._guard is not None and not self._guard.passes(buffer, 0, end):
             return False
         self._frames += 1
         return True
@@ -280,6 +334,31 @@ class Rewriter:
         return position
 
     def _rewrite_run(self, buffer: bytearray, position: int, end: int) -> None:
+        """Let the guard see the whole frames of a run, and rewrite those that pass."""
+        guard = self._guard
+        while guard is not None and position < end:
+            at = guard.first_of_interest(buffer, position, end)
+            if at > position:
+                self._rewrite_names(buffer, position, at)
+            if at == end:
+                return
+            position = at + LENGTH_SIZE + _length(buffer, at)[0]
+            frame = self._examined(guard, buffer, at, position)
+            if frame is None:
+                self._rewrite_names(buffer, at, position)
+            else:
+                self._replace(buffer, at, position, self._with_names(frame))
+        if position < end:
+            self._rewrite_names(buffer, position, end)
+
+    def _with_names(self, frame: bytes) -> bytes:
+        """Return a whole frame that the guard made, with other names."""
+        nearest = self._table.first_place(frame, 0, len(frame))
+        if nearest == len(frame):
+            return frame
+        return self._whole.rewrite(bytearray(frame), 0, len(frame), nearest) or frame
+
+    def _rewrite_names(self, buffer: bytearray, position: int, end: int) -> None:
         """Rewrite the whole frames of a run, nearly all of which hold no name."""
         first_place = self._table.first_place
         nearest = first_place(buffer, position, end)
@@ -296,14 +375,66 @@ class Rewriter:
         """Take one or several fragments behind a run of other frames; return where the rest is."""
         if run < position:
             self._rewrite_run(buffer, run, position)
+        if self._guard is not None:
+            rest = self._guarded_fragment(self._guard, buffer, position, after, end)
+            if rest >= 0:
+                return rest
         rest, frame = self._fragments.take(buffer, position, after, end)
         if frame is not None:
             self._replace(buffer, position, after, frame)
         return rest
 
+    def _guarded_fragment(
+        self, guard: Guard, buffer: bytearray, position: int, after: int, end: int
+    ) -> int:
+        """Do what the guard says of a fragment; -1 where it goes the usual way."""
+        if position + FRAGMENT_HEAD_SIZE > min(after, end):
+            return -1
+        _, kind, sequence, number = fragment_head(buffer, position)
+        if kind == FRAG_HEADER:
+            return -1 if after > end else self._first_fragment(guard, buffer, position, after)
+        if sequence not in guard.dropped:
+            return -1
+        if after > end:
+            return position
+        guard.drops(sequence, last=number == 1)
+        return self._drop(buffer, position, after)
+
+    def _first_fragment(self, guard: Guard, buffer: bytearray, position: int, after: int) -> int:
+        """Let the guard see the first fragment, which has all that it decides by."""
+        frame = self._examined(guard, buffer, position, after)
+        if frame is None:
+            return -1
+        _, _, sequence, number = fragment_head(buffer, position)
+        if sequence in guard.dropped:
+            if number == 1:
+                guard.drops(sequence, last=True)
+            self._drop(buffer, position, after)
+            if frame:
+                self._segments.append(self._with_names(frame))
+            return after
+        changed = bytearray(frame)
+        size = len(changed)
+        _, renamed = self._fragments.take(changed, 0, size, size)
+        self._replace(buffer, position, after, frame if renamed is None else renamed)
+        return after
+
+    def _examined(self, guard: Guard, buffer: bytearray, position: int, after: int) -> bytes | None:
+        verdict = guard.examine(buffer, position, after)
+        if verdict.answer:
+            self.answers.append(verdict.answer)
+        return verdict.frame
+
+    def _drop(self, buffer: bytearray, position: int, after: int) -> int:
+        """Leave a frame out; it counts as one."""
+        self._frames += 1
+        self._replace(buffer, position, after, b"")
+        return after
+
     def _replace(self, buffer: bytearray, position: int, end: int, frame: bytes) -> None:
         self._emit_clean(buffer, position)
-        self._segments.append(frame)
+        if frame:
+            self._segments.append(frame)
         self._clean_from = end
 
     def _emit_clean(self, buffer: bytearray, end: int) -> None:

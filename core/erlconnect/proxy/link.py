@@ -18,6 +18,7 @@ from erlconnect.distribution.flags import checks_fun_sizes
 from erlconnect.distribution.name_mapping import CompiledMapping, inverse, permutation
 from erlconnect.distribution.rewriter import Rewriter
 from erlconnect.errors import NameInUseError
+from erlconnect.guard.link_guard import LinkGuard
 from erlconnect.hookspecs import LinkEvent
 from erlconnect.net.sockets import unpaced
 from erlconnect.proxy.errors import (
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from erlconnect.errors import ErlconnectError
+    from erlconnect.guard.link_guard import GuardConfig, Refusal
     from erlconnect.proxy.frame_stream import Peer
     from erlconnect.proxy.handshake import HandshakeConfig, HandshakeResult
 
@@ -48,6 +50,7 @@ class RemoteSide(Protocol):
     """What a link needs to know of its target; the session implements it."""
 
     max_frame: int
+    guard: GuardConfig
 
     @property
     def length_size(self) -> int:
@@ -64,6 +67,9 @@ class RemoteSide(Protocol):
 
     def link_down(self, event: LinkEvent) -> None:
         """Learn that a link went down."""
+
+    def refused(self, link: LinkEvent, refusal: Refusal) -> None:
+        """Learn that a message of a link was refused."""
 
     async def why_ended(self, stream: socket.socket) -> str:
         """Return what the transport knows of the end of ``stream``, or an empty text."""
@@ -134,9 +140,10 @@ class Link:
         return await handshakes.introduce(self._remote, self._side.introduction())
 
     async def _relay(self, introduced: HandshakeResult) -> None:
-        outward, inward, ends = self._pumps(introduced)
+        guard = self._guard(introduced)
+        outward, inward, ends = self._pumps(introduced, guard)
         self.since = time.time()
-        self.so_far = lambda: link_progress(introduced, outward, inward)
+        self.so_far = lambda: link_progress(introduced, outward, inward, guard.refused)
         self._side.link_up(link_up(introduced))
         reason = "the session ended"
         try:
@@ -149,11 +156,22 @@ class Link:
         finally:
             self._shut_down()
             await asyncio.to_thread(_join, outward, inward)
-            self._side.link_down(link_down(introduced, reason, outward, inward))
+            self._side.link_down(link_down(introduced, reason, outward, inward, guard.refused))
             self._warn_of_unknown_terms(introduced, outward, inward)
 
+    def _guard(self, introduced: HandshakeResult) -> LinkGuard:
+        loop = asyncio.get_running_loop()
+        event = link_up(introduced)
+
+        # The guard decides in the pumps' threads; the session is told in the event loop's.
+        def tell(refusal: Refusal) -> None:
+            loop.call_soon_threadsafe(self._side.refused, event, refusal)
+
+        flags = introduced.local_flags & introduced.remote_flags
+        return LinkGuard(self._side.guard, flags=flags, tell=tell)
+
     def _pumps(
-        self, introduced: HandshakeResult
+        self, introduced: HandshakeResult, guard: LinkGuard
     ) -> tuple[Pump, Pump, asyncio.Queue[tuple[Peer, str]]]:
         """Return the pump to the remote node, the one from it, and where the first end is told."""
         assert self._remote  # noqa: S101 - the handshake is over
@@ -174,11 +192,17 @@ class Link:
                 loop.call_soon_threadsafe(ends.put_nowait, (peer, reason))
 
             table = CompiledMapping(names, fun_sizes=checks_fun_sizes(receiver))
-            rewriter = Rewriter(table, max_frame=self._side.max_frame)
+            rewriter = Rewriter(
+                table,
+                max_frame=self._side.max_frame,
+                guard=guard.outward if peer == "local" else guard.inward,
+            )
             return Pump(peer, source=source, sink=sink, rewriter=rewriter, on_end=tell)
 
         outward = pump("local", names, introduced.remote_flags)
-        return outward, pump("remote", inverse(names), introduced.local_flags), ends
+        inward = pump("remote", inverse(names), introduced.local_flags)
+        outward.answer, inward.answer = inward.insert, outward.insert
+        return outward, inward, ends
 
     async def _transport_words(self, peer: Peer) -> str:
         """Return what the transport knows of the remote side's end."""
@@ -231,7 +255,9 @@ def link_up(introduced: HandshakeResult) -> LinkEvent:
     )
 
 
-def link_progress(introduced: HandshakeResult, outward: Pump, inward: Pump) -> LinkEvent:
+def link_progress(
+    introduced: HandshakeResult, outward: Pump, inward: Pump, refused: int
+) -> LinkEvent:
     """Return the event of a link that is up, with what both pumps have counted until now.
 
     They count in threads of their own. The numbers are read without a lock, because Python replaces
@@ -244,12 +270,17 @@ def link_progress(introduced: HandshakeResult, outward: Pump, inward: Pump) -> L
         frames_in=inward.rewriter.frames,
         frames_out=outward.rewriter.frames,
         rewritten=inward.rewriter.rewritten + outward.rewriter.rewritten,
+        refused=refused,
     )
 
 
-def link_down(introduced: HandshakeResult, reason: str, outward: Pump, inward: Pump) -> LinkEvent:
-    """Return the event of a link that is over, with what both pumps counted."""
-    return replace(link_progress(introduced, outward, inward), kind="link-down", reason=reason)
+def link_down(
+    introduced: HandshakeResult, reason: str, outward: Pump, inward: Pump, refused: int
+) -> LinkEvent:
+    """Return the event of a link that is over, with what both pumps and the guard counted."""
+    return replace(
+        link_progress(introduced, outward, inward, refused), kind="link-down", reason=reason
+    )
 
 
 def _join(*pumps: Pump) -> None:

@@ -11,7 +11,8 @@ import contextlib
 import socket
 from typing import TYPE_CHECKING, Final, TypeVar
 
-from erlconnect.distribution.errors import RemoteProtocolError
+from erlconnect.distribution.errors import MessageTooLongError, RemoteProtocolError
+from erlconnect.distribution.flags import PROBE_FLAGS
 from erlconnect.distribution.frames import framed
 from erlconnect.distribution.handshake import Initiator
 from erlconnect.distribution.handshake_messages import StatusKind
@@ -40,7 +41,7 @@ if TYPE_CHECKING:
 _HANDSHAKE_SECONDS: Final = 6.0
 _ANSWER_SECONDS: Final = 5.0
 _GOODBYE_SECONDS: Final = 1.0
-_MAX_FRAME: Final = 1024 * 1024  # the answers that are asked for have some hundred bytes
+MAX_FRAME: Final = 1024 * 1024  # the answers that are asked for have some hundred bytes
 Answer = TypeVar("Answer")
 
 
@@ -55,11 +56,17 @@ class NodeClient:
         where: str,
         stopwatch: Timer,
         length_size: int = LENGTH_SIZE,
+        flags: int = PROBE_FLAGS,
+        max_frame: int = MAX_FRAME,
     ) -> None:
+        self._flags = flags
+        self._max_frame = max_frame
+        self.flags = 0
+        """What both sides claim, after ``shake_hands``."""
         self._socket = sock
         self._length_size = length_size
-        self._caller_name = caller_name
-        self._where = where
+        self.caller_name = caller_name
+        self.where = where
         self._stopwatch = stopwatch
 
     async def shake_hands(
@@ -74,30 +81,33 @@ class NodeClient:
             async with asyncio.timeout(_HANDSHAKE_SECONDS):
                 await self._shake_hands(stream, cookie)
         except PeerError as error:
-            raise peer_error(error, self._where, await transport_words()) from error
+            raise peer_error(error, self.where, await transport_words()) from error
         except TimeoutError as error:
-            raise no_answer(self._where, stream.waiting_for, _HANDSHAKE_SECONDS) from error
+            raise no_answer(self.where, stream.waiting_for, _HANDSHAKE_SECONDS) from error
 
     async def _shake_hands(self, stream: FrameStream, cookie: Cookie) -> None:
         initiator = Initiator()
-        challenge = await challenge_of(stream, initiator, self._caller_name, self._where)
+        challenge = await challenge_of(
+            stream, initiator, self.caller_name, self.where, flags=self._flags
+        )
         if challenge is None:
-            raise status_refused(StatusKind.ALIVE, self._caller_name, self._where)
-        await authenticate(stream, initiator, challenge, cookie=cookie, where=self._where)
+            raise status_refused(StatusKind.ALIVE, self.caller_name, self.where)
+        await authenticate(stream, initiator, challenge, cookie=cookie, where=self.where)
+        self.flags = self._flags & challenge.flags
 
     async def ping(self) -> None:
         """Send a tick and, behind it, what ``net_adm:ping`` asks; return with the answer."""
 
         def answer(message: Term) -> bool | None:
-            return is_auth_answer(message, self._caller_name) or None
+            return is_auth_answer(message, self.caller_name) or None
 
-        question = auth_request(self._caller_name)
+        question = auth_request(self.caller_name)
         with self._stopwatch.phase("tick"):
             await self._ask("net_kernel", [TICK, question], answer)
 
     async def evaluate(self, *expressions: Term) -> tuple[Term, ...]:
         """Let the node evaluate abstract forms; return the value of each."""
-        question = evaluation(self._caller_name, *expressions)
+        question = evaluation(self.caller_name, *expressions)
 
         def answer(message: Term) -> tuple[Term, ...] | None:
             values = evaluation_result(message)
@@ -120,17 +130,16 @@ class NodeClient:
     async def _ask(
         self, process: str, bodies: Sequence[bytes], answer: Callable[[Term], Answer | None]
     ) -> Answer:
-        frames = b"".join(map(framed, bodies))
         try:
             async with asyncio.timeout(_ANSWER_SECONDS):
-                await asyncio.get_running_loop().sock_sendall(self._socket, frames)
+                await self.send(*bodies)
                 while True:
-                    message = message_of(await self._receive())
+                    message = message_of(await self.receive())
                     if message is not None and (found := answer(message)) is not None:
                         return found
         except TimeoutError as error:
             raise TimedOutError(
-                f"{self._where} let us in, but its process {process} did not answer within "
+                f"{self.where} let us in, but its process {process} did not answer within "
                 f"{_ANSWER_SECONDS:g} s",
                 remedy="Try again; if it stays so, the node is overloaded, or is no Erlang/OTP "
                 "node and has no such process.",
@@ -138,13 +147,22 @@ class NodeClient:
         except (OSError, EOFError, RemoteProtocolError) as error:
             seen = "it closed the connection" if isinstance(error, EOFError) else str(error)
             raise NotDistributionError(
-                f"{self._where} let us in, but did not answer as {process} does: {seen}",
+                f"{self.where} let us in, but did not answer as {process} does: {seen}",
                 remedy="Look into the remote node's log; nodes that are no Erlang/OTP have no "
                 "such process.",
             ) from error
 
-    async def _receive(self) -> bytes:
+    async def send(self, *bodies: bytes) -> None:
+        """Send frames, after the handshake. Raises ``OSError``."""
+        frames = b"".join(map(framed, bodies))
+        await asyncio.get_running_loop().sock_sendall(self._socket, frames)
+
+    async def receive(self) -> bytes:
+        """Return the body of the next frame. Raises ``OSError``, ``EOFError`` and protocol errors.
+
+        Cancelled, it may have taken a part of a frame: nothing more can be received then.
+        """
         length = int.from_bytes(await receive_exactly(self._socket, 4), "big")
-        if length > _MAX_FRAME:
-            raise RemoteProtocolError(f"a frame of {length} bytes")
+        if length > self._max_frame:
+            raise MessageTooLongError(f"a frame of {length} bytes")
         return await receive_exactly(self._socket, length)

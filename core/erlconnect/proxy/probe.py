@@ -71,10 +71,15 @@ async def probe(
 
 
 async def challenge_of(
-    stream: FrameStream, initiator: Initiator, caller_name: str, where: str
+    stream: FrameStream,
+    initiator: Initiator,
+    caller_name: str,
+    where: str,
+    *,
+    flags: int = PROBE_FLAGS,
 ) -> Challenge | None:
     """Dial as a hidden node up to the challenge; ``None`` where ``alive`` was answered by no."""
-    name = SendName(name=caller_name, flags=PROBE_FLAGS, creation=1)
+    name = SendName(name=caller_name, flags=flags, creation=1)
     await stream.send("send_name", initiator.send_name(name))
     status = await stream.recv("status", initiator.recv_status)
     if status.kind is StatusKind.ALIVE:

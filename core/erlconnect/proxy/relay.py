@@ -6,6 +6,7 @@ else) and beat an event loop in latency. The two directions share no lock.
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from typing import TYPE_CHECKING, Final
 
@@ -50,6 +51,11 @@ class Pump(threading.Thread):
         self._on_end = on_end
         self.rewriter = rewriter
         self.bytes_read = 0
+        self.answer: Callable[[bytes], None] = _nobody
+        """Takes a frame for the node that this direction comes from."""
+        self._writing = threading.Lock()
+        self._inside_frame = False
+        self._waiting: list[bytes] = []
 
     def run(self) -> None:
         """Pump until the end."""
@@ -63,6 +69,8 @@ class Pump(threading.Thread):
             reason = _broken(self._from, error)
         except MemoryError:
             reason = f"{self._from} node: no memory for a frame"
+        except Exception as error:  # noqa: BLE001 - a thread that died in silence would hang the link
+            reason = f"a bug of erlconnect: {type(error).__name__}: {error}"
         self._on_end(reason)
 
     def _pump(self) -> str:
@@ -80,6 +88,8 @@ class Pump(threading.Thread):
             start, segments = process(buffer, start, end)
             if segments:
                 self._send(segments[0] if len(segments) == 1 else b"".join(segments))
+            if rewriter.answers:
+                self._answer()
             if start == end < len(buffer) <= _USUAL and not pins(buffer):
                 start = end = 0
             else:
@@ -105,12 +115,40 @@ class Pump(threading.Thread):
         memoryview(other)[:rest] = memoryview(buffer)[start:end]
         return other, 0, rest
 
+    def insert(self, frame: bytes) -> None:
+        """Send a frame of our own between two whole ones; called in the other direction's thread.
+
+        Where the last frame is not all out, it waits for its rest. A sink that is gone is told of
+        by its own direction.
+        """
+        with self._writing:
+            if self._inside_frame:
+                self._waiting.append(frame)
+                return
+            with contextlib.suppress(OSError):
+                self._sink.sendall(frame)
+
+    def _answer(self) -> None:
+        answers = self.rewriter.answers
+        for frame in answers:
+            self.answer(frame)
+        answers.clear()
+
     def _send(self, data: Segment) -> None:
         try:
-            self._sink.sendall(data)
+            with self._writing:
+                self._sink.sendall(data)
+                self._inside_frame = self.rewriter.inside_frame
+                if self._waiting and not self._inside_frame:
+                    self._sink.sendall(b"".join(self._waiting))
+                    self._waiting.clear()
         except OSError as error:
             peer = "local" if self._from == "remote" else "remote"
             raise _SinkEndedError(_broken(peer, error)) from error
+
+
+def _nobody(_: bytes) -> None:
+    """Take what has no other direction to go to."""
 
 
 def _broken(peer: str, error: OSError) -> str:

@@ -32,6 +32,7 @@ from erlconnect.session.events import (
     AliasStatus,
     Failed,
     LinkStatus,
+    Refused,
     TargetLost,
     TargetReplaced,
     Warned,
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
 
     from erlconnect.contract import Target
+    from erlconnect.guard.link_guard import Refusal
     from erlconnect.hookspecs import LinkEvent
     from erlconnect.proxy.listener import Listener
     from erlconnect.session.config import TargetContext
@@ -85,6 +87,7 @@ class Alias:
         self.listener = listener
         self.context = context
         self.max_frame = context.config.settings.max_frame
+        self.guard = context.config.guard
         self.links = 0
         """How many links are up."""
         self.keys = {target_key(connected.discovered)}
@@ -229,6 +232,10 @@ class Alias:
         self.links -= 1
         self._report(event)
 
+    def refused(self, link: LinkEvent, refusal: Refusal) -> None:
+        """Report a message of a link that was refused."""
+        self._report(_refused(link, refusal))
+
     async def why_ended(self, stream: socket.socket) -> str:
         """Ask the transport."""
         return await self.tracker.disconnect_reason(stream)
@@ -266,6 +273,23 @@ class Alias:
             f"{self.long_name} has {MAX_CONNECTIONS} local connections, as many as one alias "
             "takes; further ones are closed at once: see which program keeps connecting"
         )
+
+
+def _refused(link: LinkEvent, refusal: Refusal) -> Refused:
+    asked, asking = link.node, link.local_node
+    if refusal.direction == "inward":
+        asked, asking = asking, asked
+    return Refused(
+        rule=refusal.rule,
+        direction=refusal.direction,
+        what=refusal.what,
+        alias=link.alias,
+        node=link.node,
+        local_node=link.local_node,
+        caller_name=link.caller_name,
+        message=f"refused {refusal.what}, which {asking} wanted of {asked} (rule {refusal.rule})",
+        remedy=refusal.remedy,
+    )
 
 
 class TargetTracker:

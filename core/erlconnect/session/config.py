@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from erlconnect.configuration.session_settings import SessionSettings
 from erlconnect.configuration.tls_settings import resolve_tls
+from erlconnect.guard.link_guard import GuardConfig
 from erlconnect.proxy.handshake import Cookies
 from erlconnect.session.connector import Connector
 from erlconnect.session.cookies import RemoteCookies, local_cookie
@@ -50,6 +51,7 @@ class SessionConfig:
     caller_name: str | None = None
     local_cookie_file: Path | None = None
     visible: bool = False
+    guard: GuardConfig = field(default_factory=GuardConfig)
     no_input: bool = False
 
     @property

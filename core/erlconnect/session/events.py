@@ -88,6 +88,25 @@ class TargetReplaced:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Refused:
+    """The guard did not let a message of a link pass; ``direction`` is where it would have gone.
+
+    ``what`` is ``module:function/arity`` or a stable word.
+    """
+
+    event: ClassVar[str] = "refused"
+    rule: str
+    direction: str
+    what: str
+    alias: str
+    node: str
+    local_node: str
+    caller_name: str
+    message: str
+    remedy: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Warned:
     """Something to know that stops nothing."""
 
@@ -113,7 +132,7 @@ class Failed:
     local_node: str = ""
 
 
-Event = Ready | TargetLost | TargetReplaced | Warned | Stopped | Failed
+Event = Ready | Refused | TargetLost | TargetReplaced | Warned | Stopped | Failed
 
 
 class Reporter(Protocol):
@@ -161,7 +180,7 @@ def payload(event: Event | LinkEvent) -> dict[str, Any]:
             fields = _ready(event)
         case Failed():
             fields = _failed(event)
-        case TargetLost() | TargetReplaced() | Warned() | Stopped():
+        case TargetLost() | TargetReplaced() | Refused() | Warned() | Stopped():
             fields = _fields(event)
         case _:
             return {"schema": SCHEMA, "event": event.kind, **_link(event)}
@@ -250,6 +269,7 @@ def _link_payload(link: LinkStatus) -> dict[str, Any]:
         "frames_in": counted.frames_in,
         "frames_out": counted.frames_out,
         "rewritten": counted.rewritten,
+        "refused": counted.refused,
     }
 
 

@@ -11,8 +11,9 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Final
 
 from erlconnect.contract import disconnect_reason
+from erlconnect.distribution.flags import PROBE_FLAGS
 from erlconnect.epmd.local_epmd import EpmdEnvironment
-from erlconnect.proxy.node_client import NodeClient
+from erlconnect.proxy.node_client import MAX_FRAME, NodeClient
 from erlconnect.proxy.timing import Timer
 from erlconnect.session.config import TargetContext
 from erlconnect.session.connector import dial_until, first_error, seconds_from_now
@@ -72,10 +73,16 @@ class InspectionSession:
 
     @asynccontextmanager
     async def connection(
-        self, connected: ConnectedTarget, cookie: Cookie
+        self,
+        connected: ConnectedTarget,
+        cookie: Cookie,
+        *,
+        flags: int = PROBE_FLAGS,
+        max_frame: int = MAX_FRAME,
     ) -> AsyncIterator[NodeClient]:
         """Connect to ``connected`` as a hidden node of our own; leaving ends it cleanly.
 
+        ``flags`` are what we claim, ``max_frame`` the bytes of the longest frame that is read.
         Raises what dialling and a handshake raise, ``RemoteCookieError`` among it.
         """
         dialer, where = connected.dialer, connected.where
@@ -89,6 +96,8 @@ class InspectionSession:
             where=where,
             stopwatch=self.timer,
             length_size=connected.length_size,
+            flags=flags,
+            max_frame=max_frame,
         )
         try:
             await client.shake_hands(cookie, lambda: disconnect_reason(dialer, stream))

@@ -1,0 +1,107 @@
+"""The guard of one link: its two directions, and what they know of each other."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, Literal
+
+from erlconnect.distribution.flags import DistributionFlag
+from erlconnect.guard.frame_guard import FrameGuard
+from erlconnect.guard.inbound import CALL_HEADS, InboundRules
+from erlconnect.guard.reads import ShellReads
+from erlconnect.guard.stop import STOP_NAMES, StopRules
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from erlconnect.guard.message import Decision, Message, Refused, Rewritten
+
+Inbound = Literal["guarded", "full"]
+_HEADERS: Final = DistributionFlag.DIST_HDR_ATOM_CACHE | DistributionFlag.FRAGMENTS
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GuardConfig:
+    """What a session's guard lets through."""
+
+    allow_stop: bool = False
+    inbound: Inbound = "guarded"
+
+
+def guard_line(config: GuardConfig) -> str:
+    """Say in one line what is guarded."""
+    stop = (
+        "what stops the remote node passes (--allow-stop)"
+        if config.allow_stop
+        else "what would stop the remote node is refused (--allow-stop allows it)"
+    )
+    inbound = (
+        "it may run code here (--inbound full)"
+        if config.inbound == "full"
+        else "so is what would run code here (--inbound full allows it)"
+        if not config.allow_stop
+        else "what would run code here is refused (--inbound full allows it)"
+    )
+    return f"{stop}; {inbound}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refusal:
+    """One message that was refused; ``direction`` is where it would have gone."""
+
+    rule: str
+    direction: Literal["outward", "inward"]
+    what: str
+    remedy: str
+
+
+class LinkGuard:
+    """Makes the guards of both directions; ``tell`` is called in either one's thread."""
+
+    def __init__(self, config: GuardConfig, *, flags: int, tell: Callable[[Refusal], None]) -> None:
+        """Take the ``flags`` that both nodes have."""
+        reads = ShellReads()
+        header = bool(flags & _HEADERS)
+
+        def teller(
+            direction: Literal["outward", "inward"],
+        ) -> Callable[[Refused | Rewritten], None]:
+            def say(decision: Refused | Rewritten) -> None:
+                rule = decision.rule
+                tell(
+                    Refusal(
+                        rule=rule.group,
+                        direction=direction,
+                        what=decision.what,
+                        remedy=rule.remedy,
+                    )
+                )
+
+            return say
+
+        stop = _passes if config.allow_stop else StopRules(reads).decide
+        inbound = InboundRules(reads, guarded=config.inbound == "guarded").decide
+        self.outward = FrameGuard(
+            stop,
+            triggers=("io_reply",),
+            names=STOP_NAMES,
+            tell=teller("outward"),
+            header=header,
+        )
+        inward = ("io_request", *CALL_HEADS)
+        self.inward = FrameGuard(
+            inbound,
+            triggers=inward,
+            names=None if config.inbound == "guarded" else (),
+            tell=teller("inward"),
+            header=header,
+        )
+
+    @property
+    def refused(self) -> int:
+        """How many messages were refused."""
+        return self.outward.refused + self.inward.refused
+
+
+def _passes(_: Message) -> Decision:
+    return None
