@@ -408,7 +408,8 @@ class _Parser:
 
     def _expect(self, text: str) -> None:
         if not self.skip(text):
-            raise self._error(f"{text!r} is missing")
+            self._take()  # where it has ended, that is what is wrong
+            raise ErlangSyntaxError(f"{text!r} is missing at {self._tokens[self._next - 1].at + 1}")
 
     def _peek(self) -> _Token:
         return self._tokens[self._next]
