@@ -58,7 +58,6 @@ TESTED_ELSEWHERE: Final = {
     "erlconnect.session.cookies": "end_to_end/test_cookies_end_to_end.py",
     "erlconnect.session.inspection": "end_to_end/test_doctor.py",
     "erlconnect.session.plan": "end_to_end/test_dry_run.py",
-    "erlconnect.session.plugin_resolver": "session/test_discovery.py",
     "erlconnect.session.status_socket": "end_to_end/test_status.py",
     "erlconnect_backends.consul.instances": "backends/consul/test_backend.py",
     "erlconnect_backends.kubernetes.access_review": "end_to_end/test_doctor_kubernetes.py",
