@@ -54,11 +54,10 @@ TESTED_ELSEWHERE: Final = {
     "erlconnect.net.stream_pump": "net/test_tls.py",
     "erlconnect.plugin_manager.validation": "plugin_manager/test_catalogue.py",
     "erlconnect.proxy.frame_stream": "proxy/test_handshake.py",
+    "erlconnect.session.connector": "session/test_session.py",
     "erlconnect.session.cookies": "end_to_end/test_cookies_end_to_end.py",
     "erlconnect.session.inspection": "end_to_end/test_doctor.py",
     "erlconnect.session.plan": "end_to_end/test_dry_run.py",
-    "erlconnect.session.plugin_resolver": "session/test_discovery.py",
-    "erlconnect.session.session": "session/test_connector_names.py",
     "erlconnect.session.status_socket": "end_to_end/test_status.py",
     "erlconnect_backends.consul.instances": "backends/consul/test_backend.py",
     "erlconnect_backends.kubernetes.access_review": "end_to_end/test_doctor_kubernetes.py",
@@ -159,8 +158,40 @@ def without_a_source() -> list[str]:
     ]
 
 
+def import_circles() -> list[set[str]]:
+    """Modules that import each other while they are loaded: which of them loads first matters."""
+    imported: dict[str, set[str]] = {name: set() for name in TREE.modules}
+    for module in TREE.modules.values():
+        at_the_top = {node.lineno for node in module.tree.body}
+        for one in module.imports:
+            target = one.name if one.name in TREE.modules else one.name.rpartition(".")[0]
+            if one.line in at_the_top and target in TREE.modules and target != module.name:
+                imported[module.name].add(target)
+    reached = {name: reachable(name, imported) for name in imported}
+    circles = [
+        {other for other in reached[name] if name in reached[other]}
+        for name in imported
+        if name in reached[name]
+    ]
+    return [circle for number, circle in enumerate(circles) if circle not in circles[:number]]
+
+
+def reachable(start: str, imported: dict[str, set[str]]) -> set[str]:
+    reached: set[str] = set()
+    waiting = [start]
+    while waiting:
+        new = imported[waiting.pop()] - reached
+        reached |= new
+        waiting += new
+    return reached
+
+
 def test_a_small_module_with_one_importer_is_a_section_of_it() -> None:
     assert [one for one in too_small() if one.split(maxsplit=1)[0] not in ALONE] == []
+
+
+def test_no_modules_import_each_other() -> None:
+    assert import_circles() == []
 
 
 def test_each_source_file_has_a_test_file_of_its_name() -> None:

@@ -1,13 +1,13 @@
-"""Rates between two looks at a session."""
+"""Rates between two looks, and the units in which people read numbers."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import pytest
 
 from erlconnect.command_line.live_view import Throughput
-
-if TYPE_CHECKING:
-    import pytest
+from erlconnect.command_line.status_table import duration, size
 
 
 def session(**links: tuple[int, int]) -> dict[str, Any]:
@@ -30,3 +30,18 @@ def test_a_rate_is_what_came_between_two_looks(monkeypatch: pytest.MonkeyPatch) 
     assert speeds(looked.add(session(dev=(100, 50)))) == [(0, 0)]
     # The second link is new: what it carried before nobody looked is no rate.
     assert speeds(looked.add(session(dev=(1100, 50), other=(9000, 1)))) == [(500, 0), (0, 0)]
+
+
+@pytest.mark.parametrize(
+    ("number", "text"),
+    [(0, "0 B"), (999, "999 B"), (1000, "1.0 kB"), (1_250_000, "1.2 MB"), (3e18, "3000.0 PB")],
+)
+def test_bytes(number: float, text: str) -> None:
+    assert size(number) == text
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(0, "0 s"), (59, "59 s"), (60, "1 min"), (7199, "1 h"), (200_000, "2 d")]
+)
+def test_times(seconds: int, text: str) -> None:
+    assert duration(seconds) == text

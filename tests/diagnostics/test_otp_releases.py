@@ -1,4 +1,4 @@
-"""What flags and versions tell of an OTP release, and which releases refuse each other."""
+"""What flags and versions tell of a release, without any node."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Of phases that went wrong: which step of `doctor` failed, and its remedy, without any node."""
+"""Which step a failed connection stopped at, and what helps, without any node."""
 
 from __future__ import annotations
 
@@ -20,20 +20,23 @@ TARGET = Target(node=NodeName.parse("app@10.3.2.1"), address="10.3.2.1")
 CLOSED = UnreachableError("closed", remedy="open it")
 MUTE = NotDistributionError("no node", remedy="look")
 LOST = EpmdError("no epmd", remedy="start one")
+SILENT = TimedOutError("x did not accept a connection within 3 s", remedy="wait")
+NO_ROUTE = UnreachableError("x: no route to that host", remedy="wait")
+REFUSED = UnreachableError("x: refused the connection", remedy="wait")
 
 
 def phase(name: str, error: Exception | None = None) -> Span:
     return Span(name=name, detail="", seconds=0.5, error=error)
 
 
-def lost(error: ErlconnectError, *phases: Span) -> dict[str, str]:
+def failed(error: ErlconnectError, *phases: Span) -> dict[str, str]:
     steps = list(steps_failed(phases, ConnectFailure(error=error, target=TARGET)))
     assert [step.name for step in steps] == ["tunnel", "remote-epmd", "port", "handshake"]
     return {str(step.name): str(step.status) for step in steps}
 
 
 def test_the_step_that_failed_is_the_one_whose_error_it_is() -> None:
-    assert lost(CLOSED, phase("transport"), phase("connect", CLOSED)) == {
+    assert failed(CLOSED, phase("transport"), phase("connect", CLOSED)) == {
         "tunnel": "ok",
         "remote-epmd": "skipped",
         "port": "failed",
@@ -41,7 +44,7 @@ def test_the_step_that_failed_is_the_one_whose_error_it_is() -> None:
     }
 
 
-def test_an_epmd_that_was_asked_in_vain_besides_is_a_note() -> None:
+def test_an_epmd_that_did_not_answer_besides_is_a_note() -> None:
     phases = [
         phase("transport"),
         phase("connect"),
@@ -49,7 +52,7 @@ def test_an_epmd_that_was_asked_in_vain_besides_is_a_note() -> None:
         phase("probe", MUTE),
         phase("epmd", LOST),
     ]
-    assert lost(MUTE, *phases) == {
+    assert failed(MUTE, *phases) == {
         "tunnel": "ok",
         "remote-epmd": "note",
         "port": "ok",
@@ -65,23 +68,18 @@ def test_the_first_of_several_transports_is_told_of_by_its_own_phases() -> None:
         phase("connect"),
         phase("probe", MUTE),
     ]
-    assert lost(CLOSED, *phases)["port"] == "failed"
-    assert lost(MUTE, *phases)["handshake"] == "failed"
+    assert failed(CLOSED, *phases)["port"] == "failed"
+    assert failed(MUTE, *phases)["handshake"] == "failed"
 
 
 def test_an_error_made_of_others_belongs_to_the_first_of_them() -> None:
     together = UnreachableError("none of 2 targets answered", remedy="")
     together.__cause__ = CLOSED
-    assert lost(together, phase("transport"), phase("connect", CLOSED))["port"] == "failed"
+    assert failed(together, phase("transport"), phase("connect", CLOSED))["port"] == "failed"
 
 
 def test_an_error_of_no_phase_belongs_to_the_tunnel() -> None:
-    assert lost(RefusedError("no", remedy=""))["tunnel"] == "failed"
-
-
-SILENT = TimedOutError("x did not accept a connection within 3 s", remedy="wait")
-NO_ROUTE = UnreachableError("x: no route to that host", remedy="wait")
-REFUSED = UnreachableError("x: refused the connection", remedy="wait")
+    assert failed(RefusedError("no", remedy=""))["tunnel"] == "failed"
 
 
 def at(address: str) -> Target:
