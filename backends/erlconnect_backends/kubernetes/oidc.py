@@ -45,7 +45,7 @@ _LOG_IN: Final = "Log in again by the issuer's own program (for many: kubelogin)
 
 
 def missing(location: str, key: str) -> ConfigurationError:
-    """Fail because the provider cannot be asked without this setting."""
+    """Return the error where the provider cannot be asked without this setting."""
     return ConfigurationError(
         f"{location}: the auth provider oidc has no {key}",
         remedy="Write it into auth-provider.config of the kubeconfig.",
@@ -53,7 +53,7 @@ def missing(location: str, key: str) -> ConfigurationError:
 
 
 def expired(context: str) -> RefusedError:
-    """Fail because the token is old and nothing renews it."""
+    """Return the error where the token is old and nothing renews it."""
     return RefusedError(
         f"The id-token of the context {context} is missing or has expired, and there is no"
         " refresh-token",
@@ -62,12 +62,12 @@ def expired(context: str) -> RefusedError:
 
 
 def no_token(context: str, why: str) -> RefusedError:
-    """Fail because what came is no identity token."""
+    """Return the error where what came is no identity token."""
     return RefusedError(f"The context {context} has no identity token: {why}", remedy=_LOG_IN)
 
 
 def refused(context: str, issuer: str, why: str) -> RefusedError:
-    """Fail because the issuer does not renew the token."""
+    """Return the error where the issuer does not renew the token."""
     return RefusedError(
         f"The issuer {issuer} of the context {context} refused the refresh-token: {why}",
         remedy=_LOG_IN,
@@ -75,7 +75,7 @@ def refused(context: str, issuer: str, why: str) -> RefusedError:
 
 
 def no_issuer(context: str, issuer: str, why: str) -> LookupFailedError:
-    """Fail because what answered is no issuer, or is out of order."""
+    """Return the error where what answered is no issuer, or is out of order."""
     return LookupFailedError(
         f"Nothing renewed the id-token of the context {context} at the issuer {issuer}: {why}",
         remedy="Check idp-issuer-url in the kubeconfig, or try again.",
@@ -83,7 +83,7 @@ def no_issuer(context: str, issuer: str, why: str) -> LookupFailedError:
 
 
 def silence(context: str, issuer: str, seconds: float) -> LookupTimeoutError:
-    """Fail because no answer came in time."""
+    """Return the error where no answer came in time."""
     return LookupTimeoutError(
         f"The issuer {issuer} of the context {context} did not answer within {seconds:g} s",
         remedy="Check that it can be reached (a VPN? a proxy?), and try again.",
@@ -91,7 +91,7 @@ def silence(context: str, issuer: str, seconds: float) -> LookupTimeoutError:
 
 
 def unreachable(context: str, issuer: str, error: OSError) -> LookupFailedError:
-    """Fail because there is no connection, or no trust; then nothing was sent."""
+    """Return the error where there is no connection, or no trust; then nothing was sent."""
     where = f"The issuer {issuer} of the context {context}"
     if isinstance(error, ssl.SSLCertVerificationError):
         return LookupFailedError(
@@ -108,7 +108,7 @@ def unreachable(context: str, issuer: str, error: OSError) -> LookupFailedError:
 
 
 def in_the_clear(context: str, url: str) -> ConfigurationError:
-    """Fail because a secret would travel without TLS."""
+    """Return the error where a secret would travel without TLS."""
     return ConfigurationError(
         f"The context {context} would send its refresh-token to {url} without TLS",
         remedy="The issuer and its token_endpoint have to be https:// addresses.",
@@ -116,7 +116,7 @@ def in_the_clear(context: str, url: str) -> ConfigurationError:
 
 
 def bad_authority(location: str, error: OSError) -> ConfigurationError:
-    """Fail because the issuer's CA cannot be used."""
+    """Return the error where the issuer's CA cannot be used."""
     return ConfigurationError(
         f"{location}: idp-certificate-authority could not be used: {tls_words(error)}",
         remedy="It has to be a PEM file, or its content in base64 with -data.",
