@@ -127,13 +127,16 @@ def answered(
 def forbidden(
     access: ClusterAccess, what: str, said: str, *, missing: str, namespace: str, role: str
 ) -> RefusedError:
-    """Return the error where a right is missing; ``role`` gives it and the others that are needed."""
+    """Return the error where a right is missing.
+
+    ``role`` is a Role that has it and the others that are needed.
+    """
     return RefusedError(
         f"Asked for {what}: {_where(access)} does not allow to {missing} in the namespace"
         f" {namespace} (403{f': {shown(said)}' if said else ''})",
-        remedy="An administrator of the namespace can create this Role by `kubectl apply -f -`, and bind it by"
-        f" `kubectl create rolebinding erlconnect -n {namespace} --role=erlconnect --user=YOU`:"
-        f"\n\n{role}",
+        remedy="An administrator of the namespace can create this Role by `kubectl apply -f -`, and"
+        f" bind it by `kubectl create rolebinding erlconnect -n {namespace} --role=erlconnect"
+        f" --user=YOU`:\n\n{role}",
     )
 
 
@@ -161,12 +164,13 @@ def no_context(context: str, known: Sequence[str], paths: str) -> ConfigurationE
 
 
 def unreadable(paths: str, error: Exception) -> ConfigurationError:
-    """Return the error where a file is not readable or no kubeconfig; a parser's words quote the file."""
+    """Return the error where a file is not readable or no kubeconfig."""
     if isinstance(error, OSError):
         words = error.strerror or "it cannot be read"
     elif isinstance(error, UnicodeDecodeError):
         words = "it is not in UTF-8"
     else:
+        # The parser's own words would quote the file.
         mark = getattr(error, "problem_mark", None)
         words = "it is no kubeconfig" + (f" (line {mark.line + 1})" if mark else "")
     return ConfigurationError(
@@ -188,7 +192,7 @@ def unusable(context: str, error: Exception) -> ConfigurationError:
 
 
 def wrong_entry(location: str, words: str) -> ConfigurationError:
-    """Return the error for the entry at ``location``: a file and a key in it, never its value."""
+    """Return the error for the entry at ``location``: a file and a key, never its value."""
     return ConfigurationError(
         f"The kubeconfig cannot be used: {location} {redact(words)}",
         remedy="Correct it there; `kubectl get pods` has to work with it, too.",
@@ -227,7 +231,7 @@ def unknown_provider(context: str, name: str, replacement: str) -> RefusedError:
 
 
 def no_plugin(context: str, plugin: Mapping[str, Any]) -> ConfigurationError:
-    """Return the error where a credential plugin is not installed; the kubeconfig may say how to do that."""
+    """Return the error where a credential plugin is not installed."""
     hint = " ".join(str(plugin.get("installHint") or "").split())[:_MAX_PLUGIN_WORDS]
     return ConfigurationError(
         f"The credential plugin {plugin.get('command')} of the context {context} is not installed",

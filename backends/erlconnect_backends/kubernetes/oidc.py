@@ -1,10 +1,12 @@
 """Identity tokens of an OpenID Connect issuer, renewed with a refresh token as kubectl does.
 
-The library's own renewal is not taken: without an authority named it checks no certificate. What is
-renewed is kept in this process; the kubeconfig is left as it is.
-Specification: https://openid.net/specs/openid-connect-core-1_0.html, 12
+``cluster_access`` asks ``OidcLogin`` for a token where a user entry has the provider ``oidc``. The
+issuer is asked by ``exchange``, as an API server is. The library's own renewal is not used: without
+an authority in the kubeconfig it checks no certificate. Renewed tokens stay in this process, and
+the kubeconfig is left as it is.
 
-The words for an OpenID Connect issuer that gives no identity token; they quote no secret.
+The errors at the end quote no secret.
+Specification: https://openid.net/specs/openid-connect-core-1_0.html, 12
 """
 
 from __future__ import annotations
@@ -42,6 +44,147 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 _LOG_IN: Final = "Log in again by the issuer's own program (for many: kubelogin)."
+_SECONDS: Final = 10.0
+_EARLIER_SECONDS: Final = 10.0
+_LOOPBACK: Final = ("127.0.0.1", "::1", "localhost")
+_OK: Final = 200
+_REFUSALS: Final = range(400, 500)
+_MAX_BYTES: Final = 1024 * 1024
+_FORM: Final = "application/x-www-form-urlencoded"
+# An issuer may accept each refresh token only once, so the newest one counts. The key is what the
+# kubeconfig says: after a new login it says something else.
+_renewed: dict[tuple[str, ...], tuple[str, str]] = {}
+
+
+class OidcLogin:
+    """The settings of one ``auth-provider`` called ``oidc``."""
+
+    def __init__(self, context: str, location: str, config: Mapping[str, str]) -> None:
+        self._context = context
+        self._location = location
+        self._config = config
+        self._issuer = config.get("idp-issuer-url", "").rstrip("/")
+        self._client = config.get("client-id", "")
+        for key in ("client-secret", "refresh-token", "id-token"):
+            remember(config.get(key, ""))
+
+    def issued(self, folder: str) -> IssuedCredentials:
+        """Return a valid identity token. Blocks for 10 s at most; no event loop may run.
+
+        Raises ``ConfigurationError``, ``RefusedError`` where there is no token to be had, and
+        ``LookupFailedError`` where the issuer cannot be reached or is not trusted.
+        """
+        for key in ("idp-issuer-url", "client-id"):
+            if not self._config.get(key):
+                raise missing(self._location, key)
+        stored = (self._config.get("id-token", ""), self._config.get("refresh-token", ""))
+        login = (self._issuer, self._client, *stored)
+        token, refresh = _renewed.get(login, stored)
+        expiry = self._expiry(token) if token else 0.0
+        if expiry is None or time.time() < expiry - _EARLIER_SECONDS:
+            return IssuedCredentials(token=token, expiry=expiry)
+        if not refresh:
+            raise expired(self._context)
+        token, refresh = asyncio.run(self._refreshed(refresh, folder))
+        _renewed[login] = token, refresh
+        return IssuedCredentials(token=token, expiry=self._expiry(token))
+
+    def _expiry(self, token: str) -> float | None:
+        try:
+            middle = token.split(".")[1]
+            claims = json.loads(base64.urlsafe_b64decode(middle + "=" * (-len(middle) % 4)))
+            return None if claims.get("exp") is None else float(claims["exp"])
+        except (ValueError, LookupError, AttributeError, TypeError):
+            raise no_token(self._context, "its id-token is no JWT") from None
+
+    async def _refreshed(self, refresh: str, folder: str) -> tuple[str, str]:
+        try:
+            async with asyncio.timeout(_SECONDS):
+                endpoint = await self._endpoint(folder)
+                answer = await self._renewal(endpoint, refresh, folder)
+        except TimeoutError:
+            raise silence(self._context, self._issuer, _SECONDS) from None
+        except HttpError:
+            raise no_issuer(self._context, self._issuer, "it does not speak HTTP") from None
+        except OSError as error:
+            raise unreachable(self._context, self._issuer, error) from None
+        token, newer = answer.get("id_token"), answer.get("refresh_token")
+        if not isinstance(token, str) or not token:
+            raise no_token(self._context, "the issuer's answer has no id_token")
+        remember(token)
+        if not isinstance(newer, str) or not newer:
+            return token, refresh
+        remember(newer)
+        return token, newer
+
+    async def _endpoint(self, folder: str) -> str:
+        url = f"{self._issuer}/.well-known/openid-configuration"
+        status, answer = await self._answer(url, folder)
+        endpoint = answer.get("token_endpoint")
+        if status != _OK or not isinstance(endpoint, str) or not endpoint:
+            why = f"it answered {status}" if status != _OK else "it names no token_endpoint"
+            raise no_issuer(self._context, self._issuer, why)
+        return endpoint
+
+    async def _renewal(self, endpoint: str, refresh: str, folder: str) -> dict[str, Any]:
+        form = {"grant_type": "refresh_token", "refresh_token": refresh}
+        secret = self._config.get("client-secret", "")
+        pair = f"{quote_plus(self._client)}:{quote_plus(secret)}".encode()
+        basic = ("Authorization", "Basic " + base64.b64encode(pair).decode())
+        status, answer = await self._answer(endpoint, folder, form, basic)
+        if status in _REFUSALS and answer.get("error") != "invalid_grant":
+            # Some issuers take the client's secret in the form alone.
+            more = {"client_id": self._client} | ({"client_secret": secret} if secret else {})
+            status, answer = await self._answer(endpoint, folder, form | more)
+        if status in _REFUSALS:
+            why = answer.get("error_description") or answer.get("error") or status
+            raise refused(self._context, self._issuer, redact(str(why)))
+        if status != _OK:
+            raise no_issuer(self._context, self._issuer, f"it answered {status}")
+        return answer
+
+    async def _answer(
+        self,
+        url: str,
+        folder: str,
+        form: Mapping[str, str] | None = None,
+        *headers: tuple[str, str],
+    ) -> tuple[int, dict[str, Any]]:
+        server = urlsplit(url)
+        if not server.hostname or (
+            server.scheme != "https"
+            and not (server.scheme == "http" and server.hostname in _LOOPBACK)
+        ):
+            raise in_the_clear(self._context, url)
+        credentials = Credentials(
+            headers=headers,
+            tls=self._tls(folder) if server.scheme == "https" else None,
+            tls_server_name=server.hostname,
+        )
+        endpoint = Endpoint(
+            url=server._replace(path=server.path or "/", query="", fragment=""),
+            proxy=proxy_for(server, "", os.environ, self._context),
+        )
+        target = f"?{server.query}" if server.query else ""
+        body = b"" if form is None else urlencode(form).encode()
+        method = "GET" if form is None else "POST"
+        async with exchange(
+            endpoint, credentials, target, method=method, body=body, content_type=_FORM
+        ) as response:
+            content = await response.read(limit=_MAX_BYTES)
+        try:
+            answer = json.loads(content)
+        except ValueError:
+            answer = {}
+        return response.status, answer if isinstance(answer, dict) else {}
+
+    def _tls(self, folder: str) -> Any:
+        entry = Entry(location=self._location, values=self._config)
+        file = content_file(entry, "idp-certificate-authority", folder)
+        try:
+            return client_context(authority_file=file)
+        except OSError as error:
+            raise bad_authority(self._location, error) from None
 
 
 def missing(location: str, key: str) -> ConfigurationError:
@@ -121,146 +264,3 @@ def bad_authority(location: str, error: OSError) -> ConfigurationError:
         f"{location}: idp-certificate-authority could not be used: {tls_words(error)}",
         remedy="It has to be a PEM file, or its content in base64 with -data.",
     )
-
-
-_SECONDS: Final = 10.0
-_EARLIER_SECONDS: Final = 10.0
-_LOOPBACK: Final = ("127.0.0.1", "::1", "localhost")
-_OK: Final = 200
-_REFUSALS: Final = range(400, 500)
-_MAX_BYTES: Final = 1024 * 1024
-_FORM: Final = "application/x-www-form-urlencoded"
-# An issuer may give each refresh token once, so the newest one counts here. Kept by what the
-# kubeconfig says, for a new login writes another.
-_renewed: dict[tuple[str, ...], tuple[str, str]] = {}
-
-
-class OidcLogin:
-    """The settings of one ``auth-provider`` called ``oidc``."""
-
-    def __init__(self, context: str, location: str, config: Mapping[str, str]) -> None:
-        self._context = context
-        self._location = location
-        self._config = config
-        self._issuer = config.get("idp-issuer-url", "").rstrip("/")
-        self._client = config.get("client-id", "")
-        for key in ("client-secret", "refresh-token", "id-token"):
-            remember(config.get(key, ""))
-
-    def issued(self, folder: str) -> IssuedCredentials:
-        """Return an identity token that holds. Blocks for 10 s at most; no event loop may run.
-
-        Raises ``ConfigurationError``, ``RefusedError`` where there is no token to be had, and
-        ``LookupFailedError`` where the issuer cannot be reached or is not trusted.
-        """
-        for key in ("idp-issuer-url", "client-id"):
-            if not self._config.get(key):
-                raise missing(self._location, key)
-        stored = (self._config.get("id-token", ""), self._config.get("refresh-token", ""))
-        login = (self._issuer, self._client, *stored)
-        token, refresh = _renewed.get(login, stored)
-        expiry = self._expiry(token) if token else 0.0
-        if expiry is None or time.time() < expiry - _EARLIER_SECONDS:
-            return IssuedCredentials(token=token, expiry=expiry)
-        if not refresh:
-            raise expired(self._context)
-        token, refresh = asyncio.run(self._refreshed(refresh, folder))
-        _renewed[login] = token, refresh
-        return IssuedCredentials(token=token, expiry=self._expiry(token))
-
-    def _expiry(self, token: str) -> float | None:
-        try:
-            middle = token.split(".")[1]
-            claims = json.loads(base64.urlsafe_b64decode(middle + "=" * (-len(middle) % 4)))
-            return None if claims.get("exp") is None else float(claims["exp"])
-        except (ValueError, LookupError, AttributeError, TypeError):
-            raise no_token(self._context, "its id-token is no JWT") from None
-
-    async def _refreshed(self, refresh: str, folder: str) -> tuple[str, str]:
-        try:
-            async with asyncio.timeout(_SECONDS):
-                endpoint = await self._endpoint(folder)
-                answer = await self._renewal(endpoint, refresh, folder)
-        except TimeoutError:
-            raise silence(self._context, self._issuer, _SECONDS) from None
-        except HttpError:
-            raise no_issuer(self._context, self._issuer, "it does not speak HTTP") from None
-        except OSError as error:
-            raise unreachable(self._context, self._issuer, error) from None
-        token, newer = answer.get("id_token"), answer.get("refresh_token")
-        if not isinstance(token, str) or not token:
-            raise no_token(self._context, "the issuer's answer has no id_token")
-        remember(token)
-        if not isinstance(newer, str) or not newer:
-            return token, refresh
-        remember(newer)
-        return token, newer
-
-    async def _endpoint(self, folder: str) -> str:
-        url = f"{self._issuer}/.well-known/openid-configuration"
-        status, answer = await self._asked(url, folder)
-        endpoint = answer.get("token_endpoint")
-        if status != _OK or not isinstance(endpoint, str) or not endpoint:
-            why = f"it answered {status}" if status != _OK else "it names no token_endpoint"
-            raise no_issuer(self._context, self._issuer, why)
-        return endpoint
-
-    async def _renewal(self, endpoint: str, refresh: str, folder: str) -> dict[str, Any]:
-        form = {"grant_type": "refresh_token", "refresh_token": refresh}
-        secret = self._config.get("client-secret", "")
-        pair = f"{quote_plus(self._client)}:{quote_plus(secret)}".encode()
-        basic = ("Authorization", "Basic " + base64.b64encode(pair).decode())
-        status, answer = await self._asked(endpoint, folder, form, basic)
-        if status in _REFUSALS and answer.get("error") != "invalid_grant":
-            # Some issuers take the client's secret in the form alone.
-            more = {"client_id": self._client} | ({"client_secret": secret} if secret else {})
-            status, answer = await self._asked(endpoint, folder, form | more)
-        if status in _REFUSALS:
-            why = answer.get("error_description") or answer.get("error") or status
-            raise refused(self._context, self._issuer, redact(str(why)))
-        if status != _OK:
-            raise no_issuer(self._context, self._issuer, f"it answered {status}")
-        return answer
-
-    async def _asked(
-        self,
-        url: str,
-        folder: str,
-        form: Mapping[str, str] | None = None,
-        *headers: tuple[str, str],
-    ) -> tuple[int, dict[str, Any]]:
-        server = urlsplit(url)
-        if not server.hostname or (
-            server.scheme != "https"
-            and not (server.scheme == "http" and server.hostname in _LOOPBACK)
-        ):
-            raise in_the_clear(self._context, url)
-        credentials = Credentials(
-            headers=headers,
-            tls=self._tls(folder) if server.scheme == "https" else None,
-            tls_server_name=server.hostname,
-        )
-        endpoint = Endpoint(
-            url=server._replace(path=server.path or "/", query="", fragment=""),
-            proxy=proxy_for(server, "", os.environ, self._context),
-        )
-        target = f"?{server.query}" if server.query else ""
-        body = b"" if form is None else urlencode(form).encode()
-        method = "GET" if form is None else "POST"
-        async with exchange(
-            endpoint, credentials, target, method=method, body=body, content_type=_FORM
-        ) as response:
-            content = await response.read(limit=_MAX_BYTES)
-        try:
-            answer = json.loads(content)
-        except ValueError:
-            answer = {}
-        return response.status, answer if isinstance(answer, dict) else {}
-
-    def _tls(self, folder: str) -> Any:
-        entry = Entry(location=self._location, values=self._config)
-        file = content_file(entry, "idp-certificate-authority", folder)
-        try:
-            return client_context(authority_file=file)
-        except OSError as error:
-            raise bad_authority(self._location, error) from None
