@@ -6,8 +6,8 @@ The connection to an API server: ``connection`` dials, makes the TLS handshake a
 request, ``websocket`` upgrades. ``kubeconfig`` reads the files, ``oidc`` and ``credential_plugin``
 fetch credentials, and ``cluster_access`` makes of them an API server that can be asked.
 
-Requests: ``requests`` says what can be asked and which rights that needs, ``api_client`` asks, tries
-again and judges answers, ``access_review`` asks which rights are missing. ``errors`` has all
+Requests: ``requests`` says what can be asked and which rights that needs, ``api_client`` asks,
+tries again and judges answers, ``access_review`` asks which rights are missing. ``errors`` has all
 messages.
 
 The backend: ``plugin`` has the settings and the registration, ``backend`` decides,
@@ -17,7 +17,7 @@ the variables of ``container_env``.
 Cookies: ``cookies`` has both sources. One reads ``container_env``, the other runs a command in the
 container by ``exec``.
 
-The transport: ``port_forward`` opens streams, whose bytes ``forward_streams`` carries in websockets.
-``tunnel_pool`` keeps some open beforehand, which speak ``spdy``. ``kubectl`` is used where
-websockets are refused. ``forward_errors`` has the messages.
+The transport: ``port_forward`` opens streams, whose bytes ``forward_streams`` carries in
+websockets. ``tunnel_pool`` keeps some open beforehand, which speak ``spdy``. ``kubectl`` is used
+where websockets are refused. ``forward_errors`` has the messages.
 """

@@ -36,7 +36,6 @@ from erlconnect_backends.kubernetes.container_env import (
     DataObjects,
     UnknownValueError,
 )
-from erlconnect_backends.kubernetes.exec import NO_PROCESS, ContainerProbe, ProcessTable
 from erlconnect_backends.kubernetes.plugin import AccessSettings
 from erlconnect_backends.kubernetes.pods import Pod, beam_container, pod_at, pod_of
 from erlconnect_backends.kubernetes.requests import POD, one
@@ -46,6 +45,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence
 
     from erlconnect.api import CookieSource, Target
+    from erlconnect_backends.kubernetes.exec import ProcessTable
 
 
 class CookiePodSettings(AccessSettings):
@@ -79,7 +79,7 @@ class EnvironmentCookieSource:
         self._settings = settings
 
     async def fetch(self, target: Target) -> Cookie | None:
-        """Return the first of the variables that is set, or what a flag sets; ``None`` without both.
+        """Return the first variable that is set, or what a flag sets; ``None`` without both.
 
         Raises ``CookieNotFoundError`` where a variable is set and its value cannot be known,
         ``RefusedError`` where a Secret may not be read, ``LookupFailedError`` and its kin where the
@@ -168,6 +168,7 @@ class ExecCookieSource:
 
     async def _look(self, target: Target) -> Cookie | None:
         from erlconnect_backends.kubernetes.exec import (  # noqa: PLC0415 - imports websockets
+            ContainerProbe,
             run_inside,
         )
 
@@ -210,8 +211,8 @@ def _of_node(table: Sequence[ProcessTable], node: NodeName) -> Sequence[ProcessT
     Where one has its name, the others are left out. Otherwise the name is not known, or it was set
     after the start: those without a name come first.
     """
-    running = [process for process in table if process.number != NO_PROCESS]
-    without = [process for process in table if process.number == NO_PROCESS]
+    running = [process for process in table if process.is_process]
+    without = [process for process in table if not process.is_process]
     names = {process.number: _node_name(process) for process in running}
     own = [one for one in running if node.name and names[one.number].name == node.name]
     if own:

@@ -212,6 +212,11 @@ class ProcessTable:
     variables: dict[str, str] = field(default_factory=dict, repr=False)
     files: dict[str, bytes] = field(default_factory=dict, repr=False)
 
+    @property
+    def is_process(self) -> bool:
+        """Whether these findings belong to a process."""
+        return self.number != NO_PROCESS
+
 
 def _words(content: bytes) -> list[str]:
     return content.decode(errors="surrogateescape").removesuffix("\0").split("\0")
