@@ -50,6 +50,7 @@ def rights_to_find(named: TargetSyntax | None) -> set[Right]:
         return rights
     kinds = [named.resource] if named.resource else GUESSES
     rights |= {_get_right(each, named.name) for each in kinds if each is not POD}
+    # Its current ReplicaSet owns the pods that count.
     if DEPLOYMENT in kinds:
         rights.add(Right(group=REPLICA_SET.group, resource=REPLICA_SET.plural, verb="list"))
     return rights
@@ -72,6 +73,7 @@ def rights_for_cookie(container: Mapping[str, Any], names: Collection[str]) -> s
 async def denied(rest: ApiClient, rights: Collection[Right]) -> list[Right]:
     """Return those of ``rights`` that the server denies. Cancelled, it leaves nothing behind."""
     asked = sorted(rights)
+    # At the same time, so that a slow server costs its time once.
     answers = await asyncio.gather(*(_is_denied(rest, right) for right in asked))
     return [right for right, is_denied in zip(asked, answers, strict=True) if is_denied]
 
@@ -90,6 +92,7 @@ async def _is_denied(rest: ApiClient, right: Right) -> bool:
             answer = await rest.get(review_of(right, namespace=rest.access.namespace))
     except (ErlconnectError, TimeoutError):
         return False
+    # Without the field nothing was decided.
     return (answer.get("status") or {}).get("allowed") is False
 
 

@@ -59,6 +59,7 @@ class KubernetesBackend:
         leaves nothing behind but a thread that may wait for a credential plugin.
         """
         rest = await self._rest(query)
+        # At the same time, so that the review costs no time of its own.
         group, missing = await gather_two(
             self._group(rest, query), denied(rest, access_review.PORT_FORWARD)
         )
@@ -88,6 +89,7 @@ class KubernetesBackend:
                 await wait_for_change(rest, group.changes, since=since)
                 pause = _PAUSE_SECONDS
             except ErlconnectError:
+                # The targets stay as they are until the server answers again.
                 pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)
             await asyncio.sleep(pause)
 

@@ -118,6 +118,7 @@ class ContainerEnvironment:
         """Return the entry's value; ``None`` where it is optional and its source is not there."""
         if number not in self._known:
             entry = self._entries[number]
+            # ``value`` and ``valueFrom`` exclude each other; without both the variable is empty.
             if text := entry.get("value"):
                 self._known[number] = await self._expanded(str(text), number)
             else:
@@ -130,6 +131,7 @@ class ContainerEnvironment:
         pieces = []
         for is_name, piece in split_references(text):
             value = await self._value_before(index, piece) if is_name else piece
+            # A reference to a variable that is not set stays as it is written.
             pieces.append(f"$({piece})" if value is None else value)
         return "".join(pieces)
 
@@ -170,6 +172,7 @@ class ContainerEnvironment:
         # Where two sources have the same key, the kubelet takes the later one.
         for source in reversed(self._container.get("envFrom") or ()):
             prefix = str(source.get("prefix") or "")
+            # ``prefix`` stands before every key of the source.
             if not name.startswith(prefix):
                 continue
             for field, resource in (("secretRef", SECRET), ("configMapRef", CONFIG_MAP)):
@@ -219,6 +222,7 @@ class DataObjects:
         Raises as ``ApiClient``; with ``on_refusal``, ``UnknownValueError`` in place of
         ``RefusedError``.
         """
+        # Two variables of one object at the same time ask for it once.
         async with self._lock:
             key = (resource, name)
             if key not in self._contents:
@@ -313,6 +317,7 @@ def field_value(pod: Pod, path: str) -> str | None:
     if path in _ADDRESSES:
         addresses = (pod.item.get("status") or {}).get(_ADDRESSES[path])
         return ",".join(str(one["ip"]) for one in addresses) if addresses else None
+    # The API server refuses other paths, unless it is newer than this list.
     if path not in _FIELDS:
         return None
     part, key = _FIELDS[path]
@@ -329,8 +334,10 @@ def resource_value(
     kind, _, resource = str(reference.get("resource", "")).partition(".")
     amounts = ((owner or {}).get("resources") or {}).get(kind) or {}
     if resource not in amounts:
+        # Without a limit the kubelet takes what the machine can give, which is not in the object.
         return "0" if owner and kind == "requests" else None
     amount = _quantity(str(amounts[resource]))
+    # The kubelet rounds up to whole units of the divisor.
     divisor = _quantity(str(reference.get("divisor") or "1")) or Fraction(1)
     return None if amount is None else str(math.ceil(amount / divisor))
 

@@ -127,6 +127,7 @@ async def _in_flags(cookie_pod: CookiePod, environment: ContainerEnvironment) ->
 
 
 async def _flag(environment: ContainerEnvironment, more: Mapping[str, str]) -> str | None:
+    # ``more`` is what a release's own script sets before it starts the node.
     variables = await environment.known(ERLANG_VARIABLES)
     return cookie_in_flags({**variables, **more}, await environment.command_line())
 
@@ -195,6 +196,7 @@ def _candidates(table: Sequence[ProcessTable], node: NodeName) -> Iterator[tuple
         flag_cookie = cookie_in_flags({}, process.flags)
         if flag_cookie:
             yield _bytes(flag_cookie), "the node's flags", True
+        # A flag counts more than every variable and file.
         if flag_cookie is None:
             for name in COOKIE_NAMES:
                 literal = name == LITERAL_NAME
@@ -214,12 +216,14 @@ def _of_node(table: Sequence[ProcessTable], node: NodeName) -> Sequence[ProcessT
     running = [process for process in table if process.is_process]
     without = [process for process in table if not process.is_process]
     names = {process.number: _node_name(process) for process in running}
+    # The part before the @ decides: the host may be written otherwise in the flags.
     own = [one for one in running if node.name and names[one.number].name == node.name]
     if own:
         return [*sorted(own, key=lambda one: names[one.number] != node), *without]
 
     def likelihood(process: ProcessTable) -> tuple[bool, bool]:
         name = names[process.number].name
+        # ``rpc`` and ``remote`` commands of a release run as processes of their own.
         return is_helper(name), bool(name and node.name)
 
     return [*sorted(running, key=likelihood), *without]
@@ -260,6 +264,7 @@ async def open_cookie_pod(
         cluster_access,
     )
 
+    # The Role in an error about missing rights is for the whole session.
     access = await cluster_access(settings)
     needed = access_review.PORT_FORWARD | access_review.rights_to_find(
         parse_target(settings.target) if settings.target else None

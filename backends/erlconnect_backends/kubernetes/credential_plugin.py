@@ -59,6 +59,7 @@ def plugin_credentials(context: str, user: Entry, cluster: Entry) -> IssuedCrede
         return _issued(provider.run())
     except FileNotFoundError:
         raise failures.no_plugin(context, plugin) from None
+    # ``TimeoutError`` is an ``OSError``, and the caller has words for it.
     except TimeoutError:
         raise
     except (ConfigException, OSError, ValueError, TypeError, LookupError, AttributeError) as error:
@@ -83,6 +84,7 @@ def _issued(status: Any) -> IssuedCredentials:
     key = status.get("clientKeyData") or ""
     remember(str(token))
     if bool(certificate) != bool(key):
+        # The specification allows both or neither.
         raise ValueError("it gave a certificate without its key, or a key alone")
     if not (token or certificate):
         raise ValueError("it gave neither a token nor a certificate")

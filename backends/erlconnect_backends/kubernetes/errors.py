@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
 _MAX_SHOWN: Final = 300
 _MAX_PLUGIN_WORDS: Final = 300
+# Control characters, also those of terminals (C0, DEL and C1).
 _NOT_PRINTABLE: Final = re.compile(r"[^\x20-\x7e\xa1-\U0010ffff]+")
 
 

@@ -43,6 +43,7 @@ if TYPE_CHECKING:
 SECONDS: Final = 15.0
 _SUBPROTOCOLS: Final = ("v5.channel.k8s.io", "v4.channel.k8s.io")
 _OUTPUT, _STATUS = 1, 3
+# For each channel: variables and flags are kilobytes, and a container may write anything.
 _MAX_BYTES: Final = 8 * 1024 * 1024
 _PIECE_BYTES: Final = 64 * 1024
 NO_PROCESS: Final = "none"
@@ -83,6 +84,7 @@ async def run_inside(cookie_pod: CookiePod, words: Sequence[str]) -> ExecResult:
         *(("command", word) for word in words),
     ]
     parts = ("namespaces", cookie_pod.pod.namespace, "pods", cookie_pod.pod.name, "exec")
+    # ``command`` stands once for each word; nothing is passed through a shell.
     target = f"/api/v1/{'/'.join(quote(part, safe='') for part in parts)}?{urlencode(query)}"
     try:
         async with asyncio.timeout(SECONDS):
@@ -147,6 +149,7 @@ class _Channels:
     def take(self, pieces: Iterable[Piece]) -> None:
         for piece in pieces:
             payload = piece.payload
+            # Only the first fragment of a message has the channel's byte.
             if piece.begins and payload:
                 self._kept = {_OUTPUT: self.output, _STATUS: self.status}.get(payload[0])
                 payload = payload[1:]
@@ -219,6 +222,7 @@ class ProcessTable:
 
 
 def _words(content: bytes) -> list[str]:
+    # Both files of /proc have a NUL behind each word.
     return content.decode(errors="surrogateescape").removesuffix("\0").split("\0")
 
 

@@ -254,6 +254,7 @@ class ChannelCodec(ForwardCodec):
     def _taken(self, pieces: Iterable[Piece]) -> Sequence[memoryview]:
         before = self.opened
         contents = super()._taken(pieces)
+        # The pong to this ping is what ``answered`` waits for.
         if self.opened and not before:
             self.websocket.ping()
         return contents
@@ -266,6 +267,7 @@ class TunnelCodec(ForwardCodec):
         self._streams = SpdyStreams()
         super().__init__(handshake, self._streams, changed)
         self._port_bytes = bytearray()
+        # Reused for every message: ``send`` copies it when it is masked.
         self._message = memoryview(bytearray(DATA_HEAD_SIZE + StreamPump.piece_bytes))
 
     @property
@@ -275,6 +277,7 @@ class TunnelCodec(ForwardCodec):
 
     def encode(self, data: memoryview) -> None:
         """Open the streams for the port that comes first, and send what follows."""
+        # ``WebSocketForward.dial_through`` sends the port before the caller gets the stream.
         missing = PORT_BYTES - len(self._port_bytes)
         if missing:
             self._port_bytes += data[:missing]

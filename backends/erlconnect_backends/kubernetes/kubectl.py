@@ -30,6 +30,7 @@ _READY_SECONDS: Final = 8.0
 _REFUSED_SECONDS: Final = 0.5
 _EXIT_SECONDS: Final = 1.0
 _EXPLAIN_SECONDS: Final = 0.5
+# kubectl chooses the local port and prints it: "Forwarding from 127.0.0.1:40123 -> 4369".
 _LISTENS: Final = re.compile(r"127\.0\.0\.1:(\d+) -> ")
 
 
@@ -46,6 +47,7 @@ async def kubectl_forward(endpoint: PodEndpoint, kubeconfig: str) -> AsyncIterat
     """
     words = [program() or "kubectl", "port-forward", "--address=127.0.0.1"]
     words += [f"--namespace={endpoint.namespace}"]
+    # kubectl finds a pod's service account by itself.
     if endpoint.access.context != IN_CLUSTER:
         words += [f"--context={endpoint.access.context}"]
     if kubeconfig:
@@ -102,6 +104,7 @@ class KubectlForward:
     async def _forward(self, port: int) -> _Forward:
         async with self._starting:
             forward = self._forwards.get(port)
+            # kubectl ends when the pod refuses one of its streams; then another is started.
             if forward is None or forward.child.exited.is_set():
                 self._forwards[port] = forward = await self._started(port)
             return forward

@@ -85,6 +85,7 @@ class OidcLogin:
             return IssuedCredentials(token=token, expiry=expiry)
         if not refresh:
             raise expired(self._context)
+        # This runs in a thread of its own, beside the session's event loop.
         token, refresh = asyncio.run(self._refreshed(refresh, folder))
         _renewed[login] = token, refresh
         return IssuedCredentials(token=token, expiry=self._expiry(token))
@@ -92,6 +93,7 @@ class OidcLogin:
     def _expiry(self, token: str) -> float | None:
         try:
             middle = token.split(".")[1]
+            # JWTs have base64 without its padding (RFC 7515, 2).
             claims = json.loads(base64.urlsafe_b64decode(middle + "=" * (-len(middle) % 4)))
             return None if claims.get("exp") is None else float(claims["exp"])
         except (ValueError, LookupError, AttributeError, TypeError):
@@ -130,6 +132,7 @@ class OidcLogin:
         form = {"grant_type": "refresh_token", "refresh_token": refresh}
         secret = self._config.get("client-secret", "")
         pair = f"{quote_plus(self._client)}:{quote_plus(secret)}".encode()
+        # OAuth 2.0 (RFC 6749, 2.3.1) has both parts form-encoded before they are joined.
         basic = ("Authorization", "Basic " + base64.b64encode(pair).decode())
         status, answer = await self._answer(endpoint, folder, form, basic)
         if status in _REFUSALS and answer.get("error") != "invalid_grant":

@@ -153,6 +153,7 @@ class PortForwardDialer:
         Raises ``UnreachableError`` with what the kubelet said where nobody listens there,
         ``RefusedError`` and ``TimedOutError``. Cancelled, it leaves no socket behind.
         """
+        # The first stream may have ended while nobody used it.
         if self._ready and self._ready[0] == port:
             (_, stream), self._ready = self._ready, None
             if not has_ended(stream):
@@ -198,6 +199,7 @@ class PortForwardDialer:
         if program() is None:
             raise refusal
         async with self._fallback_lock:
+            # Another dial has started kubectl while this one waited for the lock.
             if len(self._dialers) > 1:
                 return await self._dialers[-1].dial(port)
             dialer = await self._stack.enter_async_context(
@@ -205,6 +207,7 @@ class PortForwardDialer:
             )
             try:
                 stream = await dialer.dial(port)
+            # kubectl reached the pod: the next dial need not try a websocket first.
             except failures.ClosedPortError:
                 self._use_kubectl(dialer, refusal)
                 raise
@@ -287,6 +290,7 @@ def _ports(service: Mapping[str, Any], pod: Pod) -> Iterator[tuple[int, int]]:
     }
     for port in service["spec"].get("ports") or ():
         inside = port.get("targetPort") or port["port"]
+        # ``targetPort`` is a number or the name of a container's port.
         inside = inside if isinstance(inside, int) else named.get(inside)
         if port.get("protocol", _TCP) == _TCP and inside:
             yield int(port["port"]), inside
@@ -344,6 +348,7 @@ class WebSocketForward:
             raise error.error from error
         except TimeoutError as error:
             raise failures.silent(self.endpoint, 0, DIAL_SECONDS) from error
+        # A server that knows no tunnels may agree without choosing the subprotocol.
         if opened.websocket.subprotocol != TUNNEL:
             opened.wire.close()
             raise failures.NoWebSocketError(
@@ -381,6 +386,7 @@ class WebSocketForward:
             raise
 
     async def _opened_stream(self, pump: ForwardPump, port: int) -> socket.socket:
+        # A closed socket has the number -1: its pump is needed no more.
         self._pumps = [one for one in self._pumps if one.stream.fileno() >= 0] + [pump]
         if said := await pump.refusal():
             raise failures.closed_port(self.endpoint, port, said)

@@ -101,12 +101,14 @@ class ApiRequest:
     @property
     def right(self) -> Right:
         """The right that it needs; for one pod it is that for all, because pods are replaced."""
+        # A Role with ``resourceNames`` would fit one pod only until its replacement.
         name = "" if self.resource is POD else self.name
         return Right(
             group=self.resource.group, resource=self.resource.plural, verb=self._verb(), name=name
         )
 
     def _verb(self) -> str:
+        # A review is a POST, which is ``create`` for RBAC.
         if self.body is not None:
             return "create"
         if self.name:
@@ -135,6 +137,7 @@ def all_of(resource: Resource, *, namespace: str, selector: str = "") -> ApiRequ
 
 def review_of(right: Right, *, namespace: str) -> ApiRequest:
     """Return the request that asks whether the user has ``right``."""
+    # RBAC writes ``pods/exec``; a review has both parts in fields of their own.
     resource, _, subresource = right.resource.partition("/")
     attributes = {
         "namespace": namespace,
@@ -161,6 +164,7 @@ def changes_of(request: ApiRequest, *, since: str, seconds: int) -> ApiRequest:
 def role_yaml(rights: Iterable[Right], *, namespace: str) -> str:
     """Return the Role with exactly ``rights``, for ``kubectl apply -f -``."""
     rules: dict[_Rule, list[str]] = {}
+    # Resources with the same group, names and verbs share one rule.
     for (group, resource, name), verbs in sorted(_verbs(rights).items()):
         names = (name,) if name else ()
         rules.setdefault(_Rule(group=group, names=names, verbs=verbs), []).append(resource)
@@ -198,4 +202,5 @@ def _verbs(rights: Iterable[Right]) -> dict[tuple[str, str, str], tuple[str, ...
 
 
 def _listed(texts: Iterable[str]) -> str:
+    # A JSON list is YAML, too.
     return json.dumps(list(texts))

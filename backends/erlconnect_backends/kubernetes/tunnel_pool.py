@@ -38,6 +38,7 @@ class TunnelPool:
         try:
             yield
         finally:
+            # ``take`` may still be called while the tasks end: then there is no tunnel.
             self._slots = []
             for task in tasks:
                 task.cancel()
@@ -70,6 +71,7 @@ class _TunnelSlot:
     def take(self) -> ForwardPump | None:
         """Return the tunnel, if there is one."""
         tunnel, self._tunnel = self._tunnel, None
+        # One that has ended is replaced by ``keep_open``, which notices it by itself.
         if tunnel is None or tunnel.ended.is_set():
             return None
         self._taken.set()
@@ -108,6 +110,7 @@ class _TunnelSlot:
         finally:
             for end in ends:
                 end.cancel()
+            # Who took the tunnel owns it; one that was not taken is closed here.
             if not self._taken.is_set():
                 self._tunnel = None
                 tunnel.stream.close()
