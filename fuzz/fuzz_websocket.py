@@ -65,7 +65,7 @@ def messages(pieces: Iterable[bytes], *, agrees: bool) -> tuple[list[bytes], boo
                 break
     except WebSocketFailedError:
         failed = True
-    assert isinstance(websocket.farewell, str)
+    assert isinstance(websocket.close_reason, str)
     return found, failed, websocket.refusal.status if websocket.refusal else 0
 
 

@@ -1,20 +1,23 @@
 """Backend ``kubernetes``, cookie sources ``kubernetes-env`` and ``kubernetes-exec``, a transport.
 
-Whom to ask: ``access`` has the settings for it. Only ``client`` imports the library ``kubernetes``,
-to read kubeconfigs; ``loading`` and ``proxies`` make a ``cluster_access`` of what they say.
+Each file and what it is for, in the order in which they use each other, the lowest first:
 
-How to ask: ``requests`` says what can be asked, ``rest`` asks, ``exchange`` carries one request
-over a ``connection``, ``trying`` does it again, ``judging`` and ``failures`` say what went wrong,
-``rights`` and ``needs`` which rights are missing.
+The connection to an API server: ``connection`` dials, makes the TLS handshake and sends one HTTP
+request, ``websocket`` upgrades. ``kubeconfig`` reads the files, ``oidc`` and ``credential_plugin``
+fetch credentials, and ``cluster_access`` makes of them an API server that can be asked.
 
-The backend: ``discovery`` declares it, ``backend`` decides, ``targets_named`` reads TARGET,
-``workloads`` finds ``pods``, ``choice`` and ``beam_container`` choose, ``pod_targets`` makes
-targets, ``following`` waits for changes.
+Requests: ``requests`` says what can be asked and which rights that needs, ``api_client`` asks,
+tries again and judges answers, ``access_review`` asks which rights are missing. ``errors`` has all
+messages.
 
-Cookies: ``container_environment`` builds variables as the kubelet does (with ``expansion``,
-``downward`` and ``data_objects``), for ``cookie_in_environment``; ``look_inside`` by an
-``exec_call`` is for ``cookie_by_exec``; ``cookie_place`` is for both.
+The backend: ``plugin`` has the settings and the registration, ``backend`` decides,
+``target_syntax`` reads TARGET, ``workloads`` finds its pods, and ``pods`` makes targets of them, by
+the variables of ``container_env``.
 
-The transport: ``port_forward`` declares it, ``forward_transport`` opens it, by a ``websocket`` for
-each stream (``websocket_forward``), or else by ``kubectl_forward``.
+Cookies: ``cookies`` has both sources. One reads ``container_env``, the other runs a command in the
+container by ``exec``.
+
+The transport: ``port_forward`` opens streams, whose bytes ``forward_streams`` carries in
+websockets. ``tunnel_pool`` keeps some open beforehand, which speak ``spdy``. ``kubectl`` is used
+where websockets are refused. ``forward_errors`` has the messages.
 """

@@ -1,8 +1,9 @@
-"""The rights that a whole session needs, from finding pods to the cookie and the way in.
+"""The rights that a whole session needs, and the review that says which of them are missing.
 
-Asks beforehand whether rights are there, so that one that is missing is named early.
+``rights_to_find`` and ``rights_for_cookie`` collect them for the Role in an error and in
+``backend.rights``. ``denied`` asks for them beforehand, so that a missing one is named early. A
+server that does not answer such a review in time has not denied anything.
 
-A server that does not answer such a request, or not in time, has said nothing. Reference:
 https://kubernetes.io/docs/reference/access-authn-authz/authorization/#checking-api-access
 """
 
@@ -31,57 +32,54 @@ if TYPE_CHECKING:
     from erlconnect_backends.kubernetes.requests import Resource
     from erlconnect_backends.kubernetes.target_syntax import TargetSyntax
 
-# Which verb a stream needs depends on the server's version and on the protocol.
+# Which verb a stream needs depends on the protocol and the server's version. The upgrade to a
+# websocket is a GET and so ``get``; newer servers ask for ``create`` all the same.
 _STREAM_VERBS: Final = ("create", "get")
 PORT_FORWARD: Final = frozenset(
     Right(resource="pods/portforward", verb=verb) for verb in _STREAM_VERBS
 )
 ANY_SECRET: Final = frozenset({Right(resource=SECRET.plural, verb="get")})
 EXEC: Final = frozenset(Right(resource="pods/exec", verb=verb) for verb in _STREAM_VERBS)
+_REVIEW_SECONDS: Final = 5.0
 
 
 def rights_to_find(named: TargetSyntax | None) -> set[Right]:
-    """Return what finding the pods of TARGET needs; ``None`` where a selector finds them."""
+    """Return the rights to find the pods of TARGET; ``None`` where a selector finds them."""
     rights = {Right(resource=POD.plural, verb=verb) for verb in ("get", "list")}
     if named is None:
         return rights
     kinds = [named.resource] if named.resource else GUESSES
-    rights |= {_getting(each, named.name) for each in kinds if each is not POD}
+    rights |= {_get_right(each, named.name) for each in kinds if each is not POD}
+    # Its current ReplicaSet owns the pods that count.
     if DEPLOYMENT in kinds:
         rights.add(Right(group=REPLICA_SET.group, resource=REPLICA_SET.plural, verb="list"))
     return rights
 
 
 def rights_for_cookie(container: Mapping[str, Any], names: Collection[str]) -> set[Right]:
-    """Return what fetching the cookie of a node in ``container`` needs.
+    """Return the rights to fetch the cookie of a node in ``container``.
 
-    Where no variable can hold it, or ``names`` has none, it is looked for inside the container.
+    Where none of the variables ``names`` can hold it, that is the right to look inside.
     """
     if not names:
         return set(EXEC)
     objects = env_sources(container, names)
     literal = any(entry.get("name") in names for entry in container.get("env") or ())
     if objects or literal:
-        return {_getting(resource, name) for resource, name in objects}
+        return {_get_right(resource, name) for resource, name in objects}
     return set(EXEC)
 
 
-def _getting(resource: Resource, name: str) -> Right:
-    return one(resource, name, namespace="").right
-
-
-_SECONDS: Final = 5.0
-
-
 async def denied(rest: ApiClient, rights: Collection[Right]) -> list[Right]:
-    """Return those of ``rights`` that the server says are missing. Cancelled, it leaves nothing."""
+    """Return those of ``rights`` that the server denies. Cancelled, it leaves nothing behind."""
     asked = sorted(rights)
+    # At the same time, so that a slow server costs its time once.
     answers = await asyncio.gather(*(_is_denied(rest, right) for right in asked))
     return [right for right, is_denied in zip(asked, answers, strict=True) if is_denied]
 
 
 def may_be_refused(missing: Collection[Right], *, namespace: str) -> str:
-    """Say what the missing verbs of a port-forward mean."""
+    """Return the warning about missing verbs of a port-forward."""
     return (
         f"a port-forward may be refused: {' and '.join(map(str, missing))} is not allowed in the"
         f" namespace {namespace} (Kubernetes asks for create or get, depending on its version)"
@@ -90,8 +88,13 @@ def may_be_refused(missing: Collection[Right], *, namespace: str) -> str:
 
 async def _is_denied(rest: ApiClient, right: Right) -> bool:
     try:
-        async with asyncio.timeout(_SECONDS):
+        async with asyncio.timeout(_REVIEW_SECONDS):
             answer = await rest.get(review_of(right, namespace=rest.access.namespace))
     except (ErlconnectError, TimeoutError):
         return False
+    # Without the field nothing was decided.
     return (answer.get("status") or {}).get("allowed") is False
+
+
+def _get_right(resource: Resource, name: str) -> Right:
+    return one(resource, name, namespace="").right

@@ -1,10 +1,7 @@
-"""Decides what to ask an API server for and which pods are targets.
+"""The backend ``kubernetes``: the pods of TARGET as targets, now and whenever they change.
 
-Refuses to know how a server is asked (``rest``) and how pods are found (``workloads``).
-
-Waits until something about a group of pods may have changed, by a watch.
-
-Refuses to know what changed: whoever follows asks for the whole again. Watches:
+``cluster_access`` chooses the cluster, ``workloads`` finds the pods, ``pods`` makes targets of
+them, and ``access_review`` says which rights are missing. Watches:
 https://kubernetes.io/docs/reference/using-api/api-concepts/#efficient-detection-of-changes
 """
 
@@ -38,28 +35,6 @@ if TYPE_CHECKING:
 _WATCH_SECONDS: Final = 240
 _GRACE_SECONDS: Final = 10
 _POLL_SECONDS: Final = 15.0
-
-
-async def wait_for_change(rest: ApiClient, request: ApiRequest, *, since: str) -> None:
-    """Return at the first change after the version ``since``, and after a while in any case.
-
-    Who may not watch is let wait. Raises ``LookupFailedError`` and its kin. Cancelled, it leaves no
-    connection behind.
-    """
-    asked = changes_of(request, since=since, seconds=_WATCH_SECONDS)
-    try:
-        async with (
-            asyncio.timeout(_WATCH_SECONDS + _GRACE_SECONDS),
-            aclosing(rest.watch(asked)) as events,
-        ):
-            async for _ in events:
-                return
-    except TimeoutError:
-        return
-    except RefusedError:
-        await asyncio.sleep(_POLL_SECONDS)
-
-
 _PAUSE_SECONDS: Final = 0.5
 _LONGEST_PAUSE_SECONDS: Final = 30.0
 
@@ -67,7 +42,7 @@ _LONGEST_PAUSE_SECONDS: Final = 30.0
 class KubernetesBackend:
     """Finds pods in one namespace of one cluster, which it chooses at its first request.
 
-    Whoever changes the kubeconfig's current context meanwhile does not move a session.
+    When the kubeconfig's current context is changed later, it stays with that cluster.
     """
 
     def __init__(self, settings: KubernetesSettings) -> None:
@@ -84,6 +59,7 @@ class KubernetesBackend:
         leaves nothing behind but a thread that may wait for a credential plugin.
         """
         rest = await self._rest(query)
+        # At the same time, so that the review costs no time of its own.
         group, missing = await gather_two(
             self._group(rest, query), denied(rest, access_review.PORT_FORWARD)
         )
@@ -97,26 +73,28 @@ class KubernetesBackend:
         A failed lookup yields nothing, nor does a group without a usable pod: it is asked again
         after a pause. Cancelled or closed, it leaves nothing behind.
         """
-        del session  # whoever discovers is warned
+        del session  # ``discover`` warns already
         rest = await self._rest(query)
         known: list[tuple[object, ...]] = []
         pause = _PAUSE_SECONDS
         while True:
             try:
+                # Before the pods are read, so that no change between both is missed.
                 since = await rest.version(all_of(POD, namespace=rest.access.namespace))
                 group = await self._group(rest, query)
-                seen = [_marks(pod) for pod in self._usable(group)]
-                if seen and seen != known:
-                    yield await self._targets(rest, group, query, _unheard)
-                    known = seen
+                current = [_state_of(pod) for pod in self._usable(group)]
+                if current and current != known:
+                    yield await self._targets(rest, group, query, _drop_warning)
+                    known = current
                 await wait_for_change(rest, group.changes, since=since)
                 pause = _PAUSE_SECONDS
             except ErlconnectError:
+                # The targets stay as they are until the server answers again.
                 pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)
             await asyncio.sleep(pause)
 
     async def services(self, session: SessionApi) -> Sequence[str]:
-        """Give the Deployments, StatefulSets and DaemonSets that may be seen, with their kinds."""
+        """Return the Deployments, StatefulSets and DaemonSets that may be listed, as TARGETs."""
         del session  # nothing to warn of
         access = await self._cluster()
         return await Workloads(ApiClient(access), access.namespace).completions()
@@ -124,12 +102,12 @@ class KubernetesBackend:
     async def rights(self, query: Query, session: SessionApi) -> str:
         """Return the smallest Role that does for ``query``, as YAML.
 
-        Secrets and ConfigMaps are named where the pods may be seen. Raises what ``discover`` raises
-        for the kubeconfig and for a server that could not answer.
+        Secrets and ConfigMaps are named where the pods may be listed. Raises what ``discover``
+        raises for the kubeconfig and for a server that could not answer.
         """
         del session  # nothing to warn of
         rest = await self._rest(query)
-        rights = self._finding(query) | access_review.PORT_FORWARD
+        rights = self._rights_to_find(query) | access_review.PORT_FORWARD
         try:
             group = await self._group(rest, query)
         except RefusedError:
@@ -158,17 +136,18 @@ class KubernetesBackend:
             return self._access
 
     async def _rest(self, query: Query) -> ApiClient:
-        # Which Secrets it will be, only the pods tell.
-        needed = self._finding(query) | access_review.PORT_FORWARD | access_review.ANY_SECRET
+        # Which Secrets are needed is known only when the pods are.
+        session_rights = access_review.PORT_FORWARD | access_review.ANY_SECRET
+        needed = self._rights_to_find(query) | session_rights
         return ApiClient(await self._cluster(), needed=needed)
 
-    def _finding(self, query: Query) -> set[Right]:
+    def _rights_to_find(self, query: Query) -> set[Right]:
         return access_review.rights_to_find(
-            None if self._named_otherwise else parse_target(query.service)
+            None if self._pods_are_set else parse_target(query.service)
         )
 
     @property
-    def _named_otherwise(self) -> bool:
+    def _pods_are_set(self) -> bool:
         """Whether a setting says which pods, so that TARGET is only a name."""
         return bool(self._settings.selector or self._settings.pod)
 
@@ -194,7 +173,7 @@ class KubernetesBackend:
             raise nothing_usable(group)
         access = rest.access
         data = DataObjects(
-            rest, access.namespace, refused=lambda error: warn(f"left unread: {error.message}")
+            rest, access.namespace, on_refusal=lambda error: warn(f"left unread: {error.message}")
         )
         facts = {"context": access.context, "revision": group.revision}
         return [
@@ -202,23 +181,43 @@ class KubernetesBackend:
                 pod,
                 container=self._settings.container,
                 data=data,
-                access=self._place(access),
-                wanted="" if self._named_otherwise else query.service,
+                access=self._access_again(access),
+                wanted="" if self._pods_are_set else query.service,
                 facts={key: value for key, value in facts.items() if value},
                 warn=warn,
             )
             for pod in pods
         ]
 
-    def _place(self, access: ClusterAccess) -> dict[str, object]:
-        """Return the settings that lead to the same place again, whatever becomes current."""
+    def _access_again(self, access: ClusterAccess) -> dict[str, object]:
+        """Return the settings that lead to the same cluster even if the current context changes."""
         context = {} if access.context == IN_CLUSTER else {"context": access.context}
         return {**self._settings.access_settings(), **context, "namespace": access.namespace}
 
 
-def _marks(pod: Pod) -> tuple[object, ...]:
+async def wait_for_change(rest: ApiClient, request: ApiRequest, *, since: str) -> None:
+    """Return at the first change after the version ``since``, and after 250 s in any case.
+
+    Without the right to watch it returns after 15 s. Raises as ``ApiClient``. Cancelled, it leaves
+    no connection behind.
+    """
+    asked = changes_of(request, since=since, seconds=_WATCH_SECONDS)
+    try:
+        async with (
+            asyncio.timeout(_WATCH_SECONDS + _GRACE_SECONDS),
+            aclosing(rest.watch(asked)) as events,
+        ):
+            async for _ in events:
+                return
+    except TimeoutError:
+        return
+    except RefusedError:
+        await asyncio.sleep(_POLL_SECONDS)
+
+
+def _state_of(pod: Pod) -> tuple[object, ...]:
     return (pod.name, pod.address, pod.ready, pod.terminating)
 
 
-def _unheard(_message: str) -> None:
-    """Warn nobody: the same was said when the targets were discovered."""
+def _drop_warning(_message: str) -> None:
+    """Drop the warning: ``discover`` gave the same one."""

@@ -1,12 +1,10 @@
 """Credential plugins: programs that a kubeconfig names in ``exec``; the library runs them.
 
-Refuses to know what the credentials are for.
+``cluster_access`` calls ``plugin_credentials`` within ``PluginDeadline.bounding``. The library
+``kubernetes`` starts the program and waits for it without a limit. Here its module gets a ``Popen``
+that waits until the deadline and then kills the program; the name is replaced in that module alone.
+
 API: https://kubernetes.io/docs/reference/config-api/client-authentication.v1/
-
-Ends the program of a credential plugin that takes too long.
-
-The library ``kubernetes`` starts it and waits without a bound. Here its module gets a ``Popen``
-that waits until a deadline and then kills the program. The name is replaced in that module alone.
 """
 
 from __future__ import annotations
@@ -34,11 +32,19 @@ if TYPE_CHECKING:
 
     from erlconnect_backends.kubernetes.kubeconfig import Entry
 
-_TAKEN: Final = ("server", "tls-server-name", "insecure-skip-tls-verify", "proxy-url", "extensions")
+_CLUSTER_INFO_KEYS: Final = (
+    "server",
+    "tls-server-name",
+    "insecure-skip-tls-verify",
+    "proxy-url",
+    "extensions",
+)
+_load_lock: Final = threading.Lock()
+_KILL_SECONDS: Final = 1.0
 
 
 def plugin_credentials(context: str, user: Entry, cluster: Entry) -> IssuedCredentials:
-    """Run the plugin that ``user`` names and return what it gave. Blocks until it ends.
+    """Run the plugin that ``user`` names and return its credentials. Blocks until it ends.
 
     Raises ``ConfigurationError`` where it cannot be run or gives nothing, and ``TimeoutError``.
     """
@@ -53,6 +59,7 @@ def plugin_credentials(context: str, user: Entry, cluster: Entry) -> IssuedCrede
         return _issued(provider.run())
     except FileNotFoundError:
         raise failures.no_plugin(context, plugin) from None
+    # ``TimeoutError`` is an ``OSError``, and the caller has words for it.
     except TimeoutError:
         raise
     except (ConfigException, OSError, ValueError, TypeError, LookupError, AttributeError) as error:
@@ -61,8 +68,8 @@ def plugin_credentials(context: str, user: Entry, cluster: Entry) -> IssuedCrede
 
 
 def _shown(cluster: Entry) -> dict[str, Any]:
-    """Return what a plugin with ``provideClusterInfo`` is told of the cluster."""
-    shown = {key: cluster.values[key] for key in _TAKEN if key in cluster.values}
+    """Return the cluster for plugins with ``provideClusterInfo``."""
+    shown = {key: cluster.values[key] for key in _CLUSTER_INFO_KEYS if key in cluster.values}
     authority = cluster.text("certificate-authority-data")
     if not authority and (path := cluster.text("certificate-authority")):
         authority = base64.b64encode(Path(path).read_bytes()).decode()
@@ -77,6 +84,7 @@ def _issued(status: Any) -> IssuedCredentials:
     key = status.get("clientKeyData") or ""
     remember(str(token))
     if bool(certificate) != bool(key):
+        # The specification allows both or neither.
         raise ValueError("it gave a certificate without its key, or a key alone")
     if not (token or certificate):
         raise ValueError("it gave neither a token nor a certificate")
@@ -87,10 +95,6 @@ def _issued(status: Any) -> IssuedCredentials:
         key=str(key),
         expiry=dt.datetime.fromisoformat(expiry).timestamp() if expiry else None,
     )
-
-
-_LOADING: Final = threading.Lock()
-_ENDED_SECONDS: Final = 1.0
 
 
 class PluginDeadline:
@@ -104,11 +108,11 @@ class PluginDeadline:
 
     @property
     def left(self) -> float:
-        """The seconds that are left; none where nobody waits any more."""
+        """The seconds that are left; 0 after ``end``."""
         return 0.0 if self._ended else max(0.0, self._until - time.monotonic())
 
     def end(self) -> None:
-        """Kill the program that runs, and let none be started any more."""
+        """Kill the program that runs; no other can be started after this."""
         with self._lock:
             self._ended = True
             if self._process:
@@ -116,11 +120,12 @@ class PluginDeadline:
 
     @contextmanager
     def bounding(self) -> Iterator[None]:
-        """Have the programs that the library starts meanwhile end in time; one load at a time.
+        """Bound the programs that the library starts within the context; one load at a time.
 
         Raises ``TimeoutError`` where another load takes all the time that there is.
         """
-        if not _LOADING.acquire(timeout=self.left):
+        # The library's module is shared: two loads would replace each other's ``Popen``.
+        if not _load_lock.acquire(timeout=self.left):
             raise TimeoutError
         try:
             module: Any = exec_provider
@@ -130,7 +135,7 @@ class PluginDeadline:
             finally:
                 module.subprocess = subprocess
         finally:
-            _LOADING.release()
+            _load_lock.release()
 
     def _started(self, arguments: Any, **options: Any) -> _BoundedProcess:
         with self._lock:
@@ -150,8 +155,8 @@ class _BoundedProcess(subprocess.Popen[str]):
             return super().communicate(timeout=self.deadline.left)
         except subprocess.TimeoutExpired:
             self.kill()
-            self.wait(_ENDED_SECONDS)
-            # What it started may hold the pipes open for as long as it likes.
+            self.wait(_KILL_SECONDS)
+            # Its own children may keep the pipes open for longer.
             for pipe in (self.stdout, self.stderr):
                 if pipe:
                     pipe.close()

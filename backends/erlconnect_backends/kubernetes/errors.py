@@ -1,8 +1,8 @@
-"""The words for what can go wrong with an API server: what was asked, and what came back.
+"""The errors of this package: what was asked, what came back, and what to do next.
 
-Refuses to decide when; ``rest`` does.
-
-The words for a kubeconfig that cannot be used. They never quote what may be a secret.
+The first part is about an API server's answers, for ``api_client`` and ``exec``; ``forward_errors``
+makes errors of port-forwards of them. The second is about kubeconfigs that cannot be used, for
+``kubeconfig`` and ``cluster_access``. No message quotes what may be a secret.
 """
 
 from __future__ import annotations
@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from erlconnect_backends.kubernetes.cluster_access import ClusterAccess
 
 _MAX_SHOWN: Final = 300
+_MAX_PLUGIN_WORDS: Final = 300
+# Control characters, also those of terminals (C0, DEL and C1).
 _NOT_PRINTABLE: Final = re.compile(r"[^\x20-\x7e\xa1-\U0010ffff]+")
 
 
@@ -46,7 +48,7 @@ def _where(access: ClusterAccess) -> str:
 
 
 def silence(access: ClusterAccess, what: str, seconds: float) -> LookupTimeoutError:
-    """Fail because no answer came in time."""
+    """Return the error where no answer came in time."""
     return LookupTimeoutError(
         f"Asked for {what}: {_where(access)} did not answer within {seconds:g} s",
         remedy="Check that it can be reached (a VPN? a firewall? a proxy?), and try again.",
@@ -54,7 +56,7 @@ def silence(access: ClusterAccess, what: str, seconds: float) -> LookupTimeoutEr
 
 
 def unreachable(access: ClusterAccess, what: str, error: OSError) -> LookupFailedError:
-    """Fail because there is no connection, or it broke."""
+    """Return the error where there is no connection, or it broke."""
     if isinstance(error, ssl.SSLError):
         return _tls_refused(access, what, error)
     return LookupFailedError(
@@ -81,7 +83,7 @@ def _tls_refused(access: ClusterAccess, what: str, error: ssl.SSLError) -> Looku
 
 
 def no_http(access: ClusterAccess, what: str) -> LookupFailedError:
-    """Fail because the answer is no HTTP, no JSON, or not whole."""
+    """Return the error where the answer is no HTTP, no JSON, or not whole."""
     return LookupFailedError(
         f"Asked for {what}: the answer of {_where(access)} is not an API server's",
         remedy="Check the `server` in the kubeconfig, and whether a proxy answers in its place.",
@@ -89,7 +91,7 @@ def no_http(access: ClusterAccess, what: str) -> LookupFailedError:
 
 
 def not_logged_in(access: ClusterAccess, what: str, said: str) -> RefusedError:
-    """Fail because the server does not know who asks."""
+    """Return the error where the server does not know who asks."""
     return RefusedError(
         f"Asked for {what}: {_where(access)} does not accept the credentials"
         f" (401{f': {shown(said)}' if said else ''})",
@@ -112,28 +114,30 @@ def answered(
         when = f"in {pause:g} s" if pause else "in a while"
         return LookupTimeoutError(message, remedy=f"It is busy: try again {when}.")
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-        return LookupFailedError(message, remedy="Try again; if it stays so, the server is ill.")
+        return LookupFailedError(
+            message, remedy="Try again; if it answers so again, see the server's own log."
+        )
     return LookupFailedError(message, remedy="Check what was asked for with `kubectl`.")
 
 
 def forbidden(
     access: ClusterAccess, what: str, said: str, *, missing: str, namespace: str, role: str
 ) -> RefusedError:
-    """Fail because a right is missing; ``role`` gives it and the others that are needed."""
+    """Return the error where a right is missing.
+
+    ``role`` is a Role that has it and the others that are needed.
+    """
     return RefusedError(
         f"Asked for {what}: {_where(access)} does not allow to {missing} in the namespace"
         f" {namespace} (403{f': {shown(said)}' if said else ''})",
-        remedy="Somebody who may can give you this Role by `kubectl apply -f -`, and bind it by"
-        f" `kubectl create rolebinding erlconnect -n {namespace} --role=erlconnect --user=YOU`:"
-        f"\n\n{role}",
+        remedy="An administrator of the namespace can create this Role by `kubectl apply -f -`, and"
+        f" bind it by `kubectl create rolebinding erlconnect -n {namespace} --role=erlconnect"
+        f" --user=YOU`:\n\n{role}",
     )
 
 
-_MAX_PLUGIN_WORDS = 300
-
-
 def no_kubeconfig(paths: str) -> ConfigurationError:
-    """Fail because nothing says which API server to ask."""
+    """Return the error where nothing says which API server to ask."""
     return ConfigurationError(
         f"There is no kubeconfig ({paths})",
         remedy="Name one with -o kubeconfig= or KUBECONFIG; `kubectl config view` has to show a"
@@ -142,7 +146,7 @@ def no_kubeconfig(paths: str) -> ConfigurationError:
 
 
 def no_context(context: str, known: Sequence[str], paths: str) -> ConfigurationError:
-    """Fail because the context is not there, or none was named."""
+    """Return the error where the context is not there, or none was named."""
     there = ", ".join(known) or "none at all"
     if not context:
         return ConfigurationError(
@@ -156,12 +160,13 @@ def no_context(context: str, known: Sequence[str], paths: str) -> ConfigurationE
 
 
 def unreadable(paths: str, error: Exception) -> ConfigurationError:
-    """Fail because a file is not readable or no kubeconfig; a parser's words quote the file."""
+    """Return the error where a file is not readable or no kubeconfig."""
     if isinstance(error, OSError):
         words = error.strerror or "it cannot be read"
     elif isinstance(error, UnicodeDecodeError):
         words = "it is not in UTF-8"
     else:
+        # The parser's own words would quote the file.
         mark = getattr(error, "problem_mark", None)
         words = "it is no kubeconfig" + (f" (line {mark.line + 1})" if mark else "")
     return ConfigurationError(
@@ -171,7 +176,7 @@ def unreadable(paths: str, error: Exception) -> ConfigurationError:
 
 
 def unusable(context: str, error: Exception) -> ConfigurationError:
-    """Fail because the context lacks something."""
+    """Return the error where the context lacks something."""
     if isinstance(error, OSError):
         words = f"{error.filename or 'a file'}: {error.strerror}"
     else:
@@ -183,7 +188,7 @@ def unusable(context: str, error: Exception) -> ConfigurationError:
 
 
 def wrong_entry(location: str, words: str) -> ConfigurationError:
-    """Fail because of what stands at ``location``: a file and a key in it, never its value."""
+    """Return the error for the entry at ``location``: a file and a key, never its value."""
     return ConfigurationError(
         f"The kubeconfig cannot be used: {location} {redact(words)}",
         remedy="Correct it there; `kubectl get pods` has to work with it, too.",
@@ -191,7 +196,7 @@ def wrong_entry(location: str, words: str) -> ConfigurationError:
 
 
 def missing_file(location: str, path: str, error: Exception) -> ConfigurationError:
-    """Fail because a file that the kubeconfig names cannot be read."""
+    """Return the error where a file that the kubeconfig names cannot be read."""
     words = "it is not in UTF-8" if isinstance(error, ValueError) else tls_words(error)
     return ConfigurationError(
         f"The kubeconfig cannot be used: {location} names {path}: {words}",
@@ -200,14 +205,14 @@ def missing_file(location: str, path: str, error: Exception) -> ConfigurationErr
 
 
 def no_entry(location: str, kind: str, name: str, known: Sequence[str]) -> ConfigurationError:
-    """Fail because a context names a cluster or user that is nowhere."""
+    """Return the error where a context names a cluster or user that is nowhere."""
     there = ", ".join(map(repr, known)) or "none at all"
     words = f"names the {kind} {name!r}, which is in no file" if name else f"names no {kind}"
     return wrong_entry(location, f"{words}; there are {there}")
 
 
 def unknown_provider(context: str, name: str, replacement: str) -> RefusedError:
-    """Fail because the credentials cannot be had; nobody is asked without them."""
+    """Return the error where the credentials cannot be had; nobody is asked without them."""
     if replacement:
         return RefusedError(
             f"The context {context} logs in by the auth provider {name}, which Kubernetes has"
@@ -222,7 +227,7 @@ def unknown_provider(context: str, name: str, replacement: str) -> RefusedError:
 
 
 def no_plugin(context: str, plugin: Mapping[str, Any]) -> ConfigurationError:
-    """Fail because a credential plugin is not installed; the kubeconfig may say how to do that."""
+    """Return the error where a credential plugin is not installed."""
     hint = " ".join(str(plugin.get("installHint") or "").split())[:_MAX_PLUGIN_WORDS]
     return ConfigurationError(
         f"The credential plugin {plugin.get('command')} of the context {context} is not installed",
@@ -231,7 +236,7 @@ def no_plugin(context: str, plugin: Mapping[str, Any]) -> ConfigurationError:
 
 
 def slow_plugin(context: str, seconds: float) -> LookupTimeoutError:
-    """Fail because credentials do not come."""
+    """Return the error where credentials do not come."""
     return LookupTimeoutError(
         f"The context {context} gave no credentials within {seconds:g} s",
         remedy="Log in by its provider's own program first; `kubectl get pods` has to work.",
@@ -241,7 +246,7 @@ def slow_plugin(context: str, seconds: float) -> LookupTimeoutError:
 def plugin_failed(
     context: str, plugin: Mapping[str, Any], said: Sequence[str]
 ) -> ConfigurationError:
-    """Fail because a credential plugin gave nothing."""
+    """Return the error where a credential plugin gave nothing."""
     words = redact("; ".join(said) or "it gave neither a token nor a certificate")[
         :_MAX_PLUGIN_WORDS
     ]
@@ -252,7 +257,7 @@ def plugin_failed(
 
 
 def no_address(context: str, host: str) -> ConfigurationError:
-    """Fail because the cluster has no usable ``server``."""
+    """Return the error where the cluster has no usable ``server``."""
     return ConfigurationError(
         f"The cluster of the context {context} has no usable address ({host!r})",
         remedy="Its `server` in the kubeconfig has to be https://HOST:PORT.",
@@ -260,7 +265,7 @@ def no_address(context: str, host: str) -> ConfigurationError:
 
 
 def in_the_clear(context: str, host: str) -> ConfigurationError:
-    """Fail because a token and a cookie would travel without TLS."""
+    """Return the error where a token and a cookie would travel without TLS."""
     return ConfigurationError(
         f"The context {context} asks {host} without TLS, where anybody on the way could read the"
         " token and the cookie",
@@ -269,7 +274,7 @@ def in_the_clear(context: str, host: str) -> ConfigurationError:
 
 
 def unverified(context: str, host: str) -> ConfigurationError:
-    """Fail because the kubeconfig turns the check of certificates off."""
+    """Return the error where the kubeconfig turns the check of certificates off."""
     return ConfigurationError(
         f"The context {context} has insecure-skip-tls-verify: anybody on the way could be {host},"
         " and would receive the token and the cookie",
@@ -279,7 +284,7 @@ def unverified(context: str, host: str) -> ConfigurationError:
 
 
 def unprintable_token(context: str) -> ConfigurationError:
-    """Fail because what should be a token is none."""
+    """Return the error where what should be a token is none."""
     return ConfigurationError(
         f"The token of the context {context} has characters that no token has",
         remedy="Write it into the kubeconfig or the token's file again, without line ends.",
@@ -287,7 +292,7 @@ def unprintable_token(context: str) -> ConfigurationError:
 
 
 def bad_authority(context: str, error: Exception) -> ConfigurationError:
-    """Fail because the CA certificates cannot be used."""
+    """Return the error where the CA certificates cannot be used."""
     return ConfigurationError(
         f"The CA certificates of the context {context} could not be used: {tls_words(error)}",
         remedy="Correct certificate-authority or certificate-authority-data in the kubeconfig.",
@@ -295,7 +300,7 @@ def bad_authority(context: str, error: Exception) -> ConfigurationError:
 
 
 def bad_certificate(context: str, error: Exception) -> ConfigurationError:
-    """Fail because the client's certificate or key cannot be used."""
+    """Return the error where the client's certificate or key cannot be used."""
     return ConfigurationError(
         f"The client certificate of the context {context} could not be used: {tls_words(error)}",
         remedy="Correct client-certificate and client-key in the kubeconfig: PEM, the key"
@@ -304,7 +309,7 @@ def bad_certificate(context: str, error: Exception) -> ConfigurationError:
 
 
 def unknown_proxy(context: str, proxy: SplitResult, schemes: Sequence[str]) -> ConfigurationError:
-    """Fail because the proxy is of a kind that is not spoken here."""
+    """Return the error where the proxy is of a kind that is not spoken here."""
     return ConfigurationError(
         f"The way of the context {context} leads through a proxy of the kind"
         f" {proxy.scheme or 'unknown'!r}",

@@ -1,12 +1,11 @@
-"""Runs one command inside a container by a websocket, and gives what it wrote.
+"""Runs one command inside a container by a websocket, for the cookie source ``kubernetes-exec``.
+
+``run_inside`` runs it and returns what it wrote. ``ContainerProbe`` has the one script that is run,
+and reads what it prints: the flags, variables and cookie files of each Erlang that runs there. The
+script changes nothing. It needs ``sh`` and ``cat``, and finds more with ``tr`` and ``sed``.
 
 The first byte of each message is its channel: 1 what the command writes, 2 its errors, 3 how it
-ended. Source: constants of ``k8s.io/apimachinery/pkg/util/remotecommand``.
-
-What a look into a container finds of its nodes: their flags, variables and cookie files.
-
-Has the one script that is run there, and reads what it prints. Refuses to run it (``exec_call``).
-The script changes nothing. It needs ``sh`` and ``cat``, and finds more with ``tr`` and ``sed``.
+ended (constants of ``k8s.io/apimachinery/pkg/util/remotecommand``).
 """
 
 from __future__ import annotations
@@ -44,112 +43,11 @@ if TYPE_CHECKING:
 SECONDS: Final = 15.0
 _SUBPROTOCOLS: Final = ("v5.channel.k8s.io", "v4.channel.k8s.io")
 _OUTPUT, _STATUS = 1, 3
+# For each channel: variables and flags are kilobytes, and a container may write anything.
 _MAX_BYTES: Final = 8 * 1024 * 1024
 _PIECE_BYTES: Final = 64 * 1024
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
-    """What a command wrote; ``failure`` is empty where it ended well."""
-
-    output: bytes = field(repr=False)
-    failure: str
-
-
-async def run_inside(place: CookiePod, words: Sequence[str]) -> Outcome:
-    """Run ``words``, which must do no harm when they are run twice.
-
-    Raises ``RefusedError``, ``NameNotFoundError``, ``LookupFailedError``, ``LookupTimeoutError``.
-    Cancelled, it leaves no connection behind.
-    """
-    query = [
-        ("container", str(place.container["name"])),
-        ("stdout", "true"),
-        ("stderr", "true"),
-        *(("command", word) for word in words),
-    ]
-    parts = ("namespaces", place.pod.namespace, "pods", place.pod.name, "exec")
-    target = f"/api/v1/{'/'.join(quote(part, safe='') for part in parts)}?{urlencode(query)}"
-    try:
-        async with asyncio.timeout(SECONDS):
-            return await retry(lambda: _once(place, target))
-    except TimeoutError as error:
-        raise errors.silence(place.rest.access, _asked(place), SECONDS) from error
-
-
-async def _once(place: CookiePod, target: str) -> Outcome:
-    access, what = place.rest.access, _asked(place)
-    credentials = await access.credentials()
-    try:
-        opened = await open_websocket(
-            access.endpoint, credentials, target, subprotocols=_SUBPROTOCOLS
-        )
-        with opened.wire:
-            return await _outcome(opened)
-    except UpgradeRefusedError as error:
-        asked = ApiCall(
-            what=what,
-            namespace=place.pod.namespace,
-            rights=tuple(sorted(EXEC)),
-            needed=place.rest.needed,
-        )
-        answered = ApiResponse(
-            status=error.refusal.status,
-            said=message_in(error.refusal.body),
-            retry_after=error.refusal.retry_after,
-        )
-        raise await error_for_status(access, credentials, asked, answered) from error
-    except WebSocketFailedError as error:
-        raise errors.no_http(access, what) from error
-    except OSError as error:
-        raise RetryableError(errors.unreachable(access, what, error)) from error
-
-
-def _asked(place: CookiePod) -> str:
-    return f"a look into {place.words}"
-
-
-async def _outcome(opened: HandshakeResult) -> Outcome:
-    """Read until the command has ended; ``WebSocketFailedError`` where that is never told."""
-    loop, wire, websocket = asyncio.get_running_loop(), opened.wire, opened.websocket
-    channels = _Channels()
-    channels.take(opened.early)
-    while not channels.status:
-        if websocket.over:
-            raise WebSocketFailedError("the stream ended before the command did")
-        await loop.sock_sendall(wire, websocket.outgoing())
-        channels.take(websocket.receive(memoryview(await loop.sock_recv(wire, _PIECE_BYTES))))
-    return Outcome(output=bytes(channels.output), failure=_failure(bytes(channels.status)))
-
-
-class _Channels:
-    """Sorts messages by channel; what a command says to its errors' channel is not kept."""
-
-    def __init__(self) -> None:
-        self.output = bytearray()
-        self.status = bytearray()
-        self._kept: bytearray | None = None
-
-    def take(self, pieces: Iterable[Piece]) -> None:
-        for piece in pieces:
-            payload = piece.payload
-            if piece.begins and payload:
-                self._kept = {_OUTPUT: self.output, _STATUS: self.status}.get(payload[0])
-                payload = payload[1:]
-            if self._kept is not None:
-                self._kept += payload[: _MAX_BYTES - len(self._kept)]
-
-
-def _failure(status: bytes) -> str:
-    """Return the message of a Status; empty where it tells of success."""
-    try:
-        return "" if decoded(status).get("status") == "Success" else message_in(status)
-    except HttpError:
-        return message_in(status)
-
-
 NO_PROCESS: Final = "none"
-"""The number of what belongs to no process."""
+"""The ``number`` of the findings that belong to no process."""
 _SCRIPT: Final = r"""
 say() { printf '\n%s %s\n' "$mark" "$*"; }
 show() { [ -r "$1$2" ] && [ -s "$1$2" ] && { say file "$2"; cat "$1$2"; }; }
@@ -173,30 +71,122 @@ exit 0
 """
 
 
-@dataclass(slots=True, kw_only=True)
-class ProcessTable:
-    """What belongs to one running Erlang; ``number`` is its process id, ``none`` without one."""
+async def run_inside(cookie_pod: CookiePod, words: Sequence[str]) -> ExecResult:
+    """Run the command ``words``, which must do no harm when it is run twice.
 
-    number: str
-    flags: list[str] = field(default_factory=list, repr=False)
-    variables: dict[str, str] = field(default_factory=dict, repr=False)
-    files: dict[str, bytes] = field(default_factory=dict, repr=False)
+    Raises ``RefusedError``, ``NameNotFoundError``, ``LookupFailedError``, ``LookupTimeoutError``.
+    Cancelled, it leaves no connection behind.
+    """
+    query = [
+        ("container", str(cookie_pod.container["name"])),
+        ("stdout", "true"),
+        ("stderr", "true"),
+        *(("command", word) for word in words),
+    ]
+    parts = ("namespaces", cookie_pod.pod.namespace, "pods", cookie_pod.pod.name, "exec")
+    # ``command`` stands once for each word; nothing is passed through a shell.
+    target = f"/api/v1/{'/'.join(quote(part, safe='') for part in parts)}?{urlencode(query)}"
+    try:
+        async with asyncio.timeout(SECONDS):
+            return await retry(lambda: _once(cookie_pod, target))
+    except TimeoutError as error:
+        raise errors.silence(cookie_pod.rest.access, _purpose(cookie_pod), SECONDS) from error
+
+
+async def _once(cookie_pod: CookiePod, target: str) -> ExecResult:
+    access, what = cookie_pod.rest.access, _purpose(cookie_pod)
+    credentials = await access.credentials()
+    try:
+        handshake = await open_websocket(
+            access.endpoint, credentials, target, subprotocols=_SUBPROTOCOLS
+        )
+        with handshake.wire:
+            return await _result(handshake)
+    except UpgradeRefusedError as error:
+        call = ApiCall(
+            what=what,
+            namespace=cookie_pod.pod.namespace,
+            rights=tuple(sorted(EXEC)),
+            needed=cookie_pod.rest.needed,
+        )
+        answer = ApiResponse(
+            status=error.refusal.status,
+            said=message_in(error.refusal.body),
+            retry_after=error.refusal.retry_after,
+        )
+        raise await error_for_status(access, credentials, call, answer) from error
+    except WebSocketFailedError as error:
+        raise errors.no_http(access, what) from error
+    except OSError as error:
+        raise RetryableError(errors.unreachable(access, what, error)) from error
+
+
+def _purpose(cookie_pod: CookiePod) -> str:
+    return f"a look into {cookie_pod.words}"
+
+
+async def _result(handshake: HandshakeResult) -> ExecResult:
+    """Read until the command has ended. Raises ``WebSocketFailedError`` where that never comes."""
+    loop, wire, websocket = asyncio.get_running_loop(), handshake.wire, handshake.websocket
+    channels = _Channels()
+    channels.take(handshake.early)
+    while not channels.status:
+        if websocket.over:
+            raise WebSocketFailedError("the stream ended before the command did")
+        await loop.sock_sendall(wire, websocket.outgoing())
+        channels.take(websocket.receive(memoryview(await loop.sock_recv(wire, _PIECE_BYTES))))
+    return ExecResult(output=bytes(channels.output), failure=_failure(bytes(channels.status)))
+
+
+class _Channels:
+    """Sorts messages by channel; what the command writes to stderr is not kept."""
+
+    def __init__(self) -> None:
+        self.output = bytearray()
+        self.status = bytearray()
+        self._kept: bytearray | None = None
+
+    def take(self, pieces: Iterable[Piece]) -> None:
+        for piece in pieces:
+            payload = piece.payload
+            # Only the first fragment of a message has the channel's byte.
+            if piece.begins and payload:
+                self._kept = {_OUTPUT: self.output, _STATUS: self.status}.get(payload[0])
+                payload = payload[1:]
+            if self._kept is not None:
+                self._kept += payload[: _MAX_BYTES - len(self._kept)]
+
+
+def _failure(status: bytes) -> str:
+    """Return the message of a ``Status`` object; empty where that is a success."""
+    try:
+        return "" if decoded(status).get("status") == "Success" else message_in(status)
+    except HttpError:
+        return message_in(status)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExecResult:
+    """What a command wrote; ``failure`` is empty where it exited with 0."""
+
+    output: bytes = field(repr=False)
+    failure: str
 
 
 class ContainerProbe:
-    """One look; ``words`` are what has to be run for it."""
+    """One look into a container; ``words`` is the command that has to be run for it."""
 
     def __init__(self) -> None:
-        # Each finding begins with it: no file and no variable can hold it.
+        # Each finding begins with this random mark, so that no file can imitate a finding.
         self._mark = secrets.token_hex(16)
 
     @property
     def words(self) -> Sequence[str]:
-        """The command."""
+        """The command and its arguments."""
         return ("sh", "-c", _SCRIPT.strip(), "look", self._mark)
 
     def read(self, output: bytes) -> list[ProcessTable]:
-        """Return what was seen, in the order of the processes; last what belongs to none."""
+        """Return what was found, in the order of the processes; last what belongs to none."""
         seen: list[ProcessTable] = []
         for kind, detail, content in self._findings(output):
             if kind == "process":
@@ -216,7 +206,23 @@ class ContainerProbe:
             yield kind, detail, content
 
 
+@dataclass(slots=True, kw_only=True)
+class ProcessTable:
+    """What was found of one running Erlang; ``number`` is its process id or ``NO_PROCESS``."""
+
+    number: str
+    flags: list[str] = field(default_factory=list, repr=False)
+    variables: dict[str, str] = field(default_factory=dict, repr=False)
+    files: dict[str, bytes] = field(default_factory=dict, repr=False)
+
+    @property
+    def is_process(self) -> bool:
+        """Whether these findings belong to a process."""
+        return self.number != NO_PROCESS
+
+
 def _words(content: bytes) -> list[str]:
+    # Both files of /proc have a NUL behind each word.
     return content.decode(errors="surrogateescape").removesuffix("\0").split("\0")
 
 

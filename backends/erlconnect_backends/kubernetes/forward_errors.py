@@ -1,7 +1,7 @@
-"""The words for what can go wrong on the way to a pod's port.
+"""The errors of port-forwards, for ``port_forward``, ``tunnel_pool`` and ``kubectl``.
 
-What an API server can answer to any request stands in ``failures``; here it becomes an error of a
-transport.
+What an API server may answer to any request is in ``errors``; ``as_transport`` makes an error of a
+transport of it.
 """
 
 from __future__ import annotations
@@ -34,58 +34,58 @@ _LOOPBACK_ONLY: Final = (
 
 
 class ClosedPortError(UnreachableError):
-    """The way led to the pod, and nobody listens on the port."""
+    """The pod was reached, and nothing listens on the port."""
 
 
 class NoWebSocketError(UnreachableError):
-    """The server, or something before it, opens no websockets; ``error`` says it to people."""
+    """The server, or something before it, opens no websockets; ``error`` is the one to show."""
 
     def __init__(self, error: ErlconnectError) -> None:
         super().__init__(error.message, remedy=error.remedy)
         self.error = error
 
 
-def asked(place: PodEndpoint, port: int) -> str:
-    """Say what was asked for."""
-    return f"a port-forward to port {port} of pod {place}"
+def asked(endpoint: PodEndpoint, port: int) -> str:
+    """Return what was asked for, for a message."""
+    return f"a port-forward to port {port} of pod {endpoint}"
 
 
-def closed_port(place: PodEndpoint, port: int, said: str) -> ClosedPortError:
-    """Fail because nobody listens there, as the kubelet says."""
+def closed_port(endpoint: PodEndpoint, port: int, said: str) -> ClosedPortError:
+    """Return the error where nobody listens there, as the kubelet says."""
     return ClosedPortError(
-        f"Port {port} of pod {place} could not be reached: {errors.shown(_cause(said))}",
+        f"Port {port} of pod {endpoint} could not be reached: {errors.shown(_cause(said))}",
         remedy=_LOOPBACK_ONLY,
     )
 
 
-def kubectl_failed(place: PodEndpoint, port: int, said: str) -> UnreachableError:
-    """Fail because kubectl gave up before it led anywhere."""
+def kubectl_failed(endpoint: PodEndpoint, port: int, said: str) -> UnreachableError:
+    """Return the error where kubectl gave up before it led anywhere."""
     return UnreachableError(
-        f"kubectl port-forward to port {port} of pod {place} ended: {errors.shown(said)}",
+        f"kubectl port-forward to port {port} of pod {endpoint} ended: {errors.shown(said)}",
         remedy="Run it by hand to see what it lacks.",
     )
 
 
-def asked_for(place: PodEndpoint, port: int) -> ApiCall:
-    """Say it with the rights that it needs."""
+def asked_for(endpoint: PodEndpoint, port: int) -> ApiCall:
+    """Return the same with the rights that it needs."""
     return ApiCall(
-        what=asked(place, port),
-        namespace=place.namespace,
+        what=asked(endpoint, port),
+        namespace=endpoint.namespace,
         rights=tuple(sorted(PORT_FORWARD)),
     )
 
 
-def no_websocket(place: PodEndpoint, port: int, words: str) -> UnreachableError:
-    """Fail because the server, or something before it, cannot do it at all."""
+def no_websocket(endpoint: PodEndpoint, port: int, words: str) -> UnreachableError:
+    """Return the error where the server, or something before it, cannot do it at all."""
     return UnreachableError(
-        f"Asked for {asked(place, port)}: the API server {place.access.server}, or a proxy before"
-        f" it, opens no websocket: {errors.shown(words)}",
+        f"Asked for {asked(endpoint, port)}: the API server {endpoint.access.server}, or a proxy"
+        f" before it, opens no websocket: {errors.shown(words)}",
         remedy="Let the proxy pass websockets on, or install kubectl, which is used then.",
     )
 
 
 def as_transport(error: ErlconnectError) -> ErlconnectError:
-    """Return what ``failures`` say of a lookup as the error of a transport."""
+    """Return an error of ``errors``, which are those of lookups, as the error of a transport."""
     if isinstance(error, LookupTimeoutError):
         return TimedOutError(error.message, remedy=error.remedy)
     if isinstance(error, LookupFailedError | NoNodeFoundError):
@@ -93,19 +93,19 @@ def as_transport(error: ErlconnectError) -> ErlconnectError:
     return error
 
 
-def silent(place: PodEndpoint, port: int, seconds: float) -> TimedOutError:
-    """Fail because the websocket did not open, or its port was not announced."""
-    error = errors.silence(place.access, asked(place, port), seconds)
+def silent(endpoint: PodEndpoint, port: int, seconds: float) -> TimedOutError:
+    """Return the error where the websocket did not open, or its port was not announced."""
+    error = errors.silence(endpoint.access, asked(endpoint, port), seconds)
     return TimedOutError(error.message, remedy=error.remedy)
 
 
-def unreachable(place: PodEndpoint, port: int, error: OSError) -> ErlconnectError:
-    """Fail because there is no connection to the API server."""
-    return as_transport(errors.unreachable(place.access, asked(place, port), error))
+def unreachable(endpoint: PodEndpoint, port: int, error: OSError) -> ErlconnectError:
+    """Return the error where there is no connection to the API server."""
+    return as_transport(errors.unreachable(endpoint.access, asked(endpoint, port), error))
 
 
 def both(first: ErlconnectError, second: ErlconnectError) -> ErlconnectError:
-    """Fail because the websocket was refused and kubectl did not get through, either."""
+    """Return the error where the websocket was refused and kubectl did not get through, either."""
     kind = RefusedError if isinstance(first, RefusedError) else type(second)
     return kind(
         f"{first.message}. {second.message}",
@@ -114,6 +114,6 @@ def both(first: ErlconnectError, second: ErlconnectError) -> ErlconnectError:
 
 
 def _cause(said: str) -> str:
-    """Return the end of what a kubelet says, where the cause stands behind names and folders."""
+    """Return the cause, which a kubelet puts after names and folders."""
     before, both_families, after = said.partition("IPv4: ")
     return both_families + after if both_families else before[-_MAX_CAUSE:]

@@ -1,7 +1,7 @@
-"""The other way to a pod's ports, where websockets are refused: ``kubectl port-forward``, a child.
+"""Streams to a pod's ports through ``kubectl port-forward``, where websockets are refused.
 
-One child for each port, because kubectl ends with all its streams as soon as the pod refuses one.
-Refuses to know when this way is taken.
+``port_forward`` decides when. There is one child for each port, because kubectl ends with all its
+streams as soon as the pod refuses one.
 """
 
 from __future__ import annotations
@@ -30,25 +30,39 @@ _READY_SECONDS: Final = 8.0
 _REFUSED_SECONDS: Final = 0.5
 _EXIT_SECONDS: Final = 1.0
 _EXPLAIN_SECONDS: Final = 0.5
+# kubectl chooses the local port and prints it: "Forwarding from 127.0.0.1:40123 -> 4369".
 _LISTENS: Final = re.compile(r"127\.0\.0\.1:(\d+) -> ")
 
 
 def program() -> str | None:
-    """Where kubectl is; ``None`` where it is not installed."""
+    """Return the path of kubectl; ``None`` where it is not installed."""
     return shutil.which("kubectl")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Forward:
-    child: GuardedChild
-    local_port: int
+@asynccontextmanager
+async def kubectl_forward(endpoint: PodEndpoint, kubeconfig: str) -> AsyncIterator[KubectlForward]:
+    """Return a dialer for the pod; leaving ends every kubectl.
+
+    ``kubeconfig`` is the file that a setting names, else empty.
+    """
+    words = [program() or "kubectl", "port-forward", "--address=127.0.0.1"]
+    words += [f"--namespace={endpoint.namespace}"]
+    # kubectl finds a pod's service account by itself.
+    if endpoint.access.context != IN_CLUSTER:
+        words += [f"--context={endpoint.access.context}"]
+    if kubeconfig:
+        words += [f"--kubeconfig={kubeconfig}"]
+    async with AsyncExitStack() as children:
+        yield KubectlForward(endpoint, [*words, f"pod/{endpoint.pod}"], children)
 
 
 class KubectlForward:
     """Dials ports of one pod; use :func:`kubectl_forward`."""
 
-    def __init__(self, place: PodEndpoint, words: Sequence[str], children: AsyncExitStack) -> None:
-        self._place = place
+    def __init__(
+        self, endpoint: PodEndpoint, words: Sequence[str], children: AsyncExitStack
+    ) -> None:
+        self._endpoint = endpoint
         self._words = words
         self._children = children
         self._forwards: dict[int, _Forward] = {}
@@ -56,7 +70,7 @@ class KubectlForward:
         self._starting = asyncio.Lock()
 
     async def dial(self, port: int) -> socket.socket:
-        """Return a connection to kubectl, which leads on to the pod's port.
+        """Return a connection to the kubectl that forwards to the pod's port.
 
         Raises ``UnreachableError`` and ``TimedOutError``. Cancelled, it leaves no socket behind.
         """
@@ -65,22 +79,23 @@ class KubectlForward:
             stream = await connected("127.0.0.1", forward.local_port)
         except OSError as error:
             raise failures.kubectl_failed(
-                self._place, port, await _last_words(forward.child)
+                self._endpoint, port, await _last_words(forward.child)
             ) from error
         try:
+            # kubectl accepts first and closes when the pod refuses.
             refused = await ended_within(stream, _REFUSED_SECONDS)
         except BaseException:
             stream.close()
             raise
         if refused:
             stream.close()
-            raise failures.closed_port(self._place, port, await _last_words(forward.child))
+            raise failures.closed_port(self._endpoint, port, await _last_words(forward.child))
         self._streams = {one: child for one, child in self._streams.items() if one.fileno() >= 0}
         self._streams[stream] = forward.child
         return stream
 
     async def why_ended(self, stream: socket.socket) -> str:
-        """Say what kubectl said last, where it has ended itself."""
+        """Return what kubectl wrote last, where it has ended by itself, else nothing."""
         child = self._streams.get(stream)
         if child is None or not await child.exited_within(_EXPLAIN_SECONDS):
             return ""
@@ -89,6 +104,7 @@ class KubectlForward:
     async def _forward(self, port: int) -> _Forward:
         async with self._starting:
             forward = self._forwards.get(port)
+            # kubectl ends when the pod refuses one of its streams; then another is started.
             if forward is None or forward.child.exited.is_set():
                 self._forwards[port] = forward = await self._started(port)
             return forward
@@ -100,30 +116,23 @@ class KubectlForward:
         await child.ready_or_exited(_READY_SECONDS)
         found = _LISTENS.search(child.last_output)
         if child.exited.is_set():
-            raise failures.kubectl_failed(self._place, port, child.last_output)
+            raise failures.kubectl_failed(self._endpoint, port, child.last_output)
         if found is None:
             raise TimedOutError(
-                f"kubectl port-forward to port {port} of pod {self._place} was not ready after"
+                f"kubectl port-forward to port {port} of pod {self._endpoint} was not ready after"
                 f" {_READY_SECONDS:g} s",
                 remedy="Run it by hand to see what it waits for.",
             )
         return _Forward(child=child, local_port=int(found[1]))
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Forward:
+    child: GuardedChild
+    local_port: int
+
+
 async def _last_words(child: GuardedChild) -> str:
-    """Return what it said, after a moment in which it may end."""
+    """Return what kubectl wrote last; 1 s is given to it to end."""
     await child.exited_within(_EXIT_SECONDS)
     return child.last_output
-
-
-@asynccontextmanager
-async def kubectl_forward(place: PodEndpoint, kubeconfig: str) -> AsyncIterator[KubectlForward]:
-    """Return the way; leaving ends every kubectl. ``kubeconfig`` is the one that was named."""
-    words = [program() or "kubectl", "port-forward", "--address=127.0.0.1"]
-    words += [f"--namespace={place.namespace}"]
-    if place.access.context != IN_CLUSTER:
-        words += [f"--context={place.access.context}"]
-    if kubeconfig:
-        words += [f"--kubeconfig={kubeconfig}"]
-    async with AsyncExitStack() as children:
-        yield KubectlForward(place, [*words, f"pod/{place.pod}"], children)

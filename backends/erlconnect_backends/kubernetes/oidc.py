@@ -1,10 +1,12 @@
 """Identity tokens of an OpenID Connect issuer, renewed with a refresh token as kubectl does.
 
-The library's own renewal is not taken: without an authority named it checks no certificate. What is
-renewed is kept in this process; the kubeconfig is left as it is.
-Specification: https://openid.net/specs/openid-connect-core-1_0.html, 12
+``cluster_access`` asks ``OidcLogin`` for a token where a user entry has the provider ``oidc``. The
+issuer is asked by ``exchange``, as an API server is. The library's own renewal is not used: without
+an authority in the kubeconfig it checks no certificate. Renewed tokens stay in this process, and
+the kubeconfig is left as it is.
 
-The words for an OpenID Connect issuer that gives no identity token; they quote no secret.
+The errors at the end quote no secret.
+Specification: https://openid.net/specs/openid-connect-core-1_0.html, 12
 """
 
 from __future__ import annotations
@@ -42,87 +44,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 _LOG_IN: Final = "Log in again by the issuer's own program (for many: kubelogin)."
-
-
-def missing(location: str, key: str) -> ConfigurationError:
-    """Fail because the provider cannot be asked without this setting."""
-    return ConfigurationError(
-        f"{location}: the auth provider oidc has no {key}",
-        remedy="Write it into auth-provider.config of the kubeconfig.",
-    )
-
-
-def expired(context: str) -> RefusedError:
-    """Fail because the token is old and nothing renews it."""
-    return RefusedError(
-        f"The id-token of the context {context} is missing or has expired, and there is no"
-        " refresh-token",
-        remedy=_LOG_IN,
-    )
-
-
-def no_token(context: str, why: str) -> RefusedError:
-    """Fail because what came is no identity token."""
-    return RefusedError(f"The context {context} has no identity token: {why}", remedy=_LOG_IN)
-
-
-def refused(context: str, issuer: str, why: str) -> RefusedError:
-    """Fail because the issuer does not renew the token."""
-    return RefusedError(
-        f"The issuer {issuer} of the context {context} refused the refresh-token: {why}",
-        remedy=_LOG_IN,
-    )
-
-
-def no_issuer(context: str, issuer: str, why: str) -> LookupFailedError:
-    """Fail because what answered is no issuer, or is out of order."""
-    return LookupFailedError(
-        f"Nothing renewed the id-token of the context {context} at the issuer {issuer}: {why}",
-        remedy="Check idp-issuer-url in the kubeconfig, or try again.",
-    )
-
-
-def silence(context: str, issuer: str, seconds: float) -> LookupTimeoutError:
-    """Fail because no answer came in time."""
-    return LookupTimeoutError(
-        f"The issuer {issuer} of the context {context} did not answer within {seconds:g} s",
-        remedy="Check that it can be reached (a VPN? a proxy?), and try again.",
-    )
-
-
-def unreachable(context: str, issuer: str, error: OSError) -> LookupFailedError:
-    """Fail because there is no connection, or no trust; then nothing was sent."""
-    where = f"The issuer {issuer} of the context {context}"
-    if isinstance(error, ssl.SSLCertVerificationError):
-        return LookupFailedError(
-            f"{where} showed a certificate that is not trusted: {tls_words(error)}; nothing was"
-            " sent to it",
-            remedy=certificate_remedy(
-                error, "Name its CA with idp-certificate-authority in the kubeconfig."
-            ),
-        )
-    return LookupFailedError(
-        f"{where} could not be reached: {tls_words(error)}",
-        remedy="Check idp-issuer-url in the kubeconfig, and the way there (a VPN? a proxy?).",
-    )
-
-
-def in_the_clear(context: str, url: str) -> ConfigurationError:
-    """Fail because a secret would travel without TLS."""
-    return ConfigurationError(
-        f"The context {context} would send its refresh-token to {url} without TLS",
-        remedy="The issuer and its token_endpoint have to be https:// addresses.",
-    )
-
-
-def bad_authority(location: str, error: OSError) -> ConfigurationError:
-    """Fail because the issuer's CA cannot be used."""
-    return ConfigurationError(
-        f"{location}: idp-certificate-authority could not be used: {tls_words(error)}",
-        remedy="It has to be a PEM file, or its content in base64 with -data.",
-    )
-
-
 _SECONDS: Final = 10.0
 _EARLIER_SECONDS: Final = 10.0
 _LOOPBACK: Final = ("127.0.0.1", "::1", "localhost")
@@ -130,8 +51,8 @@ _OK: Final = 200
 _REFUSALS: Final = range(400, 500)
 _MAX_BYTES: Final = 1024 * 1024
 _FORM: Final = "application/x-www-form-urlencoded"
-# An issuer may give each refresh token once, so the newest one counts here. Kept by what the
-# kubeconfig says, for a new login writes another.
+# An issuer may accept each refresh token only once, so the newest one counts. The key is what the
+# kubeconfig says: after a new login it says something else.
 _renewed: dict[tuple[str, ...], tuple[str, str]] = {}
 
 
@@ -148,7 +69,7 @@ class OidcLogin:
             remember(config.get(key, ""))
 
     def issued(self, folder: str) -> IssuedCredentials:
-        """Return an identity token that holds. Blocks for 10 s at most; no event loop may run.
+        """Return a valid identity token. Blocks for 10 s at most; no event loop may run.
 
         Raises ``ConfigurationError``, ``RefusedError`` where there is no token to be had, and
         ``LookupFailedError`` where the issuer cannot be reached or is not trusted.
@@ -164,6 +85,7 @@ class OidcLogin:
             return IssuedCredentials(token=token, expiry=expiry)
         if not refresh:
             raise expired(self._context)
+        # This runs in a thread of its own, beside the session's event loop.
         token, refresh = asyncio.run(self._refreshed(refresh, folder))
         _renewed[login] = token, refresh
         return IssuedCredentials(token=token, expiry=self._expiry(token))
@@ -171,6 +93,7 @@ class OidcLogin:
     def _expiry(self, token: str) -> float | None:
         try:
             middle = token.split(".")[1]
+            # JWTs have base64 without its padding (RFC 7515, 2).
             claims = json.loads(base64.urlsafe_b64decode(middle + "=" * (-len(middle) % 4)))
             return None if claims.get("exp") is None else float(claims["exp"])
         except (ValueError, LookupError, AttributeError, TypeError):
@@ -198,7 +121,7 @@ class OidcLogin:
 
     async def _endpoint(self, folder: str) -> str:
         url = f"{self._issuer}/.well-known/openid-configuration"
-        status, answer = await self._asked(url, folder)
+        status, answer = await self._answer(url, folder)
         endpoint = answer.get("token_endpoint")
         if status != _OK or not isinstance(endpoint, str) or not endpoint:
             why = f"it answered {status}" if status != _OK else "it names no token_endpoint"
@@ -209,12 +132,13 @@ class OidcLogin:
         form = {"grant_type": "refresh_token", "refresh_token": refresh}
         secret = self._config.get("client-secret", "")
         pair = f"{quote_plus(self._client)}:{quote_plus(secret)}".encode()
+        # OAuth 2.0 (RFC 6749, 2.3.1) has both parts form-encoded before they are joined.
         basic = ("Authorization", "Basic " + base64.b64encode(pair).decode())
-        status, answer = await self._asked(endpoint, folder, form, basic)
+        status, answer = await self._answer(endpoint, folder, form, basic)
         if status in _REFUSALS and answer.get("error") != "invalid_grant":
             # Some issuers take the client's secret in the form alone.
             more = {"client_id": self._client} | ({"client_secret": secret} if secret else {})
-            status, answer = await self._asked(endpoint, folder, form | more)
+            status, answer = await self._answer(endpoint, folder, form | more)
         if status in _REFUSALS:
             why = answer.get("error_description") or answer.get("error") or status
             raise refused(self._context, self._issuer, redact(str(why)))
@@ -222,7 +146,7 @@ class OidcLogin:
             raise no_issuer(self._context, self._issuer, f"it answered {status}")
         return answer
 
-    async def _asked(
+    async def _answer(
         self,
         url: str,
         folder: str,
@@ -264,3 +188,82 @@ class OidcLogin:
             return client_context(authority_file=file)
         except OSError as error:
             raise bad_authority(self._location, error) from None
+
+
+def missing(location: str, key: str) -> ConfigurationError:
+    """Return the error where the provider cannot be asked without this setting."""
+    return ConfigurationError(
+        f"{location}: the auth provider oidc has no {key}",
+        remedy="Write it into auth-provider.config of the kubeconfig.",
+    )
+
+
+def expired(context: str) -> RefusedError:
+    """Return the error where the token is old and nothing renews it."""
+    return RefusedError(
+        f"The id-token of the context {context} is missing or has expired, and there is no"
+        " refresh-token",
+        remedy=_LOG_IN,
+    )
+
+
+def no_token(context: str, why: str) -> RefusedError:
+    """Return the error where what came is no identity token."""
+    return RefusedError(f"The context {context} has no identity token: {why}", remedy=_LOG_IN)
+
+
+def refused(context: str, issuer: str, why: str) -> RefusedError:
+    """Return the error where the issuer does not renew the token."""
+    return RefusedError(
+        f"The issuer {issuer} of the context {context} refused the refresh-token: {why}",
+        remedy=_LOG_IN,
+    )
+
+
+def no_issuer(context: str, issuer: str, why: str) -> LookupFailedError:
+    """Return the error where what answered is no issuer, or is out of order."""
+    return LookupFailedError(
+        f"Nothing renewed the id-token of the context {context} at the issuer {issuer}: {why}",
+        remedy="Check idp-issuer-url in the kubeconfig, or try again.",
+    )
+
+
+def silence(context: str, issuer: str, seconds: float) -> LookupTimeoutError:
+    """Return the error where no answer came in time."""
+    return LookupTimeoutError(
+        f"The issuer {issuer} of the context {context} did not answer within {seconds:g} s",
+        remedy="Check that it can be reached (a VPN? a proxy?), and try again.",
+    )
+
+
+def unreachable(context: str, issuer: str, error: OSError) -> LookupFailedError:
+    """Return the error where there is no connection, or no trust; then nothing was sent."""
+    where = f"The issuer {issuer} of the context {context}"
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return LookupFailedError(
+            f"{where} showed a certificate that is not trusted: {tls_words(error)}; nothing was"
+            " sent to it",
+            remedy=certificate_remedy(
+                error, "Name its CA with idp-certificate-authority in the kubeconfig."
+            ),
+        )
+    return LookupFailedError(
+        f"{where} could not be reached: {tls_words(error)}",
+        remedy="Check idp-issuer-url in the kubeconfig, and the way there (a VPN? a proxy?).",
+    )
+
+
+def in_the_clear(context: str, url: str) -> ConfigurationError:
+    """Return the error where a secret would travel without TLS."""
+    return ConfigurationError(
+        f"The context {context} would send its refresh-token to {url} without TLS",
+        remedy="The issuer and its token_endpoint have to be https:// addresses.",
+    )
+
+
+def bad_authority(location: str, error: OSError) -> ConfigurationError:
+    """Return the error where the issuer's CA cannot be used."""
+    return ConfigurationError(
+        f"{location}: idp-certificate-authority could not be used: {tls_words(error)}",
+        remedy="It has to be a PEM file, or its content in base64 with -data.",
+    )

@@ -1,13 +1,8 @@
-"""Backend ``kubernetes``: its settings and its registration; imports no library before its use.
+"""Settings and registration of the backend ``kubernetes`` and of its transport.
 
-Transport ``kubernetes-port-forward``: its settings and its registration.
-
-Refuses to open anything, and to import ``kubernetes`` and ``websockets``: ``forward_transport``
-does.
-
-Which cluster and namespace are meant; the settings that everything which asks it has.
-
-Refuses to read a kubeconfig; ``client`` does.
+``AccessSettings`` are those of everything that asks a cluster, the cookie sources (``cookies``)
+too. This module is imported at every start, so it imports ``kubernetes`` and ``websockets`` only
+when a backend or transport is made.
 """
 
 from __future__ import annotations
@@ -26,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class AccessSettings(Settings):
-    """The settings that say whom to ask."""
+    """The cluster and namespace that are meant."""
 
     context: str = Field(
         default="", description="The context of the kubeconfig; its current one if empty."
@@ -66,14 +61,6 @@ class KubernetesSettings(AccessSettings):
     )
 
 
-def _create_backend(settings: KubernetesSettings) -> Backend:
-    from erlconnect_backends.kubernetes.backend import (  # noqa: PLC0415 - imports kubernetes
-        KubernetesBackend,
-    )
-
-    return KubernetesBackend(settings)
-
-
 class KubernetesPlugin:
     """The entry point ``kubernetes``."""
 
@@ -93,6 +80,14 @@ class KubernetesPlugin:
         ]
 
 
+def _create_backend(settings: KubernetesSettings) -> Backend:
+    from erlconnect_backends.kubernetes.backend import (  # noqa: PLC0415 - imports kubernetes
+        KubernetesBackend,
+    )
+
+    return KubernetesBackend(settings)
+
+
 class PortForwardSettings(AccessSettings):
     """Settings of ``kubernetes-port-forward``."""
 
@@ -106,14 +101,6 @@ class PortForwardSettings(AccessSettings):
         pattern=r"^[a-z0-9.-]*$",
         description="The service to one of whose ready pods to connect, by the service's ports.",
     )
-
-
-def _create_transport(settings: PortForwardSettings) -> Transport:
-    from erlconnect_backends.kubernetes.port_forward import (  # noqa: PLC0415 - imports kubernetes and websockets
-        PortForwardTransport,
-    )
-
-    return PortForwardTransport(settings)
 
 
 class PortForwardPlugin:
@@ -133,3 +120,11 @@ class PortForwardPlugin:
                 install="pip install 'erlconnect[kubernetes]'",
             )
         ]
+
+
+def _create_transport(settings: PortForwardSettings) -> Transport:
+    from erlconnect_backends.kubernetes.port_forward import (  # noqa: PLC0415 - imports kubernetes and websockets
+        PortForwardTransport,
+    )
+
+    return PortForwardTransport(settings)

@@ -106,7 +106,9 @@ def pod_of(item: Mapping[str, Any]) -> Pod:
         address=str(status.get("podIP") or ""),
         kubernetes_node=str(item["spec"].get("nodeName") or ""),
         phase=str(status.get("phase") or "Unknown"),
+        # A condition is "True", "False" or "Unknown", each a text.
         ready=states.get("Ready") == "True",
+        # The phase stays "Running" until the containers have ended.
         terminating=bool(meta.get("deletionTimestamp")),
         owners=tuple(str(one["uid"]) for one in meta.get("ownerReferences") or ()),
         item=item,
@@ -116,11 +118,13 @@ def pod_of(item: Mapping[str, Any]) -> Pod:
 async def pod_at(rest: ApiClient, address: str) -> Pod | None:
     """Return the running pod of the namespace that has ``address`` in either family."""
     items = await rest.items(all_of(POD, namespace=rest.access.namespace))
+    # Pods that have ended keep their address in the object, and a later one may have it again.
     pods = [pod_of(item) for item in items if address in _addresses(item)]
     return next((pod for pod in pods if pod.running), None)
 
 
 def _addresses(pod: Mapping[str, Any]) -> list[str]:
+    # A pod of a dual-stack cluster has an address of each family in ``podIPs``.
     status = pod.get("status") or {}
     return [str(one["ip"]) for one in status.get("podIPs") or ()] + [status.get("podIP") or ""]
 
@@ -140,7 +144,9 @@ def beam_container(pod: Pod, wanted: str = "") -> Mapping[str, Any]:
             )
         return by_name[wanted]
     annotations = pod.item["metadata"].get("annotations") or {}
+    # What kubectl would take without -c: the annotation's container, else the first.
     usual = by_name.get(annotations.get(_DEFAULT_CONTAINER, ""), pod.containers[0])
+    # On a tie the container that kubectl would take is kept.
     likely = max(pod.containers, key=_evidence)
     return likely if _evidence(likely) > _evidence(usual) else usual
 
@@ -184,10 +190,7 @@ async def target_of(
     command_line = await environment.command_line()
     erlang = read_variables(variables, command_line)
     if erlang.distribution == "none":
-        warn(
-            f"RELEASE_DISTRIBUTION=none in {chosen['name']} of the pod {pod.name}: such a release"
-            " takes no connections; set it to name or sname and start the pod anew"
-        )
+        warn(_without_distribution(pod, chosen))
     place = {**access, "pod": pod.name}
     inside = {**place, "container": str(chosen["name"]), "target": wanted}
     return Target(
@@ -198,6 +201,13 @@ async def target_of(
         cookies=_cookies(inside, variables, command_line),
         transports=(Ref(name="kubernetes-port-forward", settings=place),),
         facts={**facts, **_facts(pod, chosen), **_erlang_facts(erlang)},
+    )
+
+
+def _without_distribution(pod: Pod, container: Mapping[str, Any]) -> str:
+    return (
+        f"RELEASE_DISTRIBUTION=none in {container['name']} of the pod {pod.name}: such a release"
+        " takes no connections; set it to name or sname and start the pod anew"
     )
 
 

@@ -1,10 +1,10 @@
-"""What can be asked of an API server: the path, the words for people, and the right it needs.
+"""What can be asked of an API server, and the rights that this needs.
 
-Reference: https://kubernetes.io/docs/reference/using-api/api-concepts/
+An ``ApiRequest`` has the path, the words for messages and the ``Right``; ``api_client`` sends it.
+``role_yaml`` makes the smallest Role that has a set of rights.
 
-Which rights the requests to an API server need, and the smallest Role that gives them.
-
-Format: https://kubernetes.io/docs/reference/access-authn-authz/rbac/
+https://kubernetes.io/docs/reference/using-api/api-concepts/
+https://kubernetes.io/docs/reference/access-authn-authz/rbac/
 """
 
 from __future__ import annotations
@@ -18,69 +18,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, order=True)
-class Right:
-    """One verb on one resource; ``group`` is empty for the core of the API.
-
-    ``name`` narrows it to one object; empty, it is for all of the namespace.
-    """
-
-    group: str = ""
-    resource: str
-    verb: str
-    name: str = ""
-
-    def __str__(self) -> str:
-        """Give it as the API server words it: ``get deployments.apps``."""
-        return f"{self.verb} {self.resource}{f'.{self.group}' if self.group else ''}"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, order=True)
-class _Rule:
-    group: str
-    names: tuple[str, ...]
-    verbs: tuple[str, ...]
-
-
-def role_yaml(rights: Iterable[Right], *, namespace: str) -> str:
-    """Return the Role that holds exactly ``rights``, for ``kubectl apply -f -``."""
-    rules: dict[_Rule, list[str]] = {}
-    for (group, resource, name), verbs in sorted(_verbs(rights).items()):
-        names = (name,) if name else ()
-        rules.setdefault(_Rule(group=group, names=names, verbs=verbs), []).append(resource)
-    lines = [
-        "apiVersion: rbac.authorization.k8s.io/v1",
-        "kind: Role",
-        "metadata:",
-        "  name: erlconnect",
-        f"  namespace: {namespace}",
-        "rules:",
-    ]
-    for rule, resources in rules.items():
-        lines += [
-            f"- apiGroups: {_listed([rule.group])}",
-            f"  resources: {_listed(resources)}",
-            *([f"  resourceNames: {_listed(rule.names)}"] if rule.names else []),
-            f"  verbs: {_listed(rule.verbs)}",
-        ]
-    return "\n".join(lines)
-
-
-def _verbs(rights: Iterable[Right]) -> dict[tuple[str, str, str], tuple[str, ...]]:
-    verbs: dict[tuple[str, str, str], tuple[str, ...]] = {}
-    for right in sorted(set(rights)):
-        key = (right.group, right.resource, right.name)
-        verbs[key] = (*verbs.get(key, ()), right.verb)
-    return verbs
-
-
-def _listed(texts: Iterable[str]) -> str:
-    return json.dumps(list(texts))
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Resource:
-    """One kind of object: its place in the API, and how a person calls one of it."""
+    """One kind of object: where it is in the API, and its name in messages."""
 
     word: str
     plural: str
@@ -115,6 +55,23 @@ ACCESS_REVIEW: Final = Resource(
 )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, order=True)
+class Right:
+    """One verb on one resource; ``group`` is empty for the core of the API.
+
+    ``name`` narrows it to one object; empty, it is for all of the namespace.
+    """
+
+    group: str = ""
+    resource: str
+    verb: str
+    name: str = ""
+
+    def __str__(self) -> str:
+        """Return it in the API server's words: ``get deployments.apps``."""
+        return f"{self.verb} {self.resource}{f'.{self.group}' if self.group else ''}"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApiRequest:
     """One request that changes nothing: for an object by ``name``, or for all that fit.
@@ -138,18 +95,20 @@ class ApiRequest:
         return f"{path}?{urlencode(self.parameters)}" if self.parameters else path
 
     def narrowed(self, parameters: Mapping[str, str]) -> ApiRequest:
-        """Ask the same with more parameters."""
+        """Return the same request with more parameters."""
         return replace(self, parameters={**self.parameters, **parameters})
 
     @property
     def right(self) -> Right:
         """The right that it needs; for one pod it is that for all, because pods are replaced."""
+        # A Role with ``resourceNames`` would fit one pod only until its replacement.
         name = "" if self.resource is POD else self.name
         return Right(
             group=self.resource.group, resource=self.resource.plural, verb=self._verb(), name=name
         )
 
     def _verb(self) -> str:
+        # A review is a POST, which is ``create`` for RBAC.
         if self.body is not None:
             return "create"
         if self.name:
@@ -157,7 +116,7 @@ class ApiRequest:
         return "watch" if "watch" in self.parameters else "list"
 
     def __str__(self) -> str:
-        """Say what is asked for."""
+        """Return what is asked for, in words."""
         what = f"the {self.resource.word} {self.name}" if self.name else self.resource.plural
         selector = self.parameters.get("labelSelector", "")
         fitting = f" with {selector}" if selector else ""
@@ -166,18 +125,19 @@ class ApiRequest:
 
 
 def one(resource: Resource, name: str, *, namespace: str) -> ApiRequest:
-    """Ask for one object."""
+    """Return the request for one object."""
     return ApiRequest(resource=resource, namespace=namespace, name=name)
 
 
 def all_of(resource: Resource, *, namespace: str, selector: str = "") -> ApiRequest:
-    """Ask for all objects that fit the label selector."""
+    """Return the request for all objects that the label selector fits."""
     labels = {"labelSelector": selector} if selector else {}
     return ApiRequest(resource=resource, namespace=namespace, parameters=labels)
 
 
 def review_of(right: Right, *, namespace: str) -> ApiRequest:
-    """Ask whether whoever asks has a right."""
+    """Return the request that asks whether the user has ``right``."""
+    # RBAC writes ``pods/exec``; a review has both parts in fields of their own.
     resource, _, subresource = right.resource.partition("/")
     attributes = {
         "namespace": namespace,
@@ -196,6 +156,51 @@ def review_of(right: Right, *, namespace: str) -> ApiRequest:
 
 
 def changes_of(request: ApiRequest, *, since: str, seconds: int) -> ApiRequest:
-    """Ask for the changes to a list from its version ``since`` on, for so many seconds."""
+    """Return the watch of a list from its version ``since`` on, for ``seconds``."""
     watch = {"watch": "1", "resourceVersion": since, "timeoutSeconds": str(seconds)}
     return request.narrowed(watch)
+
+
+def role_yaml(rights: Iterable[Right], *, namespace: str) -> str:
+    """Return the Role with exactly ``rights``, for ``kubectl apply -f -``."""
+    rules: dict[_Rule, list[str]] = {}
+    # Resources with the same group, names and verbs share one rule.
+    for (group, resource, name), verbs in sorted(_verbs(rights).items()):
+        names = (name,) if name else ()
+        rules.setdefault(_Rule(group=group, names=names, verbs=verbs), []).append(resource)
+    lines = [
+        "apiVersion: rbac.authorization.k8s.io/v1",
+        "kind: Role",
+        "metadata:",
+        "  name: erlconnect",
+        f"  namespace: {namespace}",
+        "rules:",
+    ]
+    for rule, resources in rules.items():
+        lines += [
+            f"- apiGroups: {_listed([rule.group])}",
+            f"  resources: {_listed(resources)}",
+            *([f"  resourceNames: {_listed(rule.names)}"] if rule.names else []),
+            f"  verbs: {_listed(rule.verbs)}",
+        ]
+    return "\n".join(lines)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, order=True)
+class _Rule:
+    group: str
+    names: tuple[str, ...]
+    verbs: tuple[str, ...]
+
+
+def _verbs(rights: Iterable[Right]) -> dict[tuple[str, str, str], tuple[str, ...]]:
+    verbs: dict[tuple[str, str, str], tuple[str, ...]] = {}
+    for right in sorted(set(rights)):
+        key = (right.group, right.resource, right.name)
+        verbs[key] = (*verbs.get(key, ()), right.verb)
+    return verbs
+
+
+def _listed(texts: Iterable[str]) -> str:
+    # A JSON list is YAML, too.
+    return json.dumps(list(texts))

@@ -1,12 +1,11 @@
 """One forwarded port over SPDY/3.1, as kubectl asks for it: a stream for errors, one for data.
 
-Bytes in, facts out: refuses to know websockets and sockets. Unlike over channels the port is named
-when the streams are opened, so the way there can stand long before.
-https://www.chromium.org/spdy/spdy-protocol/spdy-protocol-draft3-1/
+``forward_streams.TunnelCodec`` sends and receives these bytes in a websocket. Unlike with channels,
+the port is named when the streams are opened, so that the websocket can be open long before. There
+is no maintained library for SPDY.
 
-The dictionary that SPDY/3 compresses headers with; part of that protocol's definition.
-
-https://www.chromium.org/spdy/spdy-protocol/spdy-protocol-draft3-1/, 2.6.10.1
+https://www.chromium.org/spdy/spdy-protocol/spdy-protocol-draft3-1/; the dictionary that headers are
+compressed with is 2.6.10.1 of it.
 """
 
 from __future__ import annotations
@@ -19,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 # Each with its length before it, four bytes, big-endian.
-_WORDS: Final = (
+_DICTIONARY_WORDS: Final = (
     *("options", "head", "post", "put", "delete", "trace"),
     *("accept", "accept-charset", "accept-encoding", "accept-language", "accept-ranges"),
     *("age", "allow", "authorization", "cache-control", "connection"),
@@ -34,7 +33,7 @@ _WORDS: Final = (
     *("method", "get", "status", "200 OK", "version", "HTTP/1.1"),
     *("url", "public", "set-cookie", "keep-alive", "origin"),
 )
-_REST: Final = (
+_DICTIONARY_TEXT: Final = (
     "100101201202205206300302303304305306307402405406407408409410411412413414415416417502504505"
     "203 Non-Authoritative Information204 No Content301 Moved Permanently400 Bad Request"
     "401 Unauthorized403 Forbidden404 Not Found500 Internal Server Error501 Not Implemented"
@@ -45,11 +44,13 @@ _REST: Final = (
     "charset=utf-8charset=iso-8859-1,utf-,*,enq=0."
 )
 DICTIONARY: Final = (
-    b"".join(len(word).to_bytes(4, "big") + word.encode() for word in _WORDS) + _REST.encode()
+    b"".join(len(word).to_bytes(4, "big") + word.encode() for word in _DICTIONARY_WORDS)
+    + _DICTIONARY_TEXT.encode()
 )
 TUNNEL_SUBPROTOCOL: Final = "SPDY/3.1+portforward.k8s.io"
 DATA_HEAD_SIZE: Final = 8
 _HEAD: Final = struct.Struct("!IB3s")
+# The first bit says that a frame is for control; then comes the version, 3.
 _CONTROL: Final = 0x8003 << 16
 _SYN_STREAM, _SYN_REPLY, _RST_STREAM, _PING, _GOAWAY = 1, 2, 3, 6, 7
 _FIN: Final = 1
@@ -58,15 +59,15 @@ _STREAM_BITS: Final = 0x7FFFFFFF
 _ERROR, _DATA = 1, 3
 _OUR_PING: Final = 1
 _MAX_ERROR_BYTES: Final = 4000
-# As much of a control frame is looked at.
-_LOOKED_AT: Final = 8
+# As much of a control frame matters here: the number of a stream or a ping.
+_KEPT_BODY_BYTES: Final = 8
 
 
 class SpdyStreams:
-    """What goes to and comes from one port.
+    """The two streams of one port: bytes of frames in, the port's data out.
 
-    ``opened`` is true when the other side knows the port, ``answered`` when it has answered
-    something that was sent later, and ``ended`` when it says no more.
+    ``opened`` is true when the other side has accepted the data stream, ``answered`` when it has
+    answered the ping that was sent after that, and ``ended`` when it sends no more.
     """
 
     def __init__(self) -> None:
@@ -83,14 +84,15 @@ class SpdyStreams:
         return " ".join(self._error.decode(errors="replace").split())
 
     def opening(self, port: int) -> bytes:
-        """Return what asks for ``port``, once, and whether it was heard."""
+        """Return the frames that open both streams for ``port``, and a ping behind them."""
         deflate = zlib.compressobj(zdict=DICTIONARY)
         frames = b""
         for stream, kind in ((_ERROR, "error"), (_DATA, "data")):
             headers = {"streamtype": kind, "port": str(port), "requestid": "0"}
-            block = deflate.compress(_plain(headers)) + deflate.flush(zlib.Z_SYNC_FLUSH)
+            block = deflate.compress(_header_block(headers)) + deflate.flush(zlib.Z_SYNC_FLUSH)
             # Stream, the stream it belongs to, and its priority.
             frames += _control(_SYN_STREAM, struct.pack("!IIH", stream, 0, 0) + block)
+        # Nothing is ever sent on the stream for errors.
         nothing_more = _HEAD.pack(_ERROR, _FIN, bytes(3))
         return frames + nothing_more + _control(_PING, _OUR_PING.to_bytes(4, "big"))
 
@@ -99,13 +101,13 @@ class SpdyStreams:
         return _HEAD.pack(_DATA, 0, size.to_bytes(3, "big"))
 
     def replies(self) -> bytes:
-        """Return what has to be sent for what came."""
+        """Return the frames to send in reply (PING)."""
         replies = bytes(self._replies)
         self._replies.clear()
         return replies
 
     def receive(self, payload: memoryview) -> Iterator[memoryview]:
-        """Take bytes, cut anywhere, and give the port's data in them."""
+        """Take bytes, cut anywhere, and yield the port's data in them."""
         while payload:
             if len(self._head) < _HEAD.size:
                 missing = _HEAD.size - len(self._head)
@@ -120,27 +122,27 @@ class SpdyStreams:
             if self._first == _DATA and piece:
                 yield piece
             else:
-                self._look_at(piece)
+                self._keep(piece)
             if not self._left:
-                self._finish()
+                self._end_frame()
 
-    def _look_at(self, piece: memoryview) -> None:
+    def _keep(self, piece: memoryview) -> None:
         if self._first == _ERROR:
             self._error += piece[: _MAX_ERROR_BYTES - len(self._error)]
         else:
-            self._body += piece[: _LOOKED_AT - len(self._body)]
+            self._body += piece[: _KEPT_BODY_BYTES - len(self._body)]
 
-    def _finish(self) -> None:
-        """Learn from a frame that is all there."""
+    def _end_frame(self) -> None:
+        """Handle a complete frame."""
         kind, number = self._first & 0xFFFF, int.from_bytes(self._body[:4], "big")
         if self._first == _DATA:
             self.ended = self.ended or bool(self._flags & _FIN)
         elif self._first & 1 << 31:
-            self._hear(kind, number & _STREAM_BITS)
+            self._handle_control(kind, number & _STREAM_BITS)
         self._head.clear()
         self._body.clear()
 
-    def _hear(self, kind: int, number: int) -> None:
+    def _handle_control(self, kind: int, number: int) -> None:
         if kind == _SYN_REPLY and number == _DATA:
             self.opened = True
         elif kind == _PING and number == _OUR_PING:
@@ -151,7 +153,7 @@ class SpdyStreams:
             self.ended = True
 
 
-def _plain(headers: Mapping[str, str]) -> bytes:
+def _header_block(headers: Mapping[str, str]) -> bytes:
     texts = [text.encode() for pair in headers.items() for text in pair]
     lengths = (len(text).to_bytes(4, "big") + text for text in texts)
     return len(headers).to_bytes(4, "big") + b"".join(lengths)

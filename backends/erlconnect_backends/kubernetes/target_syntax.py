@@ -1,4 +1,4 @@
-"""Reads TARGET: ``[kind/]name`` with the kinds and short names of kubectl, and Argo's Rollouts."""
+"""The syntax of TARGET: ``[kind/]name`` with kubectl's kinds and short names, and Rollouts."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from erlconnect_backends.kubernetes.requests import (
     Resource,
 )
 
+# What a name without a kind may be; the first that exists is meant.
 GUESSES: Final = (DEPLOYMENT, STATEFUL_SET, DAEMON_SET, SERVICE, JOB, POD)
-"""What a name without a kind may be; the first that exists is meant."""
 SHORT: Final = {
     DEPLOYMENT: "deploy",
     STATEFUL_SET: "sts",
@@ -31,7 +31,7 @@ SHORT: Final = {
     ROLLOUT: "rollout",
     POD: "pod",
 }
-_MORE_WORDS: Final = {"po": POD}
+_OTHER_SHORT_NAMES: Final = {"po": POD}
 _NAME: Final = re.compile(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?")
 
 
@@ -43,14 +43,14 @@ class TargetSyntax:
     resource: Resource | None = None
 
     def __str__(self) -> str:
-        """Give it as TARGET."""
+        """Return it as TARGET."""
         return f"{SHORT[self.resource]}/{self.name}" if self.resource else self.name
 
 
 def parse_target(target: str) -> TargetSyntax:
-    """Read TARGET; ``UsageError`` where it names nothing that has pods."""
+    """Return what TARGET names. Raises ``UsageError`` where that cannot have pods."""
     kind, slash, name = target.rpartition("/")
-    resource = _words().get(kind.lower().partition(".")[0])
+    resource = _kinds().get(kind.lower().partition(".")[0])
     if slash and not resource:
         raise UsageError(
             f"TARGET {target!r} is of no kind that has pods",
@@ -64,9 +64,9 @@ def parse_target(target: str) -> TargetSyntax:
     return TargetSyntax(name=name, resource=resource)
 
 
-def _words() -> dict[str, Resource]:
-    words = dict(_MORE_WORDS)
+def _kinds() -> dict[str, Resource]:
+    kinds = dict(_OTHER_SHORT_NAMES)
     for resource, short in SHORT.items():
         singular = resource.word.lower()
-        words |= dict.fromkeys((short, singular, resource.plural), resource)
-    return words
+        kinds |= dict.fromkeys((short, singular, resource.plural), resource)
+    return kinds

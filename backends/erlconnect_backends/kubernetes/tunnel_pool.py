@@ -1,7 +1,7 @@
-"""Tunnels to a pod that stand before anybody dials, so that a link need not wait for the API.
+"""Tunnels to a pod that are open before anybody dials, so that a link need not wait for the API.
 
-A tunnel that was taken is followed by the next. One that ended by itself is followed after a pause,
-which doubles, and none follows where the server knows no tunnels.
+``port_forward`` takes one for each dial. The pool opens the next one then. After one that ended by
+itself it opens the next after a pause, which doubles, and none where the server knows no tunnels.
 """
 
 from __future__ import annotations
@@ -25,29 +25,64 @@ _FIRST_PAUSE_SECONDS: Final = 1.0
 _LONGEST_PAUSE_SECONDS: Final = 300.0
 
 
-class _PodTunnels:
-    """Room for one spare tunnel."""
+class TunnelPool:
+    """Keeps ``number`` tunnels open."""
 
-    def __init__(self, way: WebSocketForward) -> None:
+    def __init__(self, forward: WebSocketForward, number: int) -> None:
+        self._slots = [_TunnelSlot(forward) for _ in range(number)]
+
+    @asynccontextmanager
+    async def filled(self) -> AsyncIterator[None]:
+        """Keep the tunnels open within the context; leaving it closes them."""
+        tasks = [asyncio.ensure_future(slot.keep_open()) for slot in self._slots]
+        try:
+            yield
+        finally:
+            # ``take`` may still be called while the tasks end: then there is no tunnel.
+            self._slots = []
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def ready(self, seconds: float) -> None:
+        """Wait until each was opened or refused, for ``seconds`` at most."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                for slot in self._slots:
+                    await slot.tried.wait()
+
+    def take(self) -> ForwardPump | None:
+        """Return an open tunnel, if there is one; the caller owns it."""
+        for slot in self._slots:
+            if tunnel := slot.take():
+                return tunnel
+        return None
+
+
+class _TunnelSlot:
+    """One tunnel of the pool, which is opened again after it was taken."""
+
+    def __init__(self, forward: WebSocketForward) -> None:
         self.tried = asyncio.Event()
-        self._way = way
+        self._forward = forward
         self._taken = asyncio.Event()
         self._tunnel: ForwardPump | None = None
 
     def take(self) -> ForwardPump | None:
         """Return the tunnel, if there is one."""
         tunnel, self._tunnel = self._tunnel, None
+        # One that has ended is replaced by ``keep_open``, which notices it by itself.
         if tunnel is None or tunnel.ended.is_set():
             return None
         self._taken.set()
         return tunnel
 
-    async def keep(self) -> None:
-        """Keep one there until the server turns out to know none."""
+    async def keep_open(self) -> None:
+        """Keep one open until the server turns out to know no tunnels."""
         pause = _FIRST_PAUSE_SECONDS
         try:
             while True:
-                if await self._one_life():
+                if await self._one_tunnel():
                     pause = _FIRST_PAUSE_SECONDS
                     continue
                 await asyncio.sleep(pause)
@@ -57,11 +92,11 @@ class _PodTunnels:
         finally:
             self.tried.set()
 
-    async def _one_life(self) -> bool:
-        """Open one and wait until it is not there any more; say whether it was taken."""
+    async def _one_tunnel(self) -> bool:
+        """Open one and wait until it was taken or has ended; return whether it was taken."""
         self._taken.clear()
         try:
-            self._tunnel = tunnel = await self._way.tunnel()
+            self._tunnel = tunnel = await self._forward.tunnel()
         except failures.NoWebSocketError:
             raise
         except ErlconnectError as error:
@@ -75,40 +110,8 @@ class _PodTunnels:
         finally:
             for end in ends:
                 end.cancel()
+            # Who took the tunnel owns it; one that was not taken is closed here.
             if not self._taken.is_set():
                 self._tunnel = None
                 tunnel.stream.close()
         return self._taken.is_set()
-
-
-class TunnelPool:
-    """So many tunnels as there are places."""
-
-    def __init__(self, way: WebSocketForward, number: int) -> None:
-        self._places = [_PodTunnels(way) for _ in range(number)]
-
-    @asynccontextmanager
-    async def kept(self) -> AsyncIterator[None]:
-        """Keep them there; afterwards there are none."""
-        tasks = [asyncio.ensure_future(place.keep()) for place in self._places]
-        try:
-            yield
-        finally:
-            self._places = []
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
-
-    async def ready(self, seconds: float) -> None:
-        """Wait until each was opened or refused, so long at most."""
-        with suppress(TimeoutError):
-            async with asyncio.timeout(seconds):
-                for place in self._places:
-                    await place.tried.wait()
-
-    def take(self) -> ForwardPump | None:
-        """Return one that stands, if there is one; the caller owns it."""
-        for place in self._places:
-            if tunnel := place.take():
-                return tunnel
-        return None

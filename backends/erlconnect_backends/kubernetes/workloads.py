@@ -46,6 +46,7 @@ _REVISION: Final = "deployment.kubernetes.io/revision"
 _ROLLOUT_HASH: Final = "rollouts-pod-template-hash"
 _EXISTENCE_FORMATS: Final = {"Exists": "{key}", "DoesNotExist": "!{key}"}
 _SET_OPERATORS: Final = {"In": "in", "NotIn": "notin"}
+# The kinds that long-lived nodes usually run in.
 _COMPLETED: Final = (DEPLOYMENT, STATEFUL_SET, DAEMON_SET)
 _SERVICE_LABEL: Final = "kubernetes.io/service-name"
 _MAX_LISTED: Final = 5
@@ -120,6 +121,7 @@ class Workloads:
                 known |= set(await self._names(resource))
             except RefusedError:
                 continue
+        # Names that may not be listed are simply not suggested.
         near = difflib.get_close_matches(name, known, n=1)
         kinds = ", ".join(resource.word for resource in resources)
         return NameNotFoundError(
@@ -182,6 +184,7 @@ class Workloads:
                 f"The {what} leads to no pod: neither a selector nor an EndpointSlice names one",
                 remedy="If it leads out of the cluster, -b fixed or -b dns is the way.",
             )
+        # A slice may still name a pod that is gone.
         found = [await self._rest.find(one(POD, name, namespace=self._namespace)) for name in names]
         return Group(what=what, pods=[pod_of(each) for each in found if each], changes=request)
 
@@ -256,6 +259,7 @@ def current_replica_set(
     wanted = revision_of(deployment)
     # Until its controller has numbered a change, the latest ReplicaSet is the current one.
     exact = [one for one in owned if wanted and revision_of(one) == wanted]
+    # After a rollback the current ReplicaSet is an older one with a new number.
     return max(exact or owned, key=revision_of, default=None)
 
 
@@ -267,6 +271,7 @@ def revision_of(item: Mapping[str, Any]) -> int:
 
 def is_current_of_rollout(pod: Pod, rollout: Mapping[str, Any]) -> bool:
     """Return whether a pod is of the Rollout's current revision; any is while that is unknown."""
+    # During a rollout the pods of the new revision have another hash.
     wanted = (rollout.get("status") or {}).get("currentPodHash")
     labels = pod.item["metadata"].get("labels") or {}
     return not wanted or labels.get(_ROLLOUT_HASH) == wanted

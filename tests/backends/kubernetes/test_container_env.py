@@ -224,6 +224,6 @@ async def test_who_may_not_read_a_secret_is_told_or_goes_on_without_it(
     with pytest.raises(RefusedError):
         await ContainerEnvironment(pod, container, DataObjects(rest, NAMESPACE)).value("COOKIE")
     told: list[RefusedError] = []
-    data = DataObjects(rest, NAMESPACE, refused=told.append)
+    data = DataObjects(rest, NAMESPACE, on_refusal=told.append)
     assert await ContainerEnvironment(pod, container, data).known(["COOKIE", "COOKIE"]) == {}
     assert len(told) == 1

@@ -98,7 +98,7 @@ def kubelet(behave: Callable[[Kubelet], None]) -> Iterator[int]:
             thread.join()
 
 
-async def pump_to(port: int, *, life: Keepalive | None = None) -> ForwardPump:
+async def pump_to(port: int, *, keepalive: Keepalive | None = None) -> ForwardPump:
     """A pump to the kubelet at ``port``, which has agreed; not started."""
     loop = asyncio.get_running_loop()
     wire = socket.socket()
@@ -114,13 +114,13 @@ async def pump_to(port: int, *, life: Keepalive | None = None) -> ForwardPump:
         assert data
         early += websocket.receive(memoryview(data))
     opened = HandshakeResult(wire=wire, websocket=websocket, early=tuple(early))
-    return ForwardPump(opened, partial(ChannelCodec, port=PORT, life=life), name="test")
+    return ForwardPump(opened, partial(ChannelCodec, port=PORT, keepalive=keepalive), name="test")
 
 
 @asynccontextmanager
-async def pumping(port: int, *, life: Keepalive | None = None) -> AsyncIterator[ForwardPump]:
+async def pumping(port: int, *, keepalive: Keepalive | None = None) -> AsyncIterator[ForwardPump]:
     """A pump whose stream blocks, and which has ended afterwards."""
-    pump = await pump_to(port, life=life)
+    pump = await pump_to(port, keepalive=keepalive)
     pump.start()
     with pump.stream:
         pump.stream.settimeout(20)

@@ -104,7 +104,7 @@ async def test_what_the_kubelet_complains_of_is_the_end() -> None:
     with kubelet(refuse) as port:
         async with pumping(port) as pump:
             assert await asyncio.to_thread(pump.stream.recv, 1) == b""
-            assert pump.complaint.endswith("connection refused")
+            assert pump.server_error.endswith("connection refused")
             stays.set()
 
 
@@ -145,7 +145,7 @@ async def test_messages_in_fragments_stay_one_stream() -> None:
 async def test_a_quiet_port_is_asked_for_signs_of_life_and_gives_them() -> None:
     # The server's library answers pings while its handler waits for data.
     with kubelet(Kubelet.echo) as port:
-        async with pumping(port, life=Keepalive(ping=0.05, patience=1)) as pump:
+        async with pumping(port, keepalive=Keepalive(ping=0.05, limit=1)) as pump:
             assert not await asyncio.to_thread(pump.ended.wait, 2)
 
 
@@ -158,7 +158,7 @@ async def test_a_port_that_gives_no_sign_of_life_is_ended() -> None:
             over.wait(20)
 
     with kubelet(freeze) as port:
-        async with pumping(port, life=Keepalive(ping=0.05, patience=0.5)) as pump:
+        async with pumping(port, keepalive=Keepalive(ping=0.05, limit=0.5)) as pump:
             assert await asyncio.to_thread(pump.stream.recv, 1) == b""
             over.set()
     assert isinstance(pump.failure, KeepaliveTimeoutError)
@@ -170,7 +170,7 @@ async def test_who_reads_nothing_is_not_taken_for_silence() -> None:
         here.hear()
 
     with kubelet(flood) as port:
-        async with pumping(port, life=Keepalive(ping=0.1, patience=1.5)) as pump:
+        async with pumping(port, keepalive=Keepalive(ping=0.1, limit=1.5)) as pump:
             await asyncio.to_thread(time.sleep, 3)
             data = await asyncio.to_thread(received, pump.stream, 16 * MEGABYTE)
             assert len(data) == 16 * MEGABYTE

@@ -91,7 +91,7 @@ def test_an_end_in_the_middle_is_a_failure_and_a_farewell_is_none() -> None:
     server.send_close(1000)
     received(here, b"".join(server.data_to_send()))
     assert here.over
-    assert here.farewell == ""
+    assert here.close_reason == ""
 
     here = websocket()
     _, answer, _ = accepted(here)
@@ -106,7 +106,7 @@ def test_a_farewell_for_a_reason_is_told() -> None:
     received(here, answer)
     server.send_close(1011, "the kubelet is ill")
     received(here, b"".join(server.data_to_send()))
-    assert "the kubelet is ill" in here.farewell
+    assert "the kubelet is ill" in here.close_reason
 
 
 def test_a_message_without_end_costs_no_memory() -> None:

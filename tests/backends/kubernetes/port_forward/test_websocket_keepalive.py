@@ -1,4 +1,4 @@
-"""When silence is asked about, and when it is taken for the end."""
+"""When a quiet connection is pinged, and when it counts as dead."""
 
 from __future__ import annotations
 
@@ -23,38 +23,38 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 
 
 def test_silence_is_asked_about_once_in_a_while(clock: Clock) -> None:
-    life = Keepalive(ping=15, patience=60)
-    assert life.seconds_left() == 15
+    keepalive = Keepalive(ping=15, limit=60)
+    assert keepalive.seconds_left() == 15
     clock.now += 14
-    assert not life.ask()
+    assert not keepalive.ping_due()
     clock.now += 1
-    assert life.ask()
-    assert not life.ask()
-    assert life.seconds_left() == 15
+    assert keepalive.ping_due()
+    assert not keepalive.ping_due()
+    assert keepalive.seconds_left() == 15
     clock.now += 15
-    assert life.ask()
+    assert keepalive.ping_due()
 
 
 def test_a_sign_of_life_begins_it_anew(clock: Clock) -> None:
-    life = Keepalive(ping=15, patience=60)
+    keepalive = Keepalive(ping=15, limit=60)
     clock.now += 59
-    life.seen()
+    keepalive.received()
     clock.now += 14
-    assert not life.ask()
-    assert life.seconds_left() == 1
+    assert not keepalive.ping_due()
+    assert keepalive.seconds_left() == 1
 
 
-def test_patience_ends(clock: Clock) -> None:
-    life = Keepalive(ping=50, patience=60)
+def test_it_gives_up_after_the_limit(clock: Clock) -> None:
+    keepalive = Keepalive(ping=50, limit=60)
     clock.now += 50
-    assert life.ask()
-    assert life.seconds_left() == 10
+    assert keepalive.ping_due()
+    assert keepalive.seconds_left() == 10
     clock.now += 10
     with pytest.raises(KeepaliveTimeoutError, match="60 s"):
-        life.ask()
+        keepalive.ping_due()
 
 
 def test_a_wait_is_never_none_at_all(clock: Clock) -> None:
-    life = Keepalive(ping=15, patience=60)
+    keepalive = Keepalive(ping=15, limit=60)
     clock.now += 100
-    assert 0 < life.seconds_left() < 1
+    assert 0 < keepalive.seconds_left() < 1
