@@ -21,8 +21,7 @@ import dns.exception
 import dns.message
 import dns.nameserver
 
-from erlconnect.net.dial import Address
-from erlconnect.net.sockets import connected_to
+from erlconnect.net.dial import Address, Race
 
 DNS_PORT: Final = 53
 _MAX_DATAGRAM: Final = 65535
@@ -62,7 +61,11 @@ def numeric_server(address: str, port: int = DNS_PORT) -> ServerAddress:
 async def open_tcp(server: ServerAddress) -> socket.socket:
     """Return a TCP connection to ``server``; raises ``OSError``."""
     address = Address(family=server.family, sockaddr=server.sockaddr, text=server.text)
-    return await connected_to([address])
+    race = Race([address])
+    winner = await race.run()
+    if winner is None:
+        raise race.failures[0].error
+    return winner
 
 
 class SocketNameserver(dns.nameserver.Nameserver):
