@@ -68,6 +68,7 @@ class KeyValueCookieSource:
                 remedy=f"Store the cookie there (`consul kv put {self._key} -`), or correct the"
                 " key or -o cookie.datacenter=.",
             )
+        # Editors and `echo` end a text with a newline, and no cookie ends with one.
         stripped = value.rstrip(b"\r\n")
         if not stripped:
             raise CookieNotFoundError(

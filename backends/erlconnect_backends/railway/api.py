@@ -121,6 +121,7 @@ class GraphApi:
         parts = urlsplit(self._endpoint)
         host = parts.hostname or ""
         secure = parts.scheme == "https"
+        # In a thread: the certificates of this machine are many, and parsed at every call.
         tls = await asyncio.to_thread(client_context) if secure else None
         place = (host, parts.port or (443 if secure else 80))
         request = HttpRequest(
@@ -135,6 +136,7 @@ class GraphApi:
             ],
             body=body,
         )
+        # Without TLS a proxy would see the token.
         proxy = _proxy(host) if secure else None
         async with open_stream(place, tls=tls, tls_name=host, proxy=proxy) as stream:
             response = await HttpConnection(stream).request(request)
@@ -190,6 +192,7 @@ def _proxy(host: str) -> HttpProxy | None:
             "The proxy that HTTPS_PROXY names is none that opens tunnels by HTTP",
             remedy="Write http://HOST:PORT, or except Railway's API in NO_PROXY.",
         )
+    # From here on it is left out of every message and log.
     remember(unquote(parts.password or ""))
     login = f"{unquote(parts.username or '')}:{unquote(parts.password or '')}"
     encoded = base64.b64encode(login.encode()).decode()
@@ -242,16 +245,12 @@ class Project:
         Raises ``ConfigurationError`` where nothing says it and ``NameNotFoundError`` where the
         environment is not in the project.
         """
-        link = ProjectLink(project=project, environment=environment)
         if api.of_project:
-            link = await _token_scope(api, link)
+            link = await _token_scope(api, ProjectLink(project=project, environment=environment))
         else:
             link = project_link(project, environment, variables, folder)
         if not link.project or not link.environment:
-            raise ConfigurationError(
-                "nothing says which Railway project and environment are meant",
-                remedy="Give -o project= and -o environment=, or run `railway link` here.",
-            )
+            raise _no_project()
         answer = await api.ask("services", project=link.project)
         with _checked_shape("services"):
             found = answer["project"]
@@ -290,6 +289,13 @@ class Project:
             "environment": self.environment,
             "service": identity,
         }
+
+
+def _no_project() -> ConfigurationError:
+    return ConfigurationError(
+        "nothing says which Railway project and environment are meant",
+        remedy="Give -o project= and -o environment=, or run `railway link` here.",
+    )
 
 
 async def _token_scope(api: GraphApi, link: ProjectLink) -> ProjectLink:

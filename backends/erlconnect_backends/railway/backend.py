@@ -176,6 +176,7 @@ async def _lookup(
     resolver: dns.asyncresolver.Resolver, name: str, kind: str
 ) -> list[str] | LookupFailedError | NameNotFoundError:
     try:
+        # The dot at the end keeps search domains out of it: the name is whole.
         answer = await resolver.resolve(
             f"{name}.", kind, raise_on_no_answer=False, lifetime=SECONDS
         )

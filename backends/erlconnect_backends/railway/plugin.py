@@ -29,7 +29,8 @@ if TYPE_CHECKING:
     from erlconnect.api import Backend, Target
 
 ENDPOINT: Final = "https://backboard.railway.com/graphql/v2"
-# A release hands its cookie on as a flag, literally, and flags in variables stand beside it.
+# A release passes its cookie to erl as a flag, literally. A -setcookie in the other variables is
+# a flag, too, and which of several counts is decided as erl does.
 _LITERAL_NAME: Final = "RELEASE_COOKIE"
 _FLAG_NAMES: Final = (_LITERAL_NAME, "ERL_AFLAGS", "ERL_FLAGS", "ERL_ZFLAGS", "ELIXIR_ERL_OPTIONS")
 
