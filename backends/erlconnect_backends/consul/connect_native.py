@@ -248,7 +248,7 @@ def mesh_context(*, certificate: str, private_key: str, roots: Iterable[str]) ->
 
 
 def _unnamed_file(text: str) -> IO[bytes]:
-    """Return an open file that holds ``text`` and stands at its start.
+    """Return an open file that holds ``text``, positioned at its start.
 
     On macOS ``/dev/fd/N`` is the same open file with the same position: it can be read once, and
     only from there.

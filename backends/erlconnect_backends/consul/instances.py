@@ -33,7 +33,7 @@ class Instance:
     """One instance of a service; ``kind`` is empty unless it is a proxy or a gateway.
 
     ``address`` is the node's where the service has none of its own; ``proxied`` is the service
-    that a proxy stands for.
+    that a proxy is for.
     """
 
     service: str
