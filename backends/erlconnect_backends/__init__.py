@@ -1,4 +1,5 @@
-"""Backends: each folder knows one place where nodes can be found.
+"""Backends: each finds nodes in one kind of directory; a folder or file for each.
 
-Nothing here imports another plugin, or of erlconnect anything but ``erlconnect.api``.
+They know the contract ``erlconnect.api`` and the sockets of ``erlconnect.net``, and not each other.
+``do53`` carries DNS queries for those that look names up.
 """

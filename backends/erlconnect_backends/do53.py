@@ -21,8 +21,8 @@ import dns.exception
 import dns.message
 import dns.nameserver
 
-from erlconnect.net.dial import Address
-from erlconnect.net.sockets import connected_to
+from erlconnect.net.dial import Address, Race
+from erlconnect.net.sockets import receive_exactly
 
 DNS_PORT: Final = 53
 _MAX_DATAGRAM: Final = 65535
@@ -62,7 +62,11 @@ def numeric_server(address: str, port: int = DNS_PORT) -> ServerAddress:
 async def open_tcp(server: ServerAddress) -> socket.socket:
     """Return a TCP connection to ``server``; raises ``OSError``."""
     address = Address(family=server.family, sockaddr=server.sockaddr, text=server.text)
-    return await connected_to([address])
+    race = Race([address])
+    winner = await race.run()
+    if winner is None:
+        raise race.failures[0].error
+    return winner
 
 
 class SocketNameserver(dns.nameserver.Nameserver):
@@ -161,19 +165,8 @@ async def ask_by_stream(query: bytes, server: ServerAddress, open_stream: OpenSt
     with await open_stream(server) as stream:
         message = len(query).to_bytes(2, "big") + query
         await asyncio.get_running_loop().sock_sendall(stream, message)
-        size = int.from_bytes(await _exactly(2, stream), "big")
-        return await _exactly(size, stream)
-
-
-async def _exactly(size: int, stream: socket.socket) -> bytes:
-    loop = asyncio.get_running_loop()
-    received = bytearray()
-    while len(received) < size:
-        part = await loop.sock_recv(stream, size - len(received))
-        if not part:
-            raise EOFError
-        received += part
-    return bytes(received)
+        size = int.from_bytes(await receive_exactly(stream, 2), "big")
+        return await receive_exactly(stream, size)
 
 
 def read_response(request: dns.message.QueryMessage, answer: bytes) -> dns.message.QueryMessage:

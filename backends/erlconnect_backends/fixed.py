@@ -1,6 +1,6 @@
 """Backend ``fixed``: one node whose name and address the user gives; nothing is looked up.
 
-Refuses to know ports: ``dist-port`` and ``epmd-port`` are the session's, for every backend.
+Ports are no settings of it: ``dist-port`` and ``epmd-port`` are the session's, for every backend.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class FixedSettings(Settings):
 
 
 class FixedBackend:
-    """Gives the node that TARGET names, always exactly one."""
+    """Returns the node that TARGET names, always exactly one."""
 
     def __init__(self, settings: FixedSettings) -> None:
         self._address = settings.address

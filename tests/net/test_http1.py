@@ -5,18 +5,20 @@ from __future__ import annotations
 import asyncio
 import ssl
 import threading
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager, nullcontext, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+import trustme
 from aiohttp import WSMsgType, web
 from hypothesis import given
 from hypothesis import strategies as st
 from plugins.transports.own_network import run_in_own_network
 from plugins.transports.sockets import listening, silent
 from world.ports import free_port
+from world.proxies import connect_proxy
 from world.waiting import wait_until
 
 from erlconnect.net.http1 import (
@@ -374,3 +376,30 @@ async def test_cancelled_at_any_step_it_leaves_no_socket(steps: int) -> None:
             dialling.cancel()
         assert dialling.cancelled()
         await until_closed(before)
+
+
+@pytest.mark.parametrize("proxied", [False, True])
+@pytest.mark.parametrize(("tls_name", "trusted"), [("", True), ("node.test", False)])
+async def test_the_certificate_has_to_be_for_the_host_or_the_name_that_is_given(
+    tmp_path: Path, *, proxied: bool, tls_name: str, trusted: bool
+) -> None:
+    authority = trustme.CA()
+    server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("localhost").configure_cert(server)
+    tls = ssl.create_default_context()
+    authority.configure_trust(tls)
+
+    async def greet(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"hello")
+        await writer.drain()
+
+    async with await asyncio.start_server(greet, "127.0.0.1", 0, ssl=server) as listener:
+        port = listener.sockets[0].getsockname()[1]
+        with connect_proxy(tmp_path, port) as (address, _):
+            proxy = HttpProxy(host="127.0.0.1", port=int(address.rpartition(":")[2]))
+            opening = open_stream(
+                ("localhost", port), tls=tls, tls_name=tls_name, proxy=proxy if proxied else None
+            )
+            with nullcontext() if trusted else pytest.raises(ssl.SSLCertVerificationError):
+                async with opening as stream:
+                    assert await stream.receive() == b"hello"

@@ -62,7 +62,7 @@ _log = logging.getLogger(__name__)
 
 
 class Connector(Protocol):
-    """One open way into the mesh."""
+    """Dials into the mesh in one of the modes."""
 
     @property
     def name(self) -> str:

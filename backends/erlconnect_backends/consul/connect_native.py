@@ -42,7 +42,7 @@ _LONGEST_PAUSE_SECONDS: Final = 30.0
 # A server that denies sends an alert right after the handshake; one that agrees usually sends a
 # session ticket.
 _VERDICT_SECONDS: Final = 0.25
-_FAR_AWAY: Final = (
+_NO_ROUTE_REMEDY: Final = (
     "Check that the sidecar runs and that this machine has a way to it (a VPN?), or go through a"
     " proxy that has one, with -o transport.upstream=HOST:PORT."
 )
@@ -157,7 +157,7 @@ class NativeConnector:
         try:
             wire = await connected(sidecar.address, sidecar.port)
         except OSError as error:
-            raise errors.service_unreachable(where, error, remedy=_FAR_AWAY) from error
+            raise errors.service_unreachable(where, error, remedy=_NO_ROUTE_REMEDY) from error
         try:
             tls = await self._handshake(wire, credentials, sidecar, where)
             return TlsPump(wire, tls, name=f"to {where}")
@@ -248,7 +248,7 @@ def mesh_context(*, certificate: str, private_key: str, roots: Iterable[str]) ->
 
 
 def _unnamed_file(text: str) -> IO[bytes]:
-    """Return an open file that holds ``text`` and stands at its start.
+    """Return an open file that holds ``text``, positioned at its start.
 
     On macOS ``/dev/fd/N`` is the same open file with the same position: it can be read once, and
     only from there.

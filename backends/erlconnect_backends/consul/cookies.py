@@ -68,6 +68,10 @@ class KeyValueCookieSource:
                 remedy=f"Store the cookie there (`consul kv put {self._key} -`), or correct the"
                 " key or -o cookie.datacenter=.",
             )
+        return self._cookie(value, place)
+
+    def _cookie(self, value: bytes, place: str) -> Cookie:
+        # Editors and `echo` end a text with a newline, and no cookie ends with one.
         stripped = value.rstrip(b"\r\n")
         if not stripped:
             raise CookieNotFoundError(

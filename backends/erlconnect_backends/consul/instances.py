@@ -33,7 +33,7 @@ class Instance:
     """One instance of a service; ``kind`` is empty unless it is a proxy or a gateway.
 
     ``address`` is the node's where the service has none of its own; ``proxied`` is the service
-    that a proxy stands for.
+    that a proxy is for.
     """
 
     service: str
@@ -64,6 +64,7 @@ def instances_of(entries: Sequence[Mapping[str, Any]]) -> list[Instance]:
 def _instance(
     node: Mapping[str, Any], service: Mapping[str, Any], checks: Sequence[Mapping[str, Any]] | None
 ) -> Instance:
+    # Consul writes null for an empty map or list of some of these.
     proxy = service.get("Proxy") or {}
     return Instance(
         service=str(service["Service"]),
@@ -103,6 +104,7 @@ def target_of(
     there is none.
     """
     host = _address(instance.address)
+    # The part before the "@" may be unknown still; the host has to be one that a node can have.
     NodeName.parse(f"{basename or 'unknown'}@{host}")
     return Target(
         node=NodeName(name=basename, host=host),

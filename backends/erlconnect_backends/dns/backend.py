@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from erlconnect_backends.dns.plugin import DnsSettings
     from erlconnect_backends.dns.resolver import ServiceRecord
 
-SECONDS: Final = 5.0  # of one discovery, all its questions together
+SECONDS: Final = 5.0  # of one discovery, all its queries together
 EPMD_PORT: Final = 4369
 _ADDRESS_KINDS: Final[tuple[Kind, ...]] = ("A", "AAAA")
 _SERVICE_QUERY: Final = re.compile(r"_[^.]+\._[^.]+\.(.+)")
@@ -63,7 +63,7 @@ class DnsBackend:
         """Return the targets: of SRV records in the records' order, of addresses in theirs.
 
         Raises ``UsageError`` where TARGET is no name, ``NameNotFoundError`` for NXDOMAIN,
-        ``LookupFailedError`` and ``LookupTimeoutError`` where no server answered the question,
+        ``LookupFailedError`` and ``LookupTimeoutError`` where no server answered,
         ``NoNodeFoundError`` where the answer holds no address. Cancelled, it leaves nothing behind.
         """
         name = _checked(query.service)

@@ -134,7 +134,7 @@ class Resolver:
     async def _ask(
         self, question: Question, until: float
     ) -> tuple[ServerAddress, dns.message.QueryMessage]:
-        """Return the first usable answer; a server that was silent is asked again in time."""
+        """Return the first usable answer; a server that did not answer is asked again."""
         servers = [self._nameserver(server) for server in self._servers]
         name = dns.name.from_text(question.name)
         try:

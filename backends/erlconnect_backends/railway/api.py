@@ -1,14 +1,12 @@
-"""Railway's GraphQL API: one question and its answer.
+"""Railway's GraphQL API, and which project and environment are asked about.
+
+``GraphApi`` sends one query of ``queries/`` with one token. ``Project`` is one project and one
+environment, with the ids behind the names that people use. Where the settings do not name them,
+``project_link`` does: from the variables that Railway sets inside a service, else from the project
+that the railway command has linked to this folder or to one above it.
 
 Written from Railway's public schema and the queries of its open command-line program; it was never
 run against Railway itself. Source: https://docs.railway.com/reference/public-api
-
-One project and environment of Railway, as far as its API shows them.
-
-Which project and environment are meant, where the settings do not say it.
-
-Order: the settings, the variables that Railway sets inside a service, the project that the railway
-command has linked to this folder or to one above it.
 """
 
 from __future__ import annotations
@@ -51,10 +49,11 @@ SECONDS: Final = 10.0
 _LONGEST_ANSWER: Final = 8 * 1024 * 1024
 _REFUSALS: Final = (401, 403)
 _THIS_MACHINE: Final = ("127.0.0.1", "::1", "localhost")
+_LINKS: Final = Path(".railway") / "config.json"
 
 
 class GraphApi:
-    """Asks with one token: that of a project, or that of a person."""
+    """Railway's API, asked with the token of a project or with that of a person."""
 
     def __init__(self, endpoint: str, headers: Mapping[str, str], *, of_project: bool) -> None:
         self._endpoint = endpoint
@@ -80,7 +79,7 @@ class GraphApi:
         return None
 
     async def ask(self, query: str, **variables: str) -> dict[str, Any]:
-        """Ask the query of that name; return ``data`` of the answer.
+        """Send the query of that name and return ``data`` of the answer.
 
         Raises ``RefusedError`` where the token has no right, ``LookupTimeoutError`` after 10 s, and
         ``LookupFailedError`` for all else. Cancelled, it leaves no connection behind.
@@ -100,7 +99,7 @@ class GraphApi:
             raise self._failed(query, "the answer holds no data")
         data, errors = answer.get("data"), answer.get("errors")
         if errors or not isinstance(data, dict) or not data:
-            raise self._complaint(query, errors)
+            raise self._error_in_answer(query, errors)
         return data
 
     async def _post(self, body: bytes) -> bytes:
@@ -122,6 +121,7 @@ class GraphApi:
         parts = urlsplit(self._endpoint)
         host = parts.hostname or ""
         secure = parts.scheme == "https"
+        # In a thread: the certificates of this machine are many, and parsed at every call.
         tls = await asyncio.to_thread(client_context) if secure else None
         place = (host, parts.port or (443 if secure else 80))
         request = HttpRequest(
@@ -136,12 +136,13 @@ class GraphApi:
             ],
             body=body,
         )
+        # Without TLS a proxy would see the token.
         proxy = _proxy(host) if secure else None
         async with open_stream(place, tls=tls, tls_name=host, proxy=proxy) as stream:
             response = await HttpConnection(stream).request(request)
             return response.status, await response.read(limit=_LONGEST_ANSWER)
 
-    def _complaint(self, query: str, errors: Any) -> LookupFailedError | RefusedError:
+    def _error_in_answer(self, query: str, errors: Any) -> LookupFailedError | RefusedError:
         listed = errors if isinstance(errors, list) else []
         words = "; ".join(
             str(one.get("message", "")) if isinstance(one, dict) else str(one) for one in listed
@@ -158,14 +159,26 @@ class GraphApi:
 
 
 def _is_safe(endpoint: str) -> bool:
-    """Return whether a token may go there; ``http://localhost:1@elsewhere`` is elsewhere."""
+    """Return whether a token may be sent there: by TLS, or to this machine."""
     try:
         parts = urlsplit(endpoint)
+        # "http://localhost:1@elsewhere" leads elsewhere.
         usable = bool(parts.hostname) and parts.port != 0 and "@" not in parts.netloc
     except ValueError:
         return False
     local = parts.scheme == "http" and parts.hostname in _THIS_MACHINE
     return usable and (parts.scheme == "https" or local)
+
+
+def _token(variables: Mapping[str, str], name: str) -> str:
+    token = variables.get(name, "")
+    remember(token)
+    if not (token.isascii() and token.isprintable()):
+        raise ConfigurationError(
+            f"the variable {name} holds characters that no token has",
+            remedy="Set it again, without line ends.",
+        )
+    return token
 
 
 def _proxy(host: str) -> HttpProxy | None:
@@ -179,6 +192,7 @@ def _proxy(host: str) -> HttpProxy | None:
             "The proxy that HTTPS_PROXY names is none that opens tunnels by HTTP",
             remedy="Write http://HOST:PORT, or except Railway's API in NO_PROXY.",
         )
+    # From here on it is left out of every message and log.
     remember(unquote(parts.password or ""))
     login = f"{unquote(parts.username or '')}:{unquote(parts.password or '')}"
     encoded = base64.b64encode(login.encode()).decode()
@@ -198,74 +212,12 @@ def _words(error: Exception) -> str:
     return redact(str(error)) or type(error).__name__
 
 
-def _token(variables: Mapping[str, str], name: str) -> str:
-    token = variables.get(name, "")
-    remember(token)
-    if not (token.isascii() and token.isprintable()):
-        raise ConfigurationError(
-            f"the variable {name} holds characters that no token has",
-            remedy="Set it again, without line ends.",
-        )
-    return token
-
-
 def _refused(seen: str) -> RefusedError:
     return RefusedError(
         f"Railway's API refused the token: {seen}",
         remedy="RAILWAY_TOKEN must be a token of this project and environment, "
         "RAILWAY_API_TOKEN one of a person who may see them.",
     )
-
-
-_LINKS: Final = Path(".railway") / "config.json"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ProjectLink:
-    """A project and an environment, by id or by name; empty where nothing says it."""
-
-    project: str = ""
-    environment: str = ""
-
-
-def project_link(
-    project: str, environment: str, variables: Mapping[str, str], folder: Path
-) -> ProjectLink:
-    """Return what is meant; ``folder`` is the working directory.
-
-    An environment belongs to its project, so both come from one place unless the settings name
-    the environment. Raises ``ConfigurationError`` where the railway command's file is needed and
-    cannot be read.
-    """
-    if project and environment:
-        return ProjectLink(project=project, environment=environment)
-    inside = ProjectLink(
-        project=variables.get("RAILWAY_PROJECT_ID", ""),
-        environment=variables.get("RAILWAY_ENVIRONMENT_ID", ""),
-    )
-    known = inside if inside.project else _linked(variables, folder)
-    own = known.environment if project in ("", known.project) else ""
-    return ProjectLink(project=project or known.project, environment=environment or own)
-
-
-def _linked(variables: Mapping[str, str], folder: Path) -> ProjectLink:
-    home = variables.get("HOME")
-    file = Path(home) / _LINKS if home else Path.home() / _LINKS
-    try:
-        projects: dict[str, Any] = json.loads(file.read_bytes()).get("projects", {})
-        for above in (folder, *folder.parents):
-            if link := projects.get(os.fspath(above)):
-                return ProjectLink(
-                    project=link["project"], environment=link.get("environment") or ""
-                )
-    except FileNotFoundError:
-        return ProjectLink()
-    except (OSError, ValueError, AttributeError, KeyError, TypeError) as error:
-        raise ConfigurationError(
-            f"the railway command's file {file} cannot be used: {type(error).__name__}",
-            remedy="Run `railway link` again, or give -o project= and -o environment=.",
-        ) from error
-    return ProjectLink()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -288,30 +240,28 @@ class Project:
         variables: Mapping[str, str],
         folder: Path,
     ) -> Project:
-        """Find what is meant: by the settings, else by a project's own token or the surroundings.
+        """Return the project of the settings, else of a project's token or of ``project_link``.
 
         Raises ``ConfigurationError`` where nothing says it and ``NameNotFoundError`` where the
         environment is not in the project.
         """
-        place = ProjectLink(project=project, environment=environment)
         if api.of_project:
-            place = await _scope(api, place)
+            link = await _token_scope(api, ProjectLink(project=project, environment=environment))
         else:
-            place = project_link(project, environment, variables, folder)
-        if not place.project or not place.environment:
-            raise ConfigurationError(
-                "nothing says which Railway project and environment are meant",
-                remedy="Give -o project= and -o environment=, or run `railway link` here.",
-            )
-        answer = await api.ask("services", project=place.project)
-        with _understood("services"):
-            shown = answer["project"]
-            name, services = shown["name"], _by_name(shown["services"])
-            environments = _by_name(shown["environments"])
-        identity, environment_name = _one_of(environments, place.environment, "environment", name)
+            link = project_link(project, environment, variables, folder)
+        if not link.project or not link.environment:
+            raise _no_project()
+        answer = await api.ask("services", project=link.project)
+        with _checked_shape("services"):
+            found = answer["project"]
+            name, services = found["name"], _by_name(found["services"])
+            environments = _by_name(found["environments"])
+        identity, environment_name = _id_and_name(
+            environments, link.environment, "environment", name
+        )
         return cls(
             api=api,
-            project=place.project,
+            project=link.project,
             name=name,
             environment=identity,
             environment_name=environment_name,
@@ -321,19 +271,19 @@ class Project:
     async def variables(self, service: str) -> dict[str, str]:
         """Return the service's variables in this environment; all values are secrets."""
         answer = await self.api.ask("variables", **self._ids(service))
-        with _understood("variables"):
+        with _checked_shape("variables"):
             return {str(name): str(value) for name, value in answer["variables"].items()}
 
     async def facts(self, service: str) -> dict[str, str]:
-        """Return what is worth showing: project, environment and the state of the deployment."""
+        """Return what is shown of a target: project, environment and state of the deployment."""
         answer = await self.api.ask("deployments", **self._ids(service))
-        with _understood("deployments"):
+        with _checked_shape("deployments"):
             latest = [str(edge["node"]["status"]) for edge in answer["deployments"]["edges"]]
         facts = {"project": self.name, "environment": self.environment_name}
         return facts | ({"deployment": latest[0].lower()} if latest else {})
 
     def _ids(self, service: str) -> dict[str, str]:
-        identity, _ = _one_of(self.services, service, "service", self.name)
+        identity, _ = _id_and_name(self.services, service, "service", self.name)
         return {
             "project": self.project,
             "environment": self.environment,
@@ -341,20 +291,27 @@ class Project:
         }
 
 
-async def _scope(api: GraphApi, place: ProjectLink) -> ProjectLink:
-    """Fill what ``place`` lacks with what the project's token is for."""
+def _no_project() -> ConfigurationError:
+    return ConfigurationError(
+        "nothing says which Railway project and environment are meant",
+        remedy="Give -o project= and -o environment=, or run `railway link` here.",
+    )
+
+
+async def _token_scope(api: GraphApi, link: ProjectLink) -> ProjectLink:
+    """Return ``link``, and what it lacks from the scope of the project's token."""
     answer = await api.ask("token_scope")
-    with _understood("token_scope"):
+    with _checked_shape("token_scope"):
         scope = answer["projectToken"]
         return ProjectLink(
-            project=place.project or scope["projectId"],
-            environment=place.environment or scope["environmentId"],
+            project=link.project or scope["projectId"],
+            environment=link.environment or scope["environmentId"],
         )
 
 
 @contextmanager
-def _understood(query: str) -> Iterator[None]:
-    """Turn an answer of another shape into an error for people."""
+def _checked_shape(query: str) -> Iterator[None]:
+    """Turn what an answer of another shape raises into ``LookupFailedError``."""
     try:
         yield
     except (KeyError, TypeError, AttributeError) as error:
@@ -368,7 +325,7 @@ def _by_name(connection: Mapping[str, Any]) -> dict[str, str]:
     return {edge["node"]["name"]: edge["node"]["id"] for edge in connection["edges"]}
 
 
-def _one_of(ids: Mapping[str, str], wanted: str, what: str, project: str) -> tuple[str, str]:
+def _id_and_name(ids: Mapping[str, str], wanted: str, what: str, project: str) -> tuple[str, str]:
     """Return id and name of the one that is called, or has the id, ``wanted``."""
     for name, identity in ids.items():
         if wanted in (identity, name) or wanted.lower() == name.lower():
@@ -377,3 +334,51 @@ def _one_of(ids: Mapping[str, str], wanted: str, what: str, project: str) -> tup
         f"the Railway project {project} has no {what} {wanted}",
         remedy=f"It has: {', '.join(sorted(ids)) or 'none'}.",
     )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProjectLink:
+    """A project and an environment, by id or by name; empty where nothing says it."""
+
+    project: str = ""
+    environment: str = ""
+
+
+def project_link(
+    project: str, environment: str, variables: Mapping[str, str], folder: Path
+) -> ProjectLink:
+    """Return the project and environment; ``folder`` is the working directory.
+
+    Raises ``ConfigurationError`` where the railway command's file is needed and
+    cannot be read.
+    """
+    if project and environment:
+        return ProjectLink(project=project, environment=environment)
+    in_service = ProjectLink(
+        project=variables.get("RAILWAY_PROJECT_ID", ""),
+        environment=variables.get("RAILWAY_ENVIRONMENT_ID", ""),
+    )
+    known = in_service if in_service.project else _linked(variables, folder)
+    # An environment belongs to its project: it is not taken from another one.
+    own = known.environment if project in ("", known.project) else ""
+    return ProjectLink(project=project or known.project, environment=environment or own)
+
+
+def _linked(variables: Mapping[str, str], folder: Path) -> ProjectLink:
+    home = variables.get("HOME")
+    file = Path(home) / _LINKS if home else Path.home() / _LINKS
+    try:
+        projects: dict[str, Any] = json.loads(file.read_bytes()).get("projects", {})
+        for above in (folder, *folder.parents):
+            if link := projects.get(os.fspath(above)):
+                return ProjectLink(
+                    project=link["project"], environment=link.get("environment") or ""
+                )
+    except FileNotFoundError:
+        return ProjectLink()
+    except (OSError, ValueError, AttributeError, KeyError, TypeError) as error:
+        raise ConfigurationError(
+            f"the railway command's file {file} cannot be used: {type(error).__name__}",
+            remedy="Run `railway link` again, or give -o project= and -o environment=.",
+        ) from error
+    return ProjectLink()

@@ -1,6 +1,8 @@
-"""Finds the replicas of a Railway service, and what its variables tell of the nodes in them.
+"""Backend ``railway``: the replicas of a service, and what its variables tell of the nodes in them.
 
-The replicas behind a name of Railway's private network: all its AAAA and A records.
+All AAAA and A records of the service's name in Railway's private network are its replicas. With a
+token Railway's API is asked for the service's variables, too, which may hold the node's name, its
+port and its cookie.
 """
 
 from __future__ import annotations
@@ -51,6 +53,102 @@ _PRIVATE: Final = (
 )
 
 
+class RailwayBackend:
+    """Finds the replicas of one service."""
+
+    def __init__(self, settings: RailwaySettings) -> None:
+        self._settings = settings
+
+    async def discover(self, query: Query, session: SessionApi) -> Sequence[Target]:
+        """Return a target for each replica, IPv6 first, all with the service's node name.
+
+        Raises what ``replicas``, ``GraphApi`` and ``Project`` raise. Cancelled, it leaves nothing
+        behind.
+        """
+        del session
+        service = _checked(query.service)
+        info = await self._ask_api(service)
+        host = f"{service}.{self._settings.domain}"
+        addresses = [host]
+        if self._settings.lookup == "auto":
+            addresses = await replicas(host, self._settings.server)
+        node = self._node(info.erlang, host)
+        return [
+            Target(
+                node=node,
+                address=address,
+                dist_port=info.erlang.dist_port,
+                epmd_port=info.erlang.epmd_port or 4369,
+                cookies=info.cookies,
+                facts={
+                    **info.facts,
+                    "service": service,
+                    "domain": self._settings.domain,
+                    "replica": f"{number} of {len(addresses)}",
+                },
+            )
+            for number, address in enumerate(addresses, start=1)
+        ]
+
+    def suggested_profiles(self, environment: Mapping[str, str]) -> Sequence[SuggestedProfile]:
+        """Return the project that is linked to the working directory, or runs this program."""
+        link = project_link("", "", environment, Path.cwd())
+        if not link.project:
+            return ()
+        settings = {"project": link.project}
+        if link.environment:
+            settings["environment"] = link.environment
+        why = "the project that Railway knows for this folder"
+        return [SuggestedProfile(name="railway", why=why, settings=settings)]
+
+    def _node(self, erlang: ErlangVariables, host: str) -> NodeName:
+        if self._settings.basename:
+            return NodeName(name=self._settings.basename, host=host)
+        return erlang.node or NodeName(name="", host=host)
+
+    async def _ask_api(self, service: str) -> _ServiceInfo:
+        api = GraphApi.from_environment(self._settings.endpoint, os.environ)
+        if api is None:
+            return _ServiceInfo(erlang=ErlangVariables(), facts={}, cookies=())
+        settings = self._settings
+        project = await Project.find(
+            api, settings.project, settings.environment, os.environ, Path.cwd()
+        )
+        variables = await project.variables(service)
+        reference = Ref(
+            name="railway-variables",
+            settings={
+                "service": service,
+                "project": settings.project,
+                "environment": settings.environment,
+                "endpoint": settings.endpoint,
+            },
+        )
+        return _ServiceInfo(
+            erlang=read_variables(variables),
+            facts=await project.facts(service),
+            cookies=(reference,),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _ServiceInfo:
+    """What the API has of the service; nothing without a token."""
+
+    erlang: ErlangVariables
+    facts: dict[str, str]
+    cookies: tuple[Ref, ...]
+
+
+def _checked(service: str) -> str:
+    if "@" in service or "." in service or not service:
+        raise UsageError(
+            f"{service!r} is no name of a Railway service",
+            remedy="Give the service's name alone; its domain is -o domain=.",
+        )
+    return service.lower()
+
+
 async def replicas(name: str, server: str | None) -> list[str]:
     """Return all addresses of ``name``, IPv6 first, in a stable order.
 
@@ -61,6 +159,7 @@ async def replicas(name: str, server: str | None) -> list[str]:
     async with asyncio.TaskGroup() as lookups:
         tasks = [lookups.create_task(_lookup(resolver, name, kind)) for kind in _KINDS]
     answers = [task.result() for task in tasks]
+    # One failed kind is the error: replicas of the other kind would be a part of them only.
     failures = [answer for answer in answers if isinstance(answer, Exception)]
     if failures:
         raise failures[0]
@@ -77,6 +176,7 @@ async def _lookup(
     resolver: dns.asyncresolver.Resolver, name: str, kind: str
 ) -> list[str] | LookupFailedError | NameNotFoundError:
     try:
+        # The dot at the end keeps search domains out of it: the name is whole.
         answer = await resolver.resolve(
             f"{name}.", kind, raise_on_no_answer=False, lifetime=SECONDS
         )
@@ -135,99 +235,3 @@ def address_and_port(server: str) -> tuple[str, int]:
     if not 0 < number < 65536:  # noqa: PLR2004 - ports have 16 bits
         raise ValueError(port)
     return str(ipaddress.ip_address(host)), number
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Warnings:
-    """What the API told of the service; nothing without a token."""
-
-    erlang: ErlangVariables
-    facts: dict[str, str]
-    cookies: tuple[Ref, ...]
-
-
-class RailwayBackend:
-    """The backend ``railway``."""
-
-    def __init__(self, settings: RailwaySettings) -> None:
-        self._settings = settings
-
-    async def discover(self, query: Query, session: SessionApi) -> Sequence[Target]:
-        """Return a target for each replica, IPv6 first, all with the service's node name.
-
-        Raises what DNS and Railway's API give reason to. Cancelled, it leaves nothing behind but
-        a thread that may wait for the API's answer.
-        """
-        del session
-        service = _checked(query.service)
-        told = await self._ask_api(service)
-        host = f"{service}.{self._settings.domain}"
-        addresses = [host]
-        if self._settings.lookup == "auto":
-            addresses = await replicas(host, self._settings.server)
-        node = self._node(told.erlang, host)
-        return [
-            Target(
-                node=node,
-                address=address,
-                dist_port=told.erlang.dist_port,
-                epmd_port=told.erlang.epmd_port or 4369,
-                cookies=told.cookies,
-                facts={
-                    **told.facts,
-                    "service": service,
-                    "domain": self._settings.domain,
-                    "replica": f"{number} of {len(addresses)}",
-                },
-            )
-            for number, address in enumerate(addresses, start=1)
-        ]
-
-    def suggested_profiles(self, environment: Mapping[str, str]) -> Sequence[SuggestedProfile]:
-        """Return the project that is linked to the working directory, or that this is a part of."""
-        place = project_link("", "", environment, Path.cwd())
-        if not place.project:
-            return ()
-        settings = {"project": place.project}
-        if place.environment:
-            settings["environment"] = place.environment
-        why = "the project that Railway knows for this folder"
-        return [SuggestedProfile(name="railway", why=why, settings=settings)]
-
-    def _node(self, erlang: ErlangVariables, host: str) -> NodeName:
-        if self._settings.basename:
-            return NodeName(name=self._settings.basename, host=host)
-        return erlang.node or NodeName(name="", host=host)
-
-    async def _ask_api(self, service: str) -> _Warnings:
-        api = GraphApi.from_environment(self._settings.endpoint, os.environ)
-        if api is None:
-            return _Warnings(erlang=ErlangVariables(), facts={}, cookies=())
-        settings = self._settings
-        project = await Project.find(
-            api, settings.project, settings.environment, os.environ, Path.cwd()
-        )
-        variables = await project.variables(service)
-        reference = Ref(
-            name="railway-variables",
-            settings={
-                "service": service,
-                "project": settings.project,
-                "environment": settings.environment,
-                "endpoint": settings.endpoint,
-            },
-        )
-        return _Warnings(
-            erlang=read_variables(variables),
-            facts=await project.facts(service),
-            cookies=(reference,),
-        )
-
-
-def _checked(service: str) -> str:
-    if "@" in service or "." in service or not service:
-        raise UsageError(
-            f"{service!r} is no name of a Railway service",
-            remedy="Give the service's name alone; its domain is -o domain=.",
-        )
-    return service.lower()

@@ -1,6 +1,6 @@
-"""Backend ``railway``: its settings and its registration; imports no library before it is used.
+"""Backend ``railway`` and cookie source ``railway-variables``: settings and registration.
 
-Cookie source ``railway-variables``: the cookie among a Railway service's variables.
+dnspython is imported when the backend is used: listing the plugins has to be quick.
 """
 
 from __future__ import annotations
@@ -29,6 +29,10 @@ if TYPE_CHECKING:
     from erlconnect.api import Backend, Target
 
 ENDPOINT: Final = "https://backboard.railway.com/graphql/v2"
+# A release passes its cookie to erl as a flag, literally. A -setcookie in the other variables is
+# a flag, too, and which of several counts is decided as erl does.
+_LITERAL_NAME: Final = "RELEASE_COOKIE"
+_FLAG_NAMES: Final = (_LITERAL_NAME, "ERL_AFLAGS", "ERL_FLAGS", "ERL_ZFLAGS", "ELIXIR_ERL_OPTIONS")
 
 
 class RailwaySettings(Settings):
@@ -96,11 +100,6 @@ class RailwayPlugin:
         ]
 
 
-# A release hands its cookie on as a flag, literally, and flags in variables stand beside it.
-_LITERAL_NAME: Final = "RELEASE_COOKIE"
-_FLAG_NAMES: Final = (_LITERAL_NAME, "ERL_AFLAGS", "ERL_FLAGS", "ERL_ZFLAGS", "ELIXIR_ERL_OPTIONS")
-
-
 class RailwayVariablesSettings(Settings):
     """Settings of ``railway-variables``."""
 
@@ -156,8 +155,8 @@ class RailwayVariables:
         value, origin = variables[name], f"{settings.service}'s {name}"
         if name != _LITERAL_NAME:
             return _cookie(value, origin)
-        given = cookie_in_flags({each: variables.get(each, "") for each in _FLAG_NAMES})
-        return _cookie(given, origin, literal=True) if given else None
+        in_flags = cookie_in_flags({each: variables.get(each, "") for each in _FLAG_NAMES})
+        return _cookie(in_flags, origin, literal=True) if in_flags else None
 
 
 def _cookie(value: str, origin: str, *, literal: bool = False) -> Cookie:

@@ -11,14 +11,9 @@ import os
 import socket
 import sys
 from contextlib import suppress
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from erlconnect.net.dial import Race, found_addresses
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from erlconnect.net.dial import Address
 
 _BUFFER_BYTES: Final = 1024 * 1024
 _TCP: Final = (socket.AF_INET, socket.AF_INET6)
@@ -32,15 +27,7 @@ async def connected(host: str, port: int) -> socket.socket:
     """
     loop = asyncio.get_running_loop()
     found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    return await connected_to(found_addresses(found))
-
-
-async def connected_to(addresses: Sequence[Address]) -> socket.socket:
-    """Return a connected non-blocking socket to the first of ``addresses`` that takes it.
-
-    Raises and leaves what ``connected`` does.
-    """
-    race = Race(addresses)
+    race = Race(found_addresses(found))
     winner = await race.run()
     if winner is None:
         raise race.failures[0].error

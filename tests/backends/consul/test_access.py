@@ -1,7 +1,4 @@
-"""Who is asked, and as whom: settings before variables, a token's file before its text.
-
-What a text means as the address of an agent.
-"""
+"""Which agent is asked, as whom, and what a text means as its address."""
 
 from __future__ import annotations
 

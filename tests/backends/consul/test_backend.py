@@ -1,7 +1,4 @@
-"""Which instances are targets, asked of a real agent.
-
-What is said when nothing is found: why, as far as Consul lets it be known.
-"""
+"""Which instances of a real agent are targets, and the errors where none is."""
 
 from __future__ import annotations
 

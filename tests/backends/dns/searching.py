@@ -17,12 +17,12 @@ if TYPE_CHECKING:
     from erlconnect.api import Dialer, Ref, Target
 
 # More than a busy machine needs, and short of the limit of a test.
-PATIENCE = 30.0
+LIMIT_SECONDS = 30.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Listener:
-    """The session's side: it has no tunnels, and it keeps the warnings."""
+class RecordingSession:
+    """A session without tunnels that keeps the warnings."""
 
     warnings: list[str] = field(default_factory=list)
 
@@ -41,13 +41,17 @@ def settings_of(**options: str) -> DnsSettings:
 
 
 async def search(
-    target: str, *, session: Listener | None = None, seconds: float = PATIENCE, **options: str
+    target: str,
+    *,
+    session: RecordingSession | None = None,
+    seconds: float = LIMIT_SECONDS,
+    **options: str,
 ) -> Sequence[Target]:
-    """Discover; without ``session`` nothing may be warned of."""
-    heard = session or Listener()
+    """Discover; without ``session`` no warning is allowed."""
+    recorder = session or RecordingSession()
     backend = DnsBackend(settings_of(**options), seconds=seconds)
-    found = await backend.discover(Query(service=target), heard)
-    assert session is not None or heard.warnings == []
+    found = await backend.discover(Query(service=target), recorder)
+    assert session is not None or recorder.warnings == []
     return found
 
 

@@ -1,7 +1,4 @@
-"""What a user finds with ``-b dns``, asked of a real name server.
-
-What SRV records mean, whatever their order.
-"""
+"""What a user finds with ``-b dns`` at a real name server; SRV records in any order."""
 
 from __future__ import annotations
 
@@ -11,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from backends.dns.responder import responder
-from backends.dns.searching import Listener, names_and_places, search
+from backends.dns.searching import RecordingSession, names_and_places, search
 from backends.dns.zones import MANY
 from hypothesis import given
 from hypothesis import strategies as some
@@ -154,7 +151,7 @@ async def test_an_alias_of_the_service_is_followed(server: str) -> None:
 
 
 async def test_a_target_without_an_address_is_left_out_with_a_warning(server: str) -> None:
-    session = Listener()
+    session = RecordingSession()
     (found,) = await search("partly.directory.test", server=server, session=session)
     assert found.address == "10.5.0.1"
     (warning,) = session.warnings
@@ -163,7 +160,7 @@ async def test_a_target_without_an_address_is_left_out_with_a_warning(server: st
 
 
 async def test_a_target_that_no_node_can_be_called_after_is_left_out(server: str) -> None:
-    session = Listener()
+    session = RecordingSession()
     (found,) = await search("strange.directory.test", server=server, session=session)
     assert found.address == "10.5.0.1"
     assert "cannot be the host of a node" in session.warnings[0]

@@ -1,4 +1,4 @@
-"""The setting that names a server inside a cluster, and how the way to it fails."""
+"""Which servers are asked: of the setting, of resolv.conf, or through a tunnel that may fail."""
 
 from __future__ import annotations
 
@@ -8,9 +8,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import pytest
-from backends.dns.searching import Listener, search, settings_of
+from backends.dns.searching import RecordingSession, search
 from world.missing import require
-from world.ports import free_port
 
 from erlconnect.api import (
     ConfigurationError,
@@ -23,8 +22,6 @@ from erlconnect.api import (
     TimedOutError,
     UnreachableError,
 )
-from erlconnect.errors import UnknownSettingError
-from erlconnect.net.dial import host_and_port
 from erlconnect_backends.dns.nameservers import (
     SYSTEM_FILE,
     name_servers,
@@ -39,7 +36,7 @@ SERVER = "kubernetes://kube-system/kube-dns"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Tunnels(Listener):
+class Tunnels(RecordingSession):
     """A session with a tunnel that fails, when it is opened or when it is dialled."""
 
     opening: ErlconnectError | None = None
@@ -98,66 +95,6 @@ async def test_so_is_one_that_leads_nowhere(
     with pytest.raises(becomes, match=f"{SERVER} could not be asked: It is away") as failed:
         await search("shop.example", server=SERVER, session=session, seconds=0.5)
     assert type(failed.value) is becomes
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "kubernetes://",
-        "kubernetes://kube-dns",
-        "kubernetes://kube-system/",
-        "kubernetes:///kube-dns",
-        "kubernetes://kube-system/kube-dns/53",
-        "kubernetes://Kube-System/kube-dns",
-        "kubernetes://kube-system/kube dns",
-    ],
-)
-def test_anything_else_is_refused_with_the_setting_named(text: str) -> None:
-    with pytest.raises(UnknownSettingError, match="-o server="):
-        settings_of(server=text)
-
-
-def test_a_host_may_be_called_kubernetes() -> None:
-    port = free_port()
-    assert settings_of(server=f"kubernetes:{port}").server == f"kubernetes:{port}"
-
-
-@pytest.mark.parametrize(
-    ("text", "host", "port"),
-    [
-        ("10.96.0.10", "10.96.0.10", 53),
-        ("127.0.0.1:5353", "127.0.0.1", 5353),
-        ("ns.example:53", "ns.example", 53),
-        ("[fd12::10]", "fd12::10", 53),
-        ("[::1]:5353", "::1", 5353),
-        ("[fe80::1%eth0]:53", "fe80::1%eth0", 53),
-    ],
-)
-def test_the_setting_is_a_host_and_perhaps_a_port(text: str, host: str, port: int) -> None:
-    assert host_and_port(text, default_port=53) == (host, port)
-    assert settings_of(server=text).server == text
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "",
-        ":53",
-        "127.0.0.1:",
-        "127.0.0.1:0",
-        "127.0.0.1:65536",
-        "127.0.0.1:domain",
-        "::1",
-        "fd12::10:53",
-        "[10.0.0.1]:53",
-        "[nonsense]",
-        "tcp://10.96.0.10",
-        "two words",
-    ],
-)
-def test_anything_else_is_refused_with_the_setting_named_of_servers(text: str) -> None:
-    with pytest.raises(UnknownSettingError, match="-o server="):
-        settings_of(server=text)
 
 
 async def test_a_server_whose_name_is_unknown_is_a_failed_lookup() -> None:

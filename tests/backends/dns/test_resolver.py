@@ -14,7 +14,7 @@ import dns.rcode
 import dns.rdatatype
 import pytest
 from backends.dns.responder import answering, responder
-from backends.dns.searching import PATIENCE, Listener, search
+from backends.dns.searching import LIMIT_SECONDS, RecordingSession, search
 from world.ports import free_port
 
 from erlconnect.api import (
@@ -75,7 +75,7 @@ async def test_missing_addresses_do_not_hide_that_the_srv_lookup_failed() -> Non
 
 
 async def test_addresses_are_used_where_the_srv_lookup_failed_and_this_is_said() -> None:
-    session = Listener()
+    session = RecordingSession()
     async with responder(by_kind(SERVFAIL, "shop.example. A 10.0.0.1")) as server:
         (found,) = await search("shop.example", server=server, session=session)
     assert found.address == "10.0.0.1"
@@ -96,7 +96,7 @@ async def test_one_kind_of_address_does_not_wait_for_the_other_in_vain() -> None
             return saying(SERVFAIL, query)
         return by_kind(dns.rcode.NOERROR, "shop.example. A 10.0.0.1")(query)
 
-    session = Listener()
+    session = RecordingSession()
     async with responder(version_4_only) as server:
         (found,) = await search("shop.example", server=server, session=session)
     assert found.address == "10.0.0.1"
@@ -110,7 +110,7 @@ async def test_a_host_is_used_with_half_of_its_addresses_and_this_is_said() -> N
             return saying(SERVFAIL, query)
         return answering(TWO[0] if kind == dns.rdatatype.SRV else TWO[1])(query)
 
-    session = Listener()
+    session = RecordingSession()
     async with responder(no_version_6) as server:
         (found,) = await search("shop.example", server=server, session=session)
     assert found.address == "10.0.0.1"
@@ -211,7 +211,9 @@ async def test_broken_copies_of_a_good_answer() -> None:
     async with responder(reply) as server:
         for _ in range(200):
             try:
-                await search("shop.example", server=server, record="srv", session=Listener())
+                await search(
+                    "shop.example", server=server, record="srv", session=RecordingSession()
+                )
             except (LookupFailedError, NoNodeFoundError) as error:
                 outcomes.add(type(error))
     assert LookupFailedError in outcomes
@@ -240,7 +242,7 @@ def name_server(text: str) -> ServerAddress:
     return ServerAddress(family=socket.AF_INET, sockaddr=(host, int(port)), text=text)
 
 
-def later(seconds: float = PATIENCE) -> float:
+def later(seconds: float = LIMIT_SECONDS) -> float:
     return asyncio.get_running_loop().time() + seconds
 
 
@@ -272,7 +274,7 @@ async def test_all_lookups_of_a_search_share_one_deadline() -> None:
 
     async with responder(services_only) as server:
         with pytest.raises(LookupTimeoutError, match="pod-"):
-            async with asyncio.timeout(PATIENCE):
+            async with asyncio.timeout(LIMIT_SECONDS):
                 await search("shop.example", server=server, seconds=1.0)
 
 
@@ -315,7 +317,7 @@ async def test_a_clock_that_is_set_back_is_no_silence(monkeypatch: pytest.Monkey
     monkeypatch.setattr(time, "time", lambda: next(readings, 10_000.0))
     answer = answering("plain.staging.svc.cluster.local. A 10.3.3.2")
     async with responder(answer) as server:
-        resolver = Resolver([name_server(server)], tcp=False, seconds=PATIENCE)
+        resolver = Resolver([name_server(server)], tcp=False, seconds=LIMIT_SECONDS)
         found = await resolver.lookup(PLAIN, until=later())
     assert found.addresses == ("10.3.3.2",)
 
@@ -331,7 +333,7 @@ async def test_a_silent_first_server_leaves_it_to_the_second(knot: KnotServer) -
 
 async def test_a_server_that_refuses_leaves_it_to_the_next(knot: KnotServer) -> None:
     servers = [name_server(f"127.0.0.1:{port}") for port in (free_port(), knot.port)]
-    resolver = Resolver(servers, tcp=False, seconds=PATIENCE)
+    resolver = Resolver(servers, tcp=False, seconds=LIMIT_SECONDS)
     found = await resolver.lookup(PLAIN, until=later())
     assert found.addresses
 

@@ -1,7 +1,4 @@
-"""Questions to the stand-in for Railway's API, and every way in which it says no.
-
-Which project and environment are meant: the settings, Railway's variables, the link.
-"""
+"""Requests to the stand-in for Railway's API and its refusals; which project is asked about."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""DNS and the API together: targets, and the cookie among a service's variables.
-
-Names of the private network, asked of a real name server.
-"""
+"""Replicas by a real name server, alone and with the API; the cookie among the variables."""
 
 from __future__ import annotations
 
@@ -30,7 +27,7 @@ from erlconnect.api import (
     UsageError,
 )
 from erlconnect.testing import StandaloneSession, check_backend, check_cookie_source, check_offer
-from erlconnect_backends.railway import backend as backend_test_private_names
+from erlconnect_backends.railway import backend as module
 from erlconnect_backends.railway import plugin
 
 if TYPE_CHECKING:
@@ -160,7 +157,7 @@ async def test_servfail_and_refused_are_no_absence(server: str, domain: str) -> 
 
 
 async def test_a_silent_server(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(backend_test_private_names, "SECONDS", 0.5)
+    monkeypatch.setattr(module, "SECONDS", 0.5)
     async with responder(lambda _: None) as silent:
         with pytest.raises(LookupTimeoutError, match=r"shop\.railway\.internal AAAA within 0.5 s"):
             await found("shop", server=silent)
@@ -173,7 +170,7 @@ async def test_a_closed_port_is_no_silence() -> None:
 
 
 async def test_the_systems_servers_are_asked(server: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    host, port = backend_test_private_names.address_and_port(server)
+    host, port = module.address_and_port(server)
 
     def read_resolv_conf(resolver: dns.resolver.BaseResolver, _: object) -> None:
         resolver.nameservers = ["fe80::1%no-such-zone", host]
@@ -222,7 +219,7 @@ async def test_a_server_that_is_no_address(server: str) -> None:
     ],
 )
 def test_how_a_server_is_written(server: str, place: tuple[str, int]) -> None:
-    assert backend_test_private_names.address_and_port(server) == place
+    assert module.address_and_port(server) == place
 
 
 @pytest.mark.parametrize("service", ["", "shop@host", "shop.railway.internal"])

@@ -1,4 +1,4 @@
-"""The ways through Consul's own upstream proxy: one that we start, one that stands already."""
+"""Connections through Consul's own upstream proxy: one that the session runs, and a running one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The native way, to Consul's own proxy as the sidecar of a real server."""
+"""The mode ``native``, to Consul's own proxy as the sidecar of a real server."""
 
 from __future__ import annotations
 
