@@ -1,3 +1,5 @@
+"""The EPMD of this machine's port: found, told from something else, or served."""
+
 from __future__ import annotations
 
 import asyncio
