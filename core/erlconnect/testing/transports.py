@@ -1,4 +1,4 @@
-"""What a transport has to do: real bytes to a real server and back."""
+"""The checks of a transport: bytes go to a real server and come back."""
 
 from __future__ import annotations
 

@@ -112,7 +112,7 @@ class CommandDialer:
         return child.stream
 
     async def why_ended(self, stream: socket.socket) -> str:
-        """Say how the program behind ``stream`` ended; empty where it is still running."""
+        """Return how the program behind ``stream`` ended; empty where it is still running."""
         for child in self._children:
             if child.stream is stream and await child.finished_within(1.0):
                 return child.end_text
