@@ -165,8 +165,8 @@ async def _epmd(environment: Mapping[str, str], examination: Report) -> dict[str
     stage = StepTimer(StepName.LOCAL_EPMD)
     try:
         local = EpmdEnvironment.read(environment)
-        place = EpmdProvider(local.port, addresses=local.addresses, warn=lambda _: None)
-        reply = await place.look()
+        provider = EpmdProvider(local.port, addresses=local.addresses, warn=lambda _: None)
+        reply = await provider.names_if_running()
     except ErlconnectError as error:
         examination.add(stage.failed(error))
         return None

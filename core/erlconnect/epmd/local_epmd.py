@@ -65,7 +65,7 @@ class EpmdProvider:
         self._warn = warn
         self._dial = client.loopback(port)
         self._server: EmbeddedEpmd | None = None
-        self._settle_lock = asyncio.Lock()
+        self._start_lock = asyncio.Lock()
 
     @property
     def embedded(self) -> bool:
@@ -73,7 +73,7 @@ class EpmdProvider:
         return self._server is not None
 
     async def names(self) -> NamesResponse:
-        """Ask for all names. Raises ``EpmdError``."""
+        """Return all names. Raises ``EpmdError``."""
         return await self._exchange_twice(lambda: self._names(_ANSWER_SECONDS))
 
     async def register(self, request: Alive2Request) -> Registration | None:
@@ -82,8 +82,8 @@ class EpmdProvider:
             lambda: client.register(self._dial, request, where=self.where, seconds=_ANSWER_SECONDS)
         )
 
-    async def look(self) -> NamesResponse | None:
-        """Ask for all names; ``None`` where nobody listens, and nothing is served.
+    async def names_if_running(self) -> NamesResponse | None:
+        """Return all names; ``None`` where nobody listens. No EPMD is started.
 
         Raises ``EpmdError`` where the port is held by something else.
         """
@@ -92,16 +92,16 @@ class EpmdProvider:
         except NoEpmdError:
             return None
 
-    async def settle(self) -> None:
-        """See that an EPMD answers; serve one if nobody listens.
+    async def ensure_running(self) -> None:
+        """Return when an EPMD answers; serve one if nobody listens.
 
         Raises ``EpmdError`` within some 2 seconds where the port is held by something else.
         """
-        await self._settle(grace_seconds=0)
+        await self._ensure_running(grace_seconds=0)
 
-    async def settle_again(self) -> None:
+    async def ensure_running_again(self) -> None:
         """Do the same after the EPMD went away, giving another one a second to come."""
-        await self._settle(grace_seconds=_RETURN_SECONDS)
+        await self._ensure_running(grace_seconds=_RETURN_SECONDS)
 
     async def close(self) -> None:
         """End the embedded EPMD, if there is one."""
@@ -114,12 +114,12 @@ class EpmdProvider:
         try:
             return await self._with_local_remedy(exchange)
         except NoEpmdError:
-            await self.settle_again()
+            await self.ensure_running_again()
             return await self._with_local_remedy(exchange)
 
-    async def _settle(self, *, grace_seconds: float) -> None:
+    async def _ensure_running(self, *, grace_seconds: float) -> None:
         loop = asyncio.get_running_loop()
-        async with self._settle_lock:
+        async with self._start_lock:
             begin = loop.time()
             while True:
                 waited = loop.time() - begin

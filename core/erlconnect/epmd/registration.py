@@ -66,7 +66,7 @@ class LocalEpmd:
 
     async def __aenter__(self) -> Self:
         """Raise ``EpmdError`` within some 2 seconds where the port is held by something else."""
-        await self._provider.settle()
+        await self._provider.ensure_running()
         await self._tasks.__aenter__()
         return self
 
@@ -80,7 +80,8 @@ class LocalEpmd:
             async with asyncio.TaskGroup() as closing:
                 for kept in self._registrations.values():
                     closing.create_task(_release(kept))
-            # Told of the block's own error, a TaskGroup would wrap it.
+            # A TaskGroup that is told of the block's own error would wrap it in an ExceptionGroup;
+            # but it has to be told of a cancellation.
             cancelled = isinstance(error, asyncio.CancelledError)
             await self._tasks.__aexit__(*(kind, error, trace) if cancelled else (None,) * 3)
         finally:
@@ -100,6 +101,7 @@ class LocalEpmd:
         by a node that is about to end, gets ``suffix`` (if any), then 2, 3... after a dash. Raises
         ``EpmdError``. Cancelled, it leaves no name behind.
         """
+        # Only for the first candidate: a node that has just been stopped has that name.
         grace_seconds = _STOPPING_SECONDS
         for candidate in filter(usable, candidate_names(name, suffix)):
             registration = await self._claim(candidate, port, grace_seconds)
@@ -113,7 +115,7 @@ class LocalEpmd:
         )
 
     async def names(self) -> Mapping[str, int]:
-        """All registered names, this session's too, with their ports. Raises ``EpmdError``."""
+        """Return all registered names, this session's too, and ports. Raises ``EpmdError``."""
         return dict((await self._provider.names()).nodes)
 
     async def unregister(self, name: str) -> None:
@@ -135,7 +137,7 @@ class LocalEpmd:
         request = Alive2Request(node_name=name, port_no=port)
         while True:
             try:
-                await self._provider.settle_again()
+                await self._provider.ensure_running_again()
                 registration = await self._provider.register(request)
                 if registration is not None:
                     return registration
@@ -161,7 +163,7 @@ class LocalEpmd:
 
 
 async def _release(kept: _NameRegistration) -> None:
-    """End a name: first what would bring it back, then the registration."""
+    """Give a name back: first end what would register it again, then the registration."""
     kept.task.cancel()
     try:
         await asyncio.wait([kept.task])
