@@ -209,7 +209,8 @@ async def started_whole(
         return await asyncio.shield(task)
     except asyncio.CancelledError:
         with suppress(OSError):
-            # In a task of its own: a timeout in one that is being cancelled does not work there.
+            # In a task of its own: before 3.11.4 a timeout in one that is being cancelled does not
+            # work.
             await asyncio.ensure_future(end(await task))
         raise
 
