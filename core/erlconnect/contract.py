@@ -99,7 +99,7 @@ class ListsServices(Protocol):
 
 @runtime_checkable
 class DescribesRights(Protocol):
-    """A backend that can say which rights its platform has to give to whoever connects."""
+    """A backend that can say which rights its platform has to give to the user."""
 
     async def rights(self, query: Query, session: SessionApi) -> str:
         """Return the smallest set of rights that does for ``query``, in the platform's own form.

@@ -37,7 +37,7 @@ async def in_daemon_thread(call: Callable[[], Result], *, name: str) -> Result:
             result = call()
         except Exception as caught:  # noqa: BLE001 - it is raised again where it is awaited
             error = caught
-        # The loop is closed where nobody waits any more.
+        # RuntimeError: the loop was closed meanwhile.
         with suppress(RuntimeError):
             loop.call_soon_threadsafe(settle, result, error)
 

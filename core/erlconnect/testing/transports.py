@@ -133,6 +133,7 @@ async def _received(connection: socket.socket, length: int) -> bytes:
     loop = asyncio.get_running_loop()
     received = bytearray()
     while len(received) < length:
+        # Not ``receive_exactly``: bytes that nobody has sent have to be seen, too.
         piece = await loop.sock_recv(connection, _PIECE_BYTES)
         demand(piece, f"the connection ended after {len(received)} of {length} bytes")
         received += piece
