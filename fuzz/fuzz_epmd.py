@@ -65,15 +65,15 @@ def received(data: bytes) -> None:
 def conversation(data: bytes) -> None:
     """Check the answers of one server to several requests, each over a connection of its own."""
     reader = InputReader(data)
-    directory = NodeTable(EPMD_PORT, creation=1)
+    node_table = NodeTable(EPMD_PORT, creation=1)
     for number in range(8):
         try:
             request = parse_request(reader.counted(256))
         except RemoteProtocolError:
             continue
-        understood(request, directory.answer(request, number).reply)
+        understood(request, node_table.answer(request, number).reply)
         if reader.number(4) == 0:
-            directory.forget(number)
+            node_table.remove_owner(number)
 
 
 def understood(request: Request, reply: bytes) -> None:

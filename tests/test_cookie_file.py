@@ -1,3 +1,5 @@
+"""Erlang's cookie files: which one, who may read it, and what is in it."""
+
 from __future__ import annotations
 
 import os

@@ -1,3 +1,5 @@
+"""No form of a secret is left in a text, a log or a traceback."""
+
 from __future__ import annotations
 
 import base64

@@ -1,10 +1,9 @@
-"""What backends, cookie sources and transports can do, and what the session does for them.
+"""The contract between the session and its plugins; ``erlconnect.api`` exports it.
 
-Those that are checked at run time are abilities that one of them may have besides.
-
-What goes between the session and its plugins: plain values that cannot be changed.
-
-Why a stream ended, where its transport knows more than that it did.
+First the roles: ``Backend``, ``CookieSource`` and ``Transport`` with its ``Dialer``, which a plugin
+implements, and ``SessionApi``, which the session gives to a backend. The protocols that can be
+checked at run time are further abilities that such an object may have. Then the values that go
+between both; none of them can be changed.
 """
 
 from __future__ import annotations
@@ -32,14 +31,14 @@ class SessionApi(Protocol):
         """Open the transport that ``ref`` names, e.g. to ask a DNS server through a tunnel."""
 
     def warn(self, message: str) -> None:
-        """Tell the user something that does not stop the session."""
+        """Show the user a problem that does not stop the session."""
 
 
 class Backend(Protocol):
     """Finds targets."""
 
     async def discover(self, query: Query, session: SessionApi) -> Sequence[Target]:
-        """Give the targets that fit, in a stable order, never an empty answer for a failed lookup.
+        """Return the targets that fit, in a stable order; never an empty list.
 
         Raises ``LookupFailedError`` or a subclass where the directory could not answer, and
         ``NoNodeFoundError`` where it answered with nothing usable.
@@ -54,7 +53,7 @@ class CookieSource(Protocol):
 
 
 class Dialer(Protocol):
-    """An open way to one target."""
+    """Opens streams to the ports of one target, as often as it is asked."""
 
     async def dial(self, port: int) -> socket.socket:
         """Return a connected, plain, non-blocking socket to ``port``; never an ``SSLSocket``.
@@ -69,7 +68,7 @@ class ExplainsEnd(Protocol):
     """A dialer that knows more than an end of file when a stream ends."""
 
     async def why_ended(self, stream: socket.socket) -> str:
-        """Say in words why ``stream``, which ``dial`` gave, ended; empty where unknown.
+        """Return in words why ``stream``, which ``dial`` returned, ended; empty where unknown.
 
         Takes a second at most.
         """
@@ -79,7 +78,7 @@ class Transport(Protocol):
     """Opens byte streams to ports of a target."""
 
     def open(self, target: Target) -> AbstractAsyncContextManager[Dialer]:
-        """Warm up the way to ``target``; leaving the context closes whatever was opened."""
+        """Prepare the way to ``target``; leaving the context closes all that was opened."""
 
 
 @runtime_checkable
@@ -100,12 +99,12 @@ class ListsServices(Protocol):
 
 @runtime_checkable
 class DescribesRights(Protocol):
-    """A backend that can say which rights its platform has to give to whoever connects."""
+    """A backend that can say which rights its platform has to give to the user."""
 
     async def rights(self, query: Query, session: SessionApi) -> str:
         """Return the smallest set of rights that does for ``query``, in the platform's own form.
 
-        For Kubernetes this is a Role as YAML. It is to be given too while rights are still missing.
+        For Kubernetes this is a Role as YAML. It must also work while rights are still missing.
         """
 
 
@@ -156,7 +155,7 @@ class Ref:
 class Target:
     """One remote node that a backend found.
 
-    ``node`` is the name as the backend knows it; the knock corrects it. An empty ``node.name``
+    ``node`` is the name as the backend knows it; the probe corrects it. An empty ``node.name``
     means that only the node itself or its epmd can tell. ``dist_port`` is ``None`` where the
     remote epmd has to be asked. ``cookies`` and ``transports`` are best first. ``facts`` are shown
     to people and never parsed; a ``node`` template of the user may name them as ``{fields}``.
@@ -235,5 +234,5 @@ class Offer:
 
 
 async def disconnect_reason(dialer: Dialer, stream: socket.socket) -> str:
-    """Ask the transport; empty where it knows nothing."""
+    """Return why ``stream`` ended, as its transport explains it; empty where it does not."""
     return await dialer.why_ended(stream) if isinstance(dialer, ExplainsEnd) else ""

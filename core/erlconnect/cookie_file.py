@@ -3,7 +3,7 @@
 Follows OTP's ``auth.erl``: where the file is looked for, who may read it, where the cookie in it
 ends, how a new one looks. Two things differ. Letters beyond ASCII are taken, because remote nodes
 may have them (``-setcookie``), while ``auth.erl`` refuses them in a file. And a new cookie comes
-from a cryptographic source instead of the clock. Refuses to know what the cookie is used for.
+from a cryptographic source instead of the clock.
 """
 
 from __future__ import annotations
@@ -171,14 +171,14 @@ def _expanded(path: Path) -> Path:
 def make_cookie_file(path: Path) -> bool:
     """Make ``path`` with a new cookie: 20 upper-case letters, mode 0400.
 
-    Whoever looks sees no file or the whole one. ``False`` where somebody else made it meanwhile;
-    theirs stays as it is. Raises ``ConfigurationError`` where it cannot be made.
+    Other processes see no file or the whole one. Return ``False`` where another one made it
+    meanwhile, which stays as it is. Raises ``ConfigurationError`` where it cannot be made.
     """
     letters = (secrets.choice(string.ascii_uppercase) for _ in range(_NEW_COOKIE_LETTERS))
     draft = path.with_name(f"{path.name}.{secrets.token_hex(8)}")
     try:
         _write_private(draft, "".join(letters).encode())
-        # Unlike a rename, a link never replaces what is there.
+        # Unlike a rename, a link never replaces a file that somebody else has made meanwhile.
         os.link(draft, path)
     except OSError as error:
         if error.errno == errno.EEXIST:

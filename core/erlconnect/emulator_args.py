@@ -1,9 +1,11 @@
 """What the emulator's arguments, and the variables beside them, say of a node.
 
-They are read as ``erl`` (erlexec) and Erlang's ``init`` read them: a flag has all words up to the
-next one that begins with a dash, ``--`` ends the words of a flag, ``-extra`` ends the flags, and
-each of ``ERL_AFLAGS``, the command line, ``ERL_FLAGS`` and ``ERL_ZFLAGS`` stands for itself. Where
-several flags of one name are given, each reader in OTP has a rule of its own: see the properties.
+``read_variables`` returns the node's name and ports, ``cookie_in_flags`` its cookie; both look at
+the flags that ``emulator_args`` collects. Arguments and variables are read as ``erl`` (erlexec) and
+Erlang's ``init`` read them: a flag has all words up to the next one that begins with a dash, ``--``
+ends the words of a flag, ``-extra`` ends the flags, and each of ``ERL_AFLAGS``, the command line,
+``ERL_FLAGS`` and ``ERL_ZFLAGS`` stands for itself. Where several flags of one name are given, each
+reader in OTP has a rule of its own: see the properties of ``EmulatorArgs``.
 https://www.erlang.org/doc/apps/erts/erl_cmd.html, https://hexdocs.pm/mix/Mix.Tasks.Release.html
 """
 
@@ -39,7 +41,7 @@ _PLUS_WITH_VALUE: Final = re.compile(
     r"|M(?:ea|ummc|uycs|usac|im|is|it|lpm|M\w+|Y\w+|Iscs|Xscs))"
 )
 _PLUS_WITH_CHOICE: Final = {"+c": ("true", "false"), "+B": ("i",)}
-# erlexec keeps these for itself; the number is that of the words that follow.
+# erlexec takes these out; the number is that of the words that follow.
 _OF_ERLEXEC: Final = {
     "-env": 2,
     "-epmd": 1,
@@ -116,10 +118,11 @@ ERLANG_VARIABLES: Final = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ErlangVariables:
-    """What is told of a node; ``None`` or empty where nothing is.
+    """What is known of a node; ``None`` or empty where nothing is.
 
-    ``name`` is the part of the node's name before the ``@`` where only that is told. ``dist_ports``
-    is a range that leaves the choice to the node, ``protocol`` the value of ``-proto_dist``.
+    ``name`` is the part of the node's name before the ``@`` where only that is known.
+    ``dist_ports`` is a range that leaves the choice to the node, ``protocol`` the value of
+    ``-proto_dist``.
     ``distribution`` is ``name``, ``sname`` or ``none``.
     """
 
@@ -137,7 +140,7 @@ def read_variables(
 ) -> ErlangVariables:
     """Read the variables of ``ERLANG_VARIABLES``, and the flags in them and in ``command_line``.
 
-    What cannot be understood counts as not told.
+    What cannot be understood counts as absent.
     """
     args = emulator_args(variables, command_line)
     kind, named = _named(variables, args)
@@ -183,6 +186,7 @@ class EmulatorArgs:
         if self.words("nocookie"):
             return "nocookie"
         given = self.words("setcookie")
+        # Since OTP 24, ``-setcookie Node Cookie`` is the cookie for one other node.
         own = [words for words in given if len(words) < 2]  # noqa: PLR2004
         own = given if self._before_otp_24 else own
         if len(own) == 1 and len(own[0]) == 1:
@@ -204,10 +208,11 @@ class EmulatorArgs:
 
     @property
     def dist_port(self) -> int | None:
-        """The port that the distribution listens on, where ``erl_epmd`` is told one."""
+        """The port that the distribution listens on, where ``erl_epmd`` is given one."""
         given = self.words("erl_epmd_port")
-        told = given[0][0] if len(given) == 1 and len(given[0]) == 1 else ""
-        return _port(told) or _port(self._kernel("erl_epmd_node_listen_port"))
+        # ``erl_epmd`` takes the flag before the parameter, and only where it is given once.
+        by_flag = given[0][0] if len(given) == 1 and len(given[0]) == 1 else ""
+        return _port(by_flag) or _port(self._kernel("erl_epmd_node_listen_port"))
 
     @property
     def listen_range(self) -> tuple[int | None, int | None]:
@@ -340,7 +345,7 @@ def _expanded(words: Sequence[str], files: Mapping[str, str]) -> list[str]:
 
 
 def _for_init(words: Sequence[str]) -> Iterator[str]:
-    """Leave out what erlexec keeps for itself or for the emulator's own part."""
+    """Yield the words that reach ``init``: none of those for erlexec and the emulator itself."""
     index = 0
     while index < len(words):
         word = words[index]
@@ -361,7 +366,7 @@ def _for_init(words: Sequence[str]) -> Iterator[str]:
 
 
 def _init_flags(words: Sequence[str]) -> Iterator[tuple[str, tuple[str, ...]]]:
-    """Cut the emulator's words into flags as ``init`` does."""
+    """Yield the flags with their words, as ``init`` reads them."""
     flag, values = "", list[str]()
     for word in words:
         if not word.startswith("-"):
@@ -417,42 +422,42 @@ def _from_script(words: Sequence[str]) -> list[str]:
 
 
 def _named(variables: Mapping[str, str], args: EmulatorArgs) -> tuple[str, str]:
-    """Return how the node is distributed, as far as it is told, and its name."""
+    """Return ``name``, ``sname`` or nothing, and the node's name or nothing."""
     released = variables.get("RELEASE_NODE", "") or variables.get("RELEASE_NAME", "")
     if released:
         return "" if "@" in released else "sname", released
     kind, named = args.name
     if "@" in named:
         return kind, named
-    return next(_servers_names(variables), (kind, named))
+    return next(_names_of_servers(variables), (kind, named))
 
 
-def _servers_names(variables: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+def _names_of_servers(variables: Mapping[str, str]) -> Iterator[tuple[str, str]]:
     """Yield what the images and charts of common servers make of their variables."""
 
-    def told(*names: str) -> str:
+    def first(*names: str) -> str:
         return next((variables[name] for name in names if variables.get(name)), "")
 
-    if rabbit := told("RABBITMQ_NODENAME", "RABBITMQ_NODE_NAME"):
-        yield "name" if told("RABBITMQ_USE_LONGNAME") == "true" else "sname", rabbit
-    if emqx := told("EMQX_NODE__NAME", "EMQX_NODE_NAME"):
+    if rabbit := first("RABBITMQ_NODENAME", "RABBITMQ_NODE_NAME"):
+        yield "name" if first("RABBITMQ_USE_LONGNAME") == "true" else "sname", rabbit
+    if emqx := first("EMQX_NODE__NAME", "EMQX_NODE_NAME"):
         yield "name", emqx
-    if host := told("EMQX_HOST"):
-        yield "name", f"{told('EMQX_NAME') or 'emqx'}@{host}"
-    if host := told("DOCKER_VERNEMQ_NODENAME"):
+    if host := first("EMQX_HOST"):
+        yield "name", f"{first('EMQX_NAME') or 'emqx'}@{host}"
+    if host := first("DOCKER_VERNEMQ_NODENAME"):
         yield "name", host if "@" in host else f"VerneMQ@{host}"
-    if ejabberd := told("ERLANG_NODE_ARG", "ERLANG_NODE"):
+    if ejabberd := first("ERLANG_NODE_ARG", "ERLANG_NODE"):
         yield "name" if "." in ejabberd.partition("@")[2] else "sname", ejabberd
     # These two names mean other things elsewhere, so that a second sign of the server is wanted.
-    if told("NODE_NAME") and told("NODE_TYPE") in ("name", "sname"):
-        yield told("NODE_TYPE"), told("NODE_NAME")
+    if first("NODE_NAME") and first("NODE_TYPE") in ("name", "sname"):
+        yield first("NODE_TYPE"), first("NODE_NAME")
     couch = ("COUCHDB_USER", "COUCHDB_PASSWORD", "COUCHDB_SECRET", "COUCHDB_ERLANG_COOKIE")
-    if told("NODENAME") and told(*couch):
-        yield "name", f"couchdb@{told('NODENAME')}"
+    if first("NODENAME") and first(*couch):
+        yield "name", f"couchdb@{first('NODENAME')}"
 
 
 def _node(text: str) -> NodeName | None:
-    # What a shell or the kubelet would have to fill in first is not told.
+    # A shell or the kubelet would have to fill in what stands behind a "$".
     try:
         return None if "$" in text else NodeName.parse(text)
     except ValueError:

@@ -64,7 +64,7 @@ class NoNodeFoundError(ErlconnectError):
 
 
 class NameNotFoundError(NoNodeFoundError):
-    """The directory that was asked says that this name does not exist (NXDOMAIN and its kin)."""
+    """The directory that was asked says that this name does not exist (NXDOMAIN and the like)."""
 
     cause = "name-not-found"
 

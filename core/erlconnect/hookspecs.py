@@ -1,4 +1,7 @@
-"""The hooks. All are synchronous: they register offers, they do not do the work."""
+"""The hooks that a plugin may implement, by ``erlconnect.api.hookimpl``.
+
+All are synchronous: they register offers or observe a link, and do no work that waits.
+"""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""Secrets never leave: every text for people, logs or files passes through here.
+"""Takes the secrets of this process out of every text for people, logs or files.
 
-Knows the secrets of this process and the forms in which they turn up in text: as they are, inside
-``repr`` and JSON, quoted for an address, in base64. Refuses to know what a text means: fields with
-known content (an alias, a port) do not pass through it, because a cookie may be a common word.
+``remember`` is told each secret; ``redact`` finds all forms in which one turns up in text: as it
+is, inside ``repr`` and JSON, quoted for a URL, in base64. Fields with known content (an alias, a
+port) do not pass through it, because a cookie may be a common word.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ REPLACEMENT: Final = "[redacted]"
 _SHORTEST_ANYWHERE: Final = 4
 _SHORTEST_BASE64_CORE: Final = 6
 _BASE64_LETTER: Final = r"[0-9A-Za-z+/_\-]"
-_ADDRESS_SAFE: Final = str.maketrans("+/", "-_")
+_URL_SAFE: Final = str.maketrans("+/", "-_")
 
 
 class Redactor:
@@ -65,7 +65,7 @@ def _expressions(secret: str) -> Iterator[str]:
 
 
 def _written_forms(secret: str) -> set[str]:
-    """Give the ways in which Python, JSON and addresses write ``secret``, without outer quotes."""
+    """Return the ways in which Python, JSON and URLs write ``secret``, without outer quotes."""
     forms = {
         secret,
         repr(secret)[1:-1],
@@ -89,13 +89,13 @@ def _encodings(secret: str) -> set[bytes]:
 
 
 def _base64_expressions(secret: bytes) -> Iterator[str]:
-    """Find ``secret`` in base64, also in the middle of something longer that was encoded with it.
+    """Return the expressions for ``secret`` in base64, alone or inside something longer.
 
-    Three bytes make four letters, so there are three ways in which it can lie. The letters at both
-    ends are shared with the neighbours and may be any.
+    Three bytes make four letters (RFC 4648, section 4), so that there are three positions in which
+    a secret can begin. Letters at both ends that also hold bits of other bytes may be any.
     """
     whole = base64.b64encode(secret).decode().rstrip("=")
-    for letters in {whole, whole.translate(_ADDRESS_SAFE)}:
+    for letters in {whole, whole.translate(_URL_SAFE)}:
         yield rf"(?<!{_BASE64_LETTER}){re.escape(letters)}(?!{_BASE64_LETTER})={{0,2}}"
     for before in range(3):
         shifted = base64.b64encode(bytes(before) + secret).decode().rstrip("=")
@@ -103,7 +103,7 @@ def _base64_expressions(secret: bytes) -> Iterator[str]:
         back = _BASE64_LETTER if (before + len(secret)) % 3 else ""
         core = shifted[before + bool(before) : len(shifted) - bool(back)]
         if len(core) >= _SHORTEST_BASE64_CORE:
-            for letters in {core, core.translate(_ADDRESS_SAFE)}:
+            for letters in {core, core.translate(_URL_SAFE)}:
                 yield f"{front}{re.escape(letters)}{back}={{0,2}}"
 
 

@@ -1,3 +1,5 @@
+"""Asking a real epmd, and servers that answer badly, late or not at all."""
+
 from __future__ import annotations
 
 import asyncio
@@ -170,20 +172,20 @@ def test_a_connection_to_itself_counts_as_refused() -> None:
             client._refuse_itself(own)
 
 
-async def _conversation() -> tuple[EpmdConnection, socket.socket, socket.socket]:
+async def _connection() -> tuple[EpmdConnection, socket.socket, socket.socket]:
     ours, theirs = socket.socketpair()
     theirs.setblocking(False)
 
     async def dial() -> socket.socket:
         return ours
 
-    return await EpmdConnection.begin(dial), ours, theirs
+    return await EpmdConnection.open(dial), ours, theirs
 
 
 async def test_the_end_waits_until_the_epmd_has_seen_it() -> None:
-    conversation, ours, theirs = await _conversation()
+    connection, ours, theirs = await _connection()
     async with asyncio.TaskGroup() as tasks:
-        ending = tasks.create_task(conversation.end())
+        ending = tasks.create_task(connection.close())
         assert await asyncio.get_running_loop().sock_recv(theirs, 1) == b""
         assert not ending.done()
         theirs.close()
@@ -192,41 +194,41 @@ async def test_the_end_waits_until_the_epmd_has_seen_it() -> None:
 
 
 async def test_the_end_does_not_wait_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("erlconnect.epmd.client._GOODBYE_SECONDS", 0.05)
-    conversation, ours, theirs = await _conversation()
-    await conversation.end()
+    monkeypatch.setattr("erlconnect.epmd.client._CLOSE_SECONDS", 0.05)
+    connection, ours, theirs = await _connection()
+    await connection.close()
     await asyncio.sleep(0)
     assert ours.fileno() == -1
     theirs.close()
 
 
 async def test_ending_twice_does_nothing() -> None:
-    conversation, _, theirs = await _conversation()
+    connection, _, theirs = await _connection()
     theirs.close()
-    await conversation.end()
-    await conversation.end()
+    await connection.close()
+    await connection.close()
 
 
 async def test_silence_ends_when_the_other_side_does() -> None:
-    conversation, _, theirs = await _conversation()
+    connection, _, theirs = await _connection()
     async with asyncio.TaskGroup() as tasks:
-        silence = tasks.create_task(conversation.silence())
+        silence = tasks.create_task(connection.wait_closed())
         await asyncio.get_running_loop().sock_sendall(theirs, b"noise is ignored")
         await asyncio.sleep(0)
         assert not silence.done()
         theirs.close()
-    conversation.abort()
+    connection.abort()
 
 
 async def test_a_whole_listing_is_read_to_its_end() -> None:
-    conversation, _, theirs = await _conversation()
-    await conversation.send(NamesRequest())
+    connection, _, theirs = await _connection()
+    await connection.send(NamesRequest())
     loop = asyncio.get_running_loop()
     assert await loop.sock_recv(theirs, 10) == b"\0\1n"
     await loop.sock_sendall(theirs, b"\0\0\x11\x11")
     theirs.close()
-    assert await conversation.until_end() == b"\0\0\x11\x11"
-    conversation.abort()
+    assert await connection.receive_all() == b"\0\0\x11\x11"
+    connection.abort()
 
 
 async def test_cancelled_while_it_begins_it_leaves_no_socket() -> None:
@@ -236,9 +238,9 @@ async def test_cancelled_while_it_begins_it_leaves_no_socket() -> None:
         return ours
 
     async with asyncio.TaskGroup() as tasks:
-        beginning = tasks.create_task(EpmdConnection.begin(dial))
+        opening = tasks.create_task(EpmdConnection.open(dial))
         await asyncio.sleep(0)
-        assert not beginning.done()
-        beginning.cancel()
+        assert not opening.done()
+        opening.cancel()
     assert ours.fileno() == -1
     theirs.close()

@@ -1,3 +1,5 @@
+"""The EPMD of this machine's port: found, told from something else, or served."""
+
 from __future__ import annotations
 
 import asyncio
@@ -52,14 +54,14 @@ APP = Alive2Request(port_no=1234, node_name="app")
 
 @asynccontextmanager
 async def place_at(port: int, *addresses: str) -> AsyncIterator[tuple[EpmdProvider, list[str]]]:
-    """A place that is settled, and what it warned of."""
+    """A provider that is settled, and what it warned of."""
     warnings: list[str] = []
-    place = EpmdProvider(port, addresses=addresses, warn=warnings.append)
+    provider = EpmdProvider(port, addresses=addresses, warn=warnings.append)
     try:
-        await place.settle()
-        yield place, warnings
+        await provider.ensure_running()
+        yield provider, warnings
     finally:
-        await place.close()
+        await provider.close()
 
 
 async def _refused(port: int) -> EpmdError:
@@ -72,20 +74,20 @@ async def _refused(port: int) -> EpmdError:
 
 
 async def test_a_running_epmd_is_used(epmd: RealEpmd) -> None:
-    async with place_at(epmd.port) as (place, warnings):
-        assert not place.embedded
-        assert (await place.names()).nodes == ()
+    async with place_at(epmd.port) as (provider, warnings):
+        assert not provider.embedded
+        assert (await provider.names()).nodes == ()
     assert warnings == []
 
 
 async def test_without_one_it_serves_one_until_it_is_closed(epmd_port: int) -> None:
-    async with place_at(epmd_port, "127.0.0.5", "10.0.0.1") as (place, warnings):
-        assert place.embedded
-        assert (await place.names()).epmd_port_no == epmd_port
+    async with place_at(epmd_port, "127.0.0.5", "10.0.0.1") as (provider, warnings):
+        assert provider.embedded
+        assert (await provider.names()).epmd_port_no == epmd_port
         reader, writer = await asyncio.open_connection("127.0.0.5", epmd_port)
         writer.close()
         assert await reader.read() == b""
-    assert not place.embedded
+    assert not provider.embedded
     assert [warning for warning in warnings if "10.0.0.1" in warning] == warnings != []
     with socket.create_server(("127.0.0.1", epmd_port)):
         pass
@@ -127,25 +129,25 @@ async def test_the_forwarded_epmd_of_another_port(epmd_port: int) -> None:
 
 async def test_of_several_that_settle_at_once_one_serves(epmd_port: int) -> None:
     async with AsyncExitStack() as stack:
-        places = [EpmdProvider(epmd_port, addresses=(), warn=print) for _ in range(4)]
-        for place in places:
-            stack.push_async_callback(place.close)
+        providers = [EpmdProvider(epmd_port, addresses=(), warn=print) for _ in range(4)]
+        for provider in providers:
+            stack.push_async_callback(provider.close)
         async with asyncio.TaskGroup() as tasks:
-            for place in places:
-                tasks.create_task(place.settle())
-        assert sum(place.embedded for place in places) == 1
+            for provider in providers:
+                tasks.create_task(provider.ensure_running())
+        assert sum(provider.embedded for provider in providers) == 1
 
 
 async def test_asking_outlives_the_epmd_that_was_found(epmd: RealEpmd) -> None:
-    async with place_at(epmd.port) as (place, warnings):
+    async with place_at(epmd.port) as (provider, warnings):
         await asyncio.to_thread(epmd.restart)
-        registration = await place.register(APP)
+        registration = await provider.register(APP)
         assert registration is not None
-        assert not place.embedded
+        assert not provider.embedded
         assert await asyncio.to_thread(epmd.names) == {"app": 1234}
         await asyncio.to_thread(epmd.kill)
-        assert (await place.names()).nodes == ()
-        assert place.embedded
+        assert (await provider.names()).nodes == ()
+        assert provider.embedded
         assert ["serves one now" in warning for warning in warnings] == [True]
         await registration.close()
 
@@ -161,17 +163,17 @@ async def test_a_port_that_may_not_be_served(
 
 
 async def test_a_look_serves_none(epmd_port: int) -> None:
-    place = EpmdProvider(epmd_port, addresses=(), warn=lambda _: None)
-    assert await place.look() is None
-    assert not place.embedded
+    provider = EpmdProvider(epmd_port, addresses=(), warn=lambda _: None)
+    assert await provider.names_if_running() is None
+    assert not provider.embedded
 
 
 async def test_a_look_gives_the_names_of_the_one_that_runs(epmd: RealEpmd) -> None:
     async with place_at(epmd.port) as (settled, _):
         registration = await settled.register(APP)
         assert registration
-        place = EpmdProvider(epmd.port, addresses=(), warn=lambda _: None)
-        reply = await place.look()
+        provider = EpmdProvider(epmd.port, addresses=(), warn=lambda _: None)
+        reply = await provider.names_if_running()
         assert reply
         assert dict(reply.nodes) == {"app": 1234}
         await registration.close()

@@ -1,3 +1,5 @@
+"""The messages of the EPMD protocol, to and from bytes."""
+
 from __future__ import annotations
 
 from contextlib import suppress

@@ -1,3 +1,5 @@
+"""The names of a session in the machine's EPMD: taken ones, lost ones, and the end."""
+
 from __future__ import annotations
 
 import asyncio

@@ -1,3 +1,5 @@
+"""The race of addresses over real sockets, and HOST:PORT."""
+
 from __future__ import annotations
 
 import asyncio
@@ -13,7 +15,7 @@ from world.ports import free_port
 from world.waiting import wait_until
 
 from erlconnect.net import dial as module
-from erlconnect.net.dial import Address, Race
+from erlconnect.net.dial import Address, Race, connect, host_and_port
 from erlconnect.net.sockets import connected as dialled
 
 if TYPE_CHECKING:
@@ -174,3 +176,32 @@ with ExitStack() as stack:
 async def test_a_backend_is_told_why_no_address_took_the_connection() -> None:
     with pytest.raises(ConnectionRefusedError):
         await dialled("localhost", free_port())
+
+
+async def test_one_address_is_dialled_with_the_options_of_every_dial() -> None:
+    with listening("127.0.0.1") as (_, port):
+        address = Address(family=socket.AF_INET, sockaddr=("127.0.0.1", port), text="127.0.0.1")
+        with await connect(address) as sock:
+            assert sock.getpeername() == ("127.0.0.1", port)
+            assert not sock.getblocking()
+            assert sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+            assert sock.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
+
+
+@pytest.mark.parametrize(
+    ("text", "host", "port"),
+    [
+        ("node.example", "node.example", 7),
+        ("10.1.2.3:9100", "10.1.2.3", 9100),
+        ("[fd12::10]", "fd12::10", 7),
+        ("[::1]:9100", "::1", 9100),
+    ],
+)
+def test_a_host_and_perhaps_a_port(text: str, host: str, port: int) -> None:
+    assert host_and_port(text, default_port=7) == (host, port)
+
+
+@pytest.mark.parametrize("text", ["", "::1", "a:b", "a:0", "a:65536", "[a]:1", "a/b", ":53", "a:"])
+def test_what_is_no_host_and_port_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match=r"."):
+        host_and_port(text, default_port=7)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import socket
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,7 +13,14 @@ import pytest
 from plugins.transports.sockets import listening
 from world.namespaces import Namespace
 
-from erlconnect.net.sockets import buffered_pair, set_within, unpaced
+from erlconnect.net.sockets import (
+    buffered_pair,
+    has_ended,
+    os_error_text,
+    receive_exactly,
+    set_within,
+    unpaced,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -99,3 +107,49 @@ async def test_a_task_that_is_being_cancelled_can_wait_too() -> None:
     await asyncio.wait([task])
     assert task.cancelled()
     assert came == [False]
+
+
+async def test_exactly_so_many_bytes_are_read_however_they_come() -> None:
+    ours, theirs = buffered_pair()
+    with ours, theirs:
+        theirs.send(b"ab")
+        reading = asyncio.ensure_future(receive_exactly(ours, 4))
+        await asyncio.sleep(0)
+        theirs.send(b"cdef")
+        assert await reading == b"abcd"
+        assert await receive_exactly(ours, 2) == b"ef"
+        assert await receive_exactly(ours, 0) == b""
+
+
+async def test_an_end_before_the_last_byte_is_told() -> None:
+    ours, theirs = buffered_pair()
+    with ours, theirs:
+        theirs.send(b"abc")
+        theirs.close()
+        with pytest.raises(asyncio.IncompleteReadError) as raised:
+            await receive_exactly(ours, 4)
+    assert raised.value.partial == b"abc"
+    assert isinstance(raised.value, EOFError)
+
+
+def test_whether_a_socket_has_ended_is_seen_without_reading_from_it() -> None:
+    ours, theirs = buffered_pair()
+    with ours, theirs:
+        assert not has_ended(ours)
+        theirs.send(b"x")
+        theirs.close()
+        assert not has_ended(ours)
+        assert ours.recv(1) == b"x"
+        assert has_ended(ours)
+
+
+@pytest.mark.parametrize(
+    ("error", "text"),
+    [
+        (ConnectionRefusedError(errno.ECONNREFUSED, "Connect call failed"), "Connection refused"),
+        (socket.gaierror(socket.EAI_NONAME, "Name or service not known"), "Name or service not"),
+        (ConnectionResetError("it closed the connection"), "it closed the connection"),
+    ],
+)
+def test_an_error_of_the_system_has_the_systems_words(error: OSError, text: str) -> None:
+    assert os_error_text(error).startswith(text)

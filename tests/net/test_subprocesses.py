@@ -13,7 +13,14 @@ import pytest
 from world.waiting import wait_until
 
 from erlconnect.net import subprocesses as module
-from erlconnect.net.subprocesses import MAX_OUTPUT_BYTES, ChildOutput, child_output, started_whole
+from erlconnect.net.subprocesses import (
+    MAX_OUTPUT_BYTES,
+    ChildConfig,
+    ChildOutput,
+    child_output,
+    child_process,
+    started_whole,
+)
 
 # Says its pid, and does not end when asked to.
 STUBBORN = (
@@ -161,6 +168,46 @@ async def test_the_environment_is_the_one_that_is_given() -> None:
     )
 
     assert ended.stdout == b"1\n"
+
+
+async def test_the_end_of_the_output_is_kept_where_that_is_wanted() -> None:
+    config = ChildConfig(
+        arguments=shell("echo beginning; echo the end"), kept_bytes=8, keeps_last=True
+    )
+    async with child_process(config) as child:
+        await child.finished.wait()
+        assert child.output() == b"the end\n"
+
+
+async def test_a_child_that_says_so_is_ready_and_still_runs() -> None:
+    config = ChildConfig(arguments=shell("echo it is ready; exec sleep 300"), ready=b"is ready\n")
+    async with child_process(config) as child, asyncio.timeout(SECONDS):
+        await child.ready_or_exited.wait()
+        assert not child.exited.is_set()
+    assert child.status == -signal.SIGTERM
+
+
+async def test_a_child_that_exits_is_not_waited_for_any_longer() -> None:
+    config = ChildConfig(arguments=shell("exit 4"), ready=b"is ready\n")
+    async with child_process(config) as child, asyncio.timeout(SECONDS):
+        await child.ready_or_exited.wait()
+        assert await child.exited_within(SECONDS)
+        child.send_signal(signal.SIGKILL)
+    assert child.status == 4
+
+
+async def test_a_signal_is_for_the_whole_session_where_the_child_has_its_own(
+    tmp_path: Path,
+) -> None:
+    pid_file = tmp_path / "pid"
+    script = 'sleep 300 & echo $! > "$1.new"; mv "$1.new" "$1"; wait'
+    config = ChildConfig(arguments=shell(script, str(pid_file)), own_session=True)
+    async with child_process(config) as child:
+        pid = int(await text_of(pid_file))
+        child.send_signal(signal.SIGKILL)
+        assert await child.exited_within(SECONDS)
+        await asyncio.to_thread(wait_until, lambda: not running(pid), "the grandchild ended")
+    assert child.status == -signal.SIGKILL
 
 
 SECONDS = 10.0

@@ -113,8 +113,8 @@ async def _epmd(environment: Mapping[str, str], report: Report) -> dict[str, int
     timer = StepTimer(StepName.LOCAL_EPMD)
     try:
         local = EpmdEnvironment.read(environment)
-        epmd = EpmdProvider(local.port, addresses=local.addresses, warn=lambda _: None)
-        reply = await epmd.look()
+        provider = EpmdProvider(local.port, addresses=local.addresses, warn=lambda _: None)
+        reply = await provider.names_if_running()
     except ErlconnectError as error:
         report.add(timer.failed(error))
         return None

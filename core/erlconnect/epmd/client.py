@@ -1,11 +1,7 @@
-"""Asking an EPMD, local or remote, over whatever connected socket a dial gives.
+"""Asking an EPMD, local or remote: one connection, one request, one reply.
 
-Knows one exchange per connection, its deadline and its limits; does not know how an EPMD is
-reached nor what a session does when there is none.
-
-One connection to an EPMD: dialled, one request, one reply, closed.
-
-Knows limits on replies and orderly closing; deadlines are the client's.
+The caller says by ``Dial`` how the EPMD is reached, which may be through a tunnel. Every exchange
+has a deadline, and every reply a limit. ``local_epmd.py`` decides what is done where no EPMD runs.
 """
 
 from __future__ import annotations
@@ -35,84 +31,14 @@ if TYPE_CHECKING:
     from erlconnect.epmd.messages import Alive2Request, Request
 
     Dial = Callable[[], Awaitable[socket.socket]]
-    """Gives a connected socket, which whoever dialled then owns."""
+    """Returns a connected socket, which then belongs to the caller."""
 
-_GOODBYE_SECONDS: Final = 1.0
+SECONDS: Final = 5.0  # for a whole exchange, the dial included
+_CLOSE_SECONDS: Final = 1.0
 _MAX_NAMES_REPLY: Final = 1 << 20
 _MAX_REPLY: Final = 4096
 _CHUNK: Final = 65536
 Reply = TypeVar("Reply", Alive2Response, Port2Response)
-
-
-class EpmdConnection:
-    """One connection to an EPMD."""
-
-    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """Use :meth:`begin`."""
-        self._reader = reader
-        self._writer = writer
-
-    @classmethod
-    async def begin(cls, dial: Dial) -> EpmdConnection:
-        """Dial; cancelled, it leaves no socket."""
-        connected = await dial()
-        try:
-            return cls(*await asyncio.open_connection(sock=connected))
-        except BaseException:
-            connected.close()
-            raise
-
-    async def send(self, request: Request) -> None:
-        """Send the one request of this connection."""
-        self._writer.write(frame(request))
-        await self._writer.drain()
-
-    async def receive(self, parse: Callable[[bytes], Reply | None]) -> Reply:
-        """Read until ``parse`` has a reply."""
-        received = b""
-        while (reply := parse(received)) is None:
-            piece = await self._reader.read(_CHUNK)
-            if not piece:
-                raise ConnectionResetError("it closed the connection before its answer was whole")
-            received += piece
-            if len(received) > _MAX_REPLY:
-                raise RemoteProtocolError(f"a reply of more than {_MAX_REPLY} bytes")
-        return reply
-
-    async def until_end(self) -> bytes:
-        """Read all that comes until the other side closes."""
-        received = bytearray()
-        while piece := await self._reader.read(_CHUNK):
-            received += piece
-            if len(received) > _MAX_NAMES_REPLY:
-                raise RemoteProtocolError(f"a reply of more than {_MAX_NAMES_REPLY} bytes")
-        if not received:
-            raise ConnectionResetError("it closed the connection without an answer")
-        return bytes(received)
-
-    async def silence(self) -> None:
-        """Wait for the end of the connection."""
-        with suppress(OSError):
-            while await self._reader.read(_CHUNK):
-                pass
-
-    async def end(self) -> None:
-        """Close in an orderly way: our end first, then, if that takes no second, the other."""
-        try:
-            async with asyncio.timeout(_GOODBYE_SECONDS):
-                self._writer.write_eof()
-                await self.silence()
-        except OSError:
-            pass
-        finally:
-            self.abort()
-
-    def abort(self) -> None:
-        """Close at once."""
-        self._writer.transport.abort()
-
-
-SECONDS: Final = 5.0
 _REMEDY: Final = (
     "See whether an epmd runs there and is the one meant; a node without epmd needs its "
     "distribution port: -o dist-port=PORT."
@@ -129,9 +55,9 @@ async def names(dial: Dial, *, where: str, seconds: float = SECONDS) -> NamesRes
     Raises ``NoEpmdError``, ``EpmdError`` where something else answers, ``TimedOutError`` after
     ``seconds``, and what ``dial`` raises. Cancelled, it leaves no connection.
     """
-    async with _explained(where, seconds), _conversation(dial) as conversation:
-        await conversation.send(NamesRequest())
-        return NamesResponse.parse(await conversation.until_end())
+    async with _raising_epmd_errors(where, seconds), _connection(dial) as connection:
+        await connection.send(NamesRequest())
+        return NamesResponse.parse(await connection.receive_all())
 
 
 async def port_please(
@@ -141,9 +67,9 @@ async def port_please(
 
     Raises and leaves behind what ``names`` does.
     """
-    async with _explained(where, seconds), _conversation(dial) as conversation:
-        await conversation.send(PortPlease2Request(node_name=name))
-        reply = await conversation.receive(Port2Response.parse)
+    async with _raising_epmd_errors(where, seconds), _connection(dial) as connection:
+        await connection.send(PortPlease2Request(node_name=name))
+        reply = await connection.receive(Port2Response.parse)
         return None if reply.result else reply
 
 
@@ -154,52 +80,120 @@ async def register(
 
     Raises and leaves behind what ``names`` does. The caller closes the registration.
     """
-    async with _explained(where, seconds):
-        conversation = await EpmdConnection.begin(dial)
+    async with _raising_epmd_errors(where, seconds):
+        connection = await EpmdConnection.open(dial)
         try:
-            await conversation.send(request)
-            reply = await conversation.receive(Alive2Response.parse)
+            await connection.send(request)
+            reply = await connection.receive(Alive2Response.parse)
         except BaseException:
-            conversation.abort()
+            connection.abort()
             raise
         if not reply.result:
-            return Registration(request.node_name, reply.creation, conversation)
-        await conversation.end()
+            return Registration(request.node_name, reply.creation, connection)
+        await connection.close()
         return None
 
 
 class Registration:
     """A name that is registered for as long as its connection lives."""
 
-    def __init__(self, name: str, creation: int, conversation: EpmdConnection) -> None:
+    def __init__(self, name: str, creation: int, connection: EpmdConnection) -> None:
         """Use :func:`register`."""
         self.name = name
         self.creation = creation
-        self._conversation = conversation
+        self._connection = connection
 
     async def lost(self) -> None:
         """Wait until the EPMD is gone, or has dropped the name; for one waiter at a time."""
-        await self._conversation.silence()
+        await self._connection.wait_closed()
 
     async def close(self) -> None:
-        """Return the name back and wait, at most a second, until the EPMD has seen it.
+        """Give the name back and wait, for a second at most, until the EPMD has seen it.
 
         Cancelled, the connection is closed all the same.
         """
-        await self._conversation.end()
+        await self._connection.close()
+
+
+class EpmdConnection:
+    """One connection to an EPMD."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Use :meth:`open`."""
+        self._reader = reader
+        self._writer = writer
+
+    @classmethod
+    async def open(cls, dial: Dial) -> EpmdConnection:
+        """Dial and return the connection; cancelled, it leaves no socket."""
+        connected = await dial()
+        try:
+            return cls(*await asyncio.open_connection(sock=connected))
+        except BaseException:
+            connected.close()
+            raise
+
+    async def send(self, request: Request) -> None:
+        """Send the one request of this connection."""
+        self._writer.write(frame(request))
+        await self._writer.drain()
+
+    async def receive(self, parse: Callable[[bytes], Reply | None]) -> Reply:
+        """Return the reply that ``parse`` finds; raise ``OSError`` where none comes."""
+        received = b""
+        while (reply := parse(received)) is None:
+            piece = await self._reader.read(_CHUNK)
+            if not piece:
+                raise ConnectionResetError("it closed the connection before its answer was whole")
+            received += piece
+            if len(received) > _MAX_REPLY:
+                raise RemoteProtocolError(f"a reply of more than {_MAX_REPLY} bytes")
+        return reply
+
+    async def receive_all(self) -> bytes:
+        """Return all that comes until the other side closes."""
+        received = bytearray()
+        while piece := await self._reader.read(_CHUNK):
+            received += piece
+            if len(received) > _MAX_NAMES_REPLY:
+                raise RemoteProtocolError(f"a reply of more than {_MAX_NAMES_REPLY} bytes")
+        if not received:
+            raise ConnectionResetError("it closed the connection without an answer")
+        return bytes(received)
+
+    async def wait_closed(self) -> None:
+        """Wait until the other side closes; what it sends is dropped."""
+        with suppress(OSError):
+            while await self._reader.read(_CHUNK):
+                pass
+
+    async def close(self) -> None:
+        """Close our half and wait, for a second at most, until the other side has closed, too."""
+        try:
+            async with asyncio.timeout(_CLOSE_SECONDS):
+                self._writer.write_eof()
+                await self.wait_closed()
+        except OSError:
+            pass
+        finally:
+            self.abort()
+
+    def abort(self) -> None:
+        """Close at once."""
+        self._writer.transport.abort()
 
 
 @asynccontextmanager
-async def _conversation(dial: Dial) -> AsyncIterator[EpmdConnection]:
-    conversation = await EpmdConnection.begin(dial)
+async def _connection(dial: Dial) -> AsyncIterator[EpmdConnection]:
+    connection = await EpmdConnection.open(dial)
     try:
-        yield conversation
+        yield connection
     finally:
-        conversation.abort()
+        connection.abort()
 
 
 @asynccontextmanager
-async def _explained(where: str, seconds: float) -> AsyncIterator[None]:
+async def _raising_epmd_errors(where: str, seconds: float) -> AsyncIterator[None]:
     try:
         async with asyncio.timeout(seconds):
             yield
@@ -230,6 +224,8 @@ def loopback(port: int) -> Dial:
 
 
 def _refuse_itself(connected: socket.socket) -> None:
-    """Notice that the connection goes to itself, as outgoing ports allow while nobody listens."""
+    """Raise ``ConnectionRefusedError`` where the connection goes to itself."""
+    # TCP allows a simultaneous open with oneself: where nobody listens, the kernel may pick the
+    # very port that is dialled as the local one.
     if connected.getsockname() == connected.getpeername():
         raise ConnectionRefusedError(errno.ECONNREFUSED, "nobody listens")

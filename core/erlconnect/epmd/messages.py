@@ -1,15 +1,17 @@
-"""What is asked of an EPMD, in bytes.
+"""The messages of the EPMD protocol, requests and replies, to and from bytes.
 
-Knows every request of the protocol and its limits; knows nothing of replies and of connections.
-Names are the protocol chapter's own. Input raises ``RemoteProtocolError`` and nothing else.
-Source: https://www.erlang.org/doc/apps/erts/erl_dist_protocol.html#epmd-protocol
+    request             tag   reply
+    ALIVE2_REQ          120   ALIVE2_X_RESP (118), or ALIVE2_RESP (121) for nodes before OTP 23
+    PORT_PLEASE2_REQ    122   PORT2_RESP (119)
+    NAMES_REQ           110   port of the EPMD, then a line for each node
+    DUMP_REQ            100   the same with more in each line
+    KILL_REQ            107   ``OK`` or ``NO``
+    STOP_REQ            115   none here: the embedded EPMD drops no node
 
-What an EPMD answers, in bytes.
-
-Knows the replies to ALIVE2_REQ (both), PORT_PLEASE2_REQ, NAMES_REQ, DUMP_REQ and KILL_REQ; knows
-nothing of connections. Names are the protocol chapter's own. Every ``parse`` raises
-``RemoteProtocolError`` and nothing else.
-Source: https://www.erlang.org/doc/apps/erts/erl_dist_protocol.html#epmd-protocol
+A request is one message with a 16-bit length in front; a reply has none and ends with its last
+field or with the connection. Every parser raises ``RemoteProtocolError`` and nothing else. Names of
+fields are those of the protocol's chapter:
+https://www.erlang.org/doc/apps/erts/erl_dist_protocol.html#epmd-protocol
 """
 
 from __future__ import annotations
@@ -26,8 +28,16 @@ NORMAL_NODE: Final = 77
 HIDDEN_NODE: Final = 72
 # The body of the longest request that OTP's own epmd takes (INBUF_SIZE in epmd_int.h).
 MAX_REQUEST: Final = 1021
+KILL_REFUSED: Final = b"NO"
+"""What epmd answers KILL_REQ while nodes are registered."""
 _LENGTH: Final = struct.Struct(">H")
 _ALIVE2_REQUEST: Final = struct.Struct(">BHBBHHH")
+_ALIVE2_X_RESPONSE: Final = struct.Struct(">BBI")
+_ALIVE2_RESPONSE: Final = struct.Struct(">BBH")
+_PORT2: Final = struct.Struct(">BBHBBHHH")
+_PORT: Final = struct.Struct(">I")
+_NAME_LINE: Final = re.compile(rb"name ([^\n]+) at port ([0-9]{1,5})\n")
+_MAX_PORT: Final = 0xFFFF
 
 
 class RequestTag(IntEnum):
@@ -43,7 +53,7 @@ class RequestTag(IntEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Alive2Request:
-    """A node registers under ``node_name``, for as long as the connection lives."""
+    """Registers a node under ``node_name``, for as long as the connection lives."""
 
     port_no: int
     node_name: str
@@ -67,7 +77,7 @@ class Alive2Request:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PortPlease2Request:
-    """Somebody asks for the distribution port of ``node_name``."""
+    """Asks for the distribution port of ``node_name``."""
 
     node_name: str
 
@@ -78,7 +88,7 @@ class PortPlease2Request:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NamesRequest:
-    """Somebody asks for all names."""
+    """Asks for all names."""
 
     def encode(self) -> bytes:
         """Return the body."""
@@ -87,7 +97,7 @@ class NamesRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DumpRequest:
-    """Somebody asks for all that the EPMD knows."""
+    """Asks for all that the EPMD knows."""
 
     def encode(self) -> bytes:
         """Return the body."""
@@ -96,7 +106,7 @@ class DumpRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KillRequest:
-    """Somebody wants the EPMD to end."""
+    """Asks the EPMD to end."""
 
     def encode(self) -> bytes:
         """Return the body."""
@@ -105,7 +115,7 @@ class KillRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StopRequest:
-    """Somebody wants the EPMD to drop ``node_name``."""
+    """Asks the EPMD to forget ``node_name``."""
 
     node_name: str
 
@@ -159,16 +169,6 @@ def parse_request(body: bytes) -> Request:
             raise RemoteProtocolError("request: one that the protocol does not know")
 
 
-def decode_name(name: bytes) -> str:
-    """Names are UTF-8; bytes that are not survive a round trip all the same."""
-    return name.decode("utf-8", "surrogateescape")
-
-
-def encode_name(name: str) -> bytes:
-    """Undo ``decode_name``."""
-    return name.encode("utf-8", "surrogateescape")
-
-
 def _parse_alive2(body: bytes) -> Alive2Request:
     if len(body) < _ALIVE2_REQUEST.size:
         raise RemoteProtocolError(f"ALIVE2_REQ: {len(body)} bytes are too few")
@@ -198,16 +198,6 @@ def _only_name(body: bytes, message: str) -> str:
     if not name or b"\0" in name:
         raise RemoteProtocolError(f"{message}: the name is empty or holds a zero")
     return decode_name(name)
-
-
-KILL_REFUSED: Final = b"NO"
-"""What epmd answers KILL_REQ while nodes are registered."""
-_ALIVE2_X_RESPONSE: Final = struct.Struct(">BBI")
-_ALIVE2_RESPONSE: Final = struct.Struct(">BBH")
-_PORT2: Final = struct.Struct(">BBHBBHHH")
-_PORT: Final = struct.Struct(">I")
-_NAME_LINE: Final = re.compile(rb"name ([^\n]+) at port ([0-9]{1,5})\n")
-_MAX_PORT: Final = 0xFFFF
 
 
 class ResponseTag(IntEnum):
@@ -267,6 +257,7 @@ class Port2Response:
         """Parse a reply; ``None`` while bytes are missing."""
         if received[:1] not in (b"", bytes([ResponseTag.PORT2_RESP])):
             raise RemoteProtocolError(f"PORT2_RESP: tag {received[0]} was not expected")
+        # A refusal ends here: the other fields come with result 0 only.
         if len(received) > 1 and received[1]:
             return cls(result=received[1])
         if len(received) < _PORT2.size:
@@ -339,9 +330,20 @@ class DumpResponse:
     nodes: tuple[tuple[str, int, int], ...]
 
     def encode(self) -> bytes:
-        """Return the reply; real epmd sends the zero at the end of each line too."""
+        """Return the reply."""
+        # Real epmd sends the zero at the end of each line, too.
         lines = [
             b"active name     <%b> at port %d, fd = %d\n\0" % (encode_name(name), port, number)
             for name, port, number in self.nodes
         ]
         return _PORT.pack(self.epmd_port_no) + b"".join(lines)
+
+
+def decode_name(name: bytes) -> str:
+    """Return the text of a name in UTF-8; other bytes survive a round trip all the same."""
+    return name.decode("utf-8", "surrogateescape")
+
+
+def encode_name(name: str) -> bytes:
+    """Return the bytes from which ``decode_name`` made ``name``."""
+    return name.encode("utf-8", "surrogateescape")

@@ -1,12 +1,8 @@
 """The embedded EPMD: serves real nodes and tools where no other EPMD runs.
 
-Knows sockets, deadlines and limits; what is answered stands in ``directory``. Listens on
-127.0.0.1, on ::1 and on no address that is not loopback. It cannot be ended by a request.
-
-The nodes that the embedded EPMD knows, and its answer to each request.
-
-Knows which names are taken and by whom, as opaque numbers of connections; knows no connection and
-no clock. A registration is forgotten when its owner is.
+``EmbeddedEpmd`` has the sockets, deadlines and limits. ``NodeTable`` has the names and answers each
+request; for it a connection is a number, and a registration ends with its connection. The server
+listens on 127.0.0.1, on ::1 and on no address that is not loopback. No request can end it.
 """
 
 from __future__ import annotations
@@ -39,12 +35,175 @@ from erlconnect.epmd.messages import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+_REQUEST_SECONDS: Final = 10.0
+_MAX_CONNECTIONS: Final = 512
+_BACKLOG: Final = 128
+_NO_IPV6: Final = (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT)
 _MAX_NAME: Final = 255
-_NEW_VERSION: Final = 6
-_REFUSED_CREATION: Final = 99
+_NEW_VERSION: Final = 6  # highest_version of OTP 23 and later
+_REFUSED_CREATION: Final = 99  # what OTP's epmd sends with a refusal
 # Up to 3 a creation is one of the old, small ones.
 _FIRST_CREATION: Final = 4
 _OLD_CREATIONS: Final = 3
+
+
+class EmbeddedEpmd:
+    """A running server; close it when done."""
+
+    def __init__(self, port: int, *, request_seconds: float = _REQUEST_SECONDS) -> None:
+        """Use :meth:`serve`."""
+        self.node_table = NodeTable(port, creation=int(time.time()))
+        self.request_seconds = request_seconds
+        self._connections: set[_Connection] = set()
+        self._no_connections = asyncio.Event()
+        self._no_connections.set()
+        self._connection_numbers = itertools.count(1)
+        self._servers: list[asyncio.Server] = []
+        self._closing = False
+
+    @classmethod
+    async def serve(
+        cls,
+        port: int,
+        *,
+        addresses: Sequence[str] = (),
+        warn: Callable[[str], None],
+        request_seconds: float = _REQUEST_SECONDS,
+    ) -> EmbeddedEpmd:
+        """Listen and serve; ``addresses`` are further loopback addresses, others are ignored.
+
+        Raises ``OSError`` where 127.0.0.1 cannot be listened on. What else cannot is a warning.
+        A connection must have sent its request and taken the reply after ``request_seconds``.
+        """
+        server = cls(port, request_seconds=request_seconds)
+        sockets = [_listen("127.0.0.1", port), *_listen_on(addresses, port, warn)]
+        try:
+            for listening in sockets:
+                await server._accept_from(listening)
+        except BaseException:
+            for listening in sockets:
+                listening.close()
+            await server.close()
+            raise
+        return server
+
+    async def close(self) -> None:
+        """Stop listening and cut every connection; cancelled, it has done both all the same."""
+        self._closing = True
+        for server in self._servers:
+            server.close()
+        for connection in self._connections:
+            connection.abort()
+        await self._no_connections.wait()
+
+    def add(self, connection: _Connection) -> bool:
+        """Keep a new connection; return ``False`` where there are too many or the server ends."""
+        if self._closing or len(self._connections) >= _MAX_CONNECTIONS:
+            return False
+        self._connections.add(connection)
+        self._no_connections.clear()
+        return True
+
+    def remove(self, connection: _Connection, number: int) -> None:
+        """Remove a connection that is gone, and what it had registered."""
+        self.node_table.remove_owner(number)
+        self._connections.discard(connection)
+        if not self._connections:
+            self._no_connections.set()
+
+    async def _accept_from(self, listening: socket.socket) -> None:
+        loop = asyncio.get_running_loop()
+        self._servers.append(
+            await loop.create_server(
+                lambda: _Connection(self, next(self._connection_numbers)),
+                sock=listening,
+                backlog=_BACKLOG,
+            )
+        )
+
+
+class _Connection(asyncio.Protocol):
+    """One connection: one request, one reply; a registered node's stays open and silent."""
+
+    def __init__(self, server: EmbeddedEpmd, number: int) -> None:
+        self._server = server
+        self._number = number
+        self._received = b""
+        self._registered = False
+        self._transport: asyncio.Transport
+        self._deadline: asyncio.TimerHandle
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast("asyncio.Transport", transport)
+        loop = asyncio.get_running_loop()
+        self._deadline = loop.call_later(self._server.request_seconds, self._transport.abort)
+        if not self._server.add(self):
+            self._transport.abort()
+
+    def data_received(self, data: bytes) -> None:
+        if self._registered:
+            # Nothing may follow; epmd drops the node as well.
+            self._transport.abort()
+            return
+        self._received += data
+        try:
+            request = take_request(self._received)
+        except RemoteProtocolError:
+            self._transport.abort()
+            return
+        if request is None:
+            return
+        answer = self._server.node_table.answer(request, self._number)
+        self._transport.write(answer.reply)
+        self._registered = answer.registered
+        if self._registered:
+            self._deadline.cancel()
+        else:
+            self._transport.close()
+
+    def connection_lost(self, _error: Exception | None) -> None:
+        self._deadline.cancel()
+        self._server.remove(self, self._number)
+
+    def abort(self) -> None:
+        self._transport.abort()
+
+
+def _listen_on(
+    addresses: Sequence[str], port: int, warn: Callable[[str], None]
+) -> list[socket.socket]:
+    sockets: list[socket.socket] = []
+    for address in dict.fromkeys(["::1", *addresses]):
+        if address == "127.0.0.1":
+            continue
+        if not ipaddress.ip_address(address).is_loopback:
+            warn(f"the address {address} of ERL_EPMD_ADDRESS is ignored: it is not loopback")
+            continue
+        try:
+            sockets.append(_listen(address, port))
+        except OSError as error:
+            if address != "::1" or error.errno not in _NO_IPV6:
+                warn(f"the embedded epmd does not listen on {address} port {port}: {error}")
+    return sockets
+
+
+def _listen(address: str, port: int) -> socket.socket:
+    """Return a listening socket of one loopback address; raise ``OSError``."""
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    listening = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        # The connections of an EPMD that has just gone must not hold its port.
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if family == socket.AF_INET6:
+            listening.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        # Both here: of two sessions that want the port, one has to fail before it is used.
+        listening.bind((address, port))
+        listening.listen(_BACKLOG)
+        listening.setblocking(False)
+    except OSError:
+        listening.close()
+        raise
+    return listening
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,8 +242,8 @@ class NodeTable:
                 # STOP_REQ: epmd closes the connection without a word.
                 return Answer(reply=b"")
 
-    def forget(self, owner: int) -> None:
-        """Drop what ``owner`` registered, because its connection is gone."""
+    def remove_owner(self, owner: int) -> None:
+        """Remove what ``owner`` registered, because its connection is gone."""
         self._nodes = {name: node for name, node in self._nodes.items() if node[1] != owner}
 
     def _register(self, request: Alive2Request, owner: int) -> Answer:
@@ -119,165 +278,3 @@ class NodeTable:
 def _usable(name: str) -> bool:
     """Whether a line of NAMES_RESP can hold the name; blanks and line ends would break it."""
     return len(name) <= _MAX_NAME and name.isprintable() and " " not in name
-
-
-_REQUEST_SECONDS: Final = 10.0
-_MAX_CONNECTIONS: Final = 512
-_BACKLOG: Final = 128
-_NO_IPV6: Final = (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT)
-
-
-class EmbeddedEpmd:
-    """A running server; close it when done."""
-
-    def __init__(self, port: int, *, request_seconds: float = _REQUEST_SECONDS) -> None:
-        """Use :meth:`serve`."""
-        self.directory = NodeTable(port, creation=int(time.time()))
-        self.request_seconds = request_seconds
-        self._connections: set[_Connection] = set()
-        self._empty = asyncio.Event()
-        self._empty.set()
-        self._numbers = itertools.count(1)
-        self._servers: list[asyncio.Server] = []
-        self._closing = False
-
-    @classmethod
-    async def serve(
-        cls,
-        port: int,
-        *,
-        addresses: Sequence[str] = (),
-        warn: Callable[[str], None],
-        request_seconds: float = _REQUEST_SECONDS,
-    ) -> EmbeddedEpmd:
-        """Listen and serve; ``addresses`` are further loopback addresses, others are ignored.
-
-        Raises ``OSError`` where 127.0.0.1 cannot be listened on. What else cannot is a warning.
-        A connection must have sent its request and taken the reply after ``request_seconds``.
-        """
-        server = cls(port, request_seconds=request_seconds)
-        sockets = [_listen("127.0.0.1", port), *_listen_also(addresses, port, warn)]
-        try:
-            for listening in sockets:
-                await server._accept_from(listening)
-        except BaseException:
-            for listening in sockets:
-                listening.close()
-            await server.close()
-            raise
-        return server
-
-    async def close(self) -> None:
-        """Stop listening and cut every connection; cancelled, it has done both all the same."""
-        self._closing = True
-        for server in self._servers:
-            server.close()
-        for connection in self._connections:
-            connection.abort()
-        await self._empty.wait()
-
-    def admit(self, connection: _Connection) -> bool:
-        """Count a new connection in, unless there are too many or the server ends."""
-        if self._closing or len(self._connections) >= _MAX_CONNECTIONS:
-            return False
-        self._connections.add(connection)
-        self._empty.clear()
-        return True
-
-    def dismiss(self, connection: _Connection, number: int) -> None:
-        """Forget a connection that is gone, and what it had registered."""
-        self.directory.forget(number)
-        self._connections.discard(connection)
-        if not self._connections:
-            self._empty.set()
-
-    async def _accept_from(self, listening: socket.socket) -> None:
-        loop = asyncio.get_running_loop()
-        self._servers.append(
-            await loop.create_server(
-                lambda: _Connection(self, next(self._numbers)), sock=listening, backlog=_BACKLOG
-            )
-        )
-
-
-class _Connection(asyncio.Protocol):
-    """One connection: one request, one reply; a registered node's stays open and silent."""
-
-    def __init__(self, server: EmbeddedEpmd, number: int) -> None:
-        self._server = server
-        self._number = number
-        self._received = b""
-        self._registered = False
-        self._transport: asyncio.Transport
-        self._deadline: asyncio.TimerHandle
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = cast("asyncio.Transport", transport)
-        loop = asyncio.get_running_loop()
-        self._deadline = loop.call_later(self._server.request_seconds, self._transport.abort)
-        if not self._server.admit(self):
-            self._transport.abort()
-
-    def data_received(self, data: bytes) -> None:
-        if self._registered:
-            # Nothing may follow; epmd drops the node as well.
-            self._transport.abort()
-            return
-        self._received += data
-        try:
-            request = take_request(self._received)
-        except RemoteProtocolError:
-            self._transport.abort()
-            return
-        if request is None:
-            return
-        answer = self._server.directory.answer(request, self._number)
-        self._transport.write(answer.reply)
-        self._registered = answer.registered
-        if self._registered:
-            self._deadline.cancel()
-        else:
-            self._transport.close()
-
-    def connection_lost(self, _error: Exception | None) -> None:
-        self._deadline.cancel()
-        self._server.dismiss(self, self._number)
-
-    def abort(self) -> None:
-        self._transport.abort()
-
-
-def _listen_also(
-    addresses: Sequence[str], port: int, warn: Callable[[str], None]
-) -> list[socket.socket]:
-    sockets: list[socket.socket] = []
-    for address in dict.fromkeys(["::1", *addresses]):
-        if address == "127.0.0.1":
-            continue
-        if not ipaddress.ip_address(address).is_loopback:
-            warn(f"the address {address} of ERL_EPMD_ADDRESS is ignored: it is not loopback")
-            continue
-        try:
-            sockets.append(_listen(address, port))
-        except OSError as error:
-            if address != "::1" or error.errno not in _NO_IPV6:
-                warn(f"the embedded epmd does not listen on {address} port {port}: {error}")
-    return sockets
-
-
-def _listen(address: str, port: int) -> socket.socket:
-    """Bind and listen at once, because of two that race for a port only one may succeed."""
-    family = socket.AF_INET6 if ":" in address else socket.AF_INET
-    listening = socket.socket(family, socket.SOCK_STREAM)
-    try:
-        # The connections of an EPMD that has just gone must not hold its port.
-        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        if family == socket.AF_INET6:
-            listening.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-        listening.bind((address, port))
-        listening.listen(_BACKLOG)
-        listening.setblocking(False)
-    except OSError:
-        listening.close()
-        raise
-    return listening

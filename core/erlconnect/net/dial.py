@@ -70,7 +70,7 @@ def found_addresses(found: Sequence[Any]) -> list[Address]:
 
 
 def interleaved(found: Sequence[Address]) -> list[Address]:
-    """Alternate between the families, beginning with that of the first address."""
+    """Return the addresses with the families in turn, beginning with that of the first."""
     first = [address for address in found if address.family == found[0].family]
     second = [address for address in found if address.family != found[0].family]
     alternating = chain.from_iterable(zip_longest(first, second))
@@ -86,7 +86,7 @@ class Failure:
 
 
 class Race:
-    """One race between addresses; ``tried`` and ``failures`` tell afterwards how it went."""
+    """One race between addresses; ``tried`` and ``failures`` hold afterwards what happened."""
 
     def __init__(self, addresses: Sequence[Address]) -> None:
         self.tried: list[Address] = []
@@ -114,6 +114,7 @@ class Race:
                     await self._next_change()
                 for attempt in attempts:
                     attempt.cancel()
+                # The group waits here until the losers have closed their sockets.
         except BaseException:
             if self._winner is not None:
                 self._winner.close()
@@ -134,6 +135,7 @@ class Race:
             if self._winner is None:
                 self._winner = connected
             else:
+                # Two can connect in one turn of the loop, before the other is cancelled.
                 connected.close()
         self._changed.set()
 

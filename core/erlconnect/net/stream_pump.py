@@ -1,14 +1,12 @@
-"""The bytes of one stream, pumped behind a socketpair by one thread.
+"""A stream that is not its own socket: one thread pumps it through a socketpair.
 
-Knows backpressure and the ends of both sides; a codec knows what the bytes on the wire mean. One
-thread, because what a codec keeps is changed by both directions: two would need a lock, and each
-would at times wait for what only the other can do.
+The relay wants a plain socket; TLS, websockets and SPDY have none. So the caller gets one end of a
+socketpair, and a ``StreamPump`` carries bytes between its other end and the wire. It does the
+waiting, the backpressure and the ends of both sides. A ``StreamCodec`` says what the bytes on the
+wire mean.
 
-What stands between a caller's bytes and those on the wire, as a pump sees it.
-
-Lists of buffers that are sent bit by bit.
-
-Waiting for several sockets at once, in a thread. Knows nothing of what they are for.
+There is one thread for both directions, because both change what a codec keeps: two threads would
+need a lock, and each would at times wait for what only the other can do.
 """
 
 from __future__ import annotations
@@ -24,6 +22,10 @@ from erlconnect.net.sockets import buffered_pair, drain
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+# IOV_MAX of Linux and macOS: as many buffers as one sendmsg takes.
+_MAX_PIECES: Final = 1024
+# For how long the rest is offered to one side, which takes nothing, when the other is gone.
+_LINGER_SECONDS: Final = 5.0
 
 
 class StreamCodec(Protocol):
@@ -42,16 +44,16 @@ class StreamCodec(Protocol):
         """Return what came for the caller before the pump began."""
 
     def decode(self, data: memoryview) -> Sequence[memoryview]:
-        """Take bytes of the wire, none for its end, and give what is in them for the caller.
+        """Take bytes of the wire, none for its end, and return what is in them for the caller.
 
-        What it gives holds until the next call. It raises nothing: see ``failure``.
+        The result is valid until the next call. It raises nothing: see ``failure``.
         """
 
     def encode(self, data: memoryview) -> None:
         """Take bytes of the caller."""
 
     def say_farewell(self) -> None:
-        """Learn that the caller has ended."""
+        """Note that the caller has closed its side; nothing more will be encoded."""
 
     def outgoing(self) -> bytes:
         """Return bytes for the wire; none where there are no more for now."""
@@ -62,53 +64,6 @@ class StreamCodec(Protocol):
         Without ``listening`` the caller takes nothing, and so nothing is read from the wire. Raises
         ``TimeoutError`` where nothing has happened for too long.
         """
-
-
-def drop_sent(pieces: list[memoryview], size: int) -> list[memoryview]:
-    """Return what is left of ``pieces`` when the first ``size`` bytes are gone."""
-    for number, piece in enumerate(pieces):
-        if size < len(piece):
-            return [piece[size:], *pieces[number + 1 :]]
-        size -= len(piece)
-    return []
-
-
-class Watcher:
-    """Remembers what is wanted of each socket, so that only changes cost a call."""
-
-    def __init__(self) -> None:
-        self._poller = select.poll()
-        self._watched: dict[int, int] = {}
-        self._happened: dict[int, int] = {}
-
-    def want(self, sock: socket.socket, *, read: bool, write: bool, end: bool = False) -> None:
-        """Say what to wait for; without any, its end would be told without a pause."""
-        number = sock.fileno()
-        wanted = (select.POLLIN if read else 0) | (select.POLLOUT if write else 0)
-        if wanted or end:
-            if self._watched.get(number) != wanted:
-                self._poller.register(number, wanted)
-                self._watched[number] = wanted
-        elif self._watched.pop(number, None) is not None:
-            self._poller.unregister(number)
-
-    def wait(self, seconds: float | None) -> None:
-        """Wait until something happens, at most so long."""
-        self._happened = dict(self._poller.poll(None if seconds is None else seconds * 1000))
-
-    def happened(self, sock: socket.socket) -> bool:
-        """Return whether anything happened to it."""
-        return sock.fileno() in self._happened
-
-    def has_ended(self, sock: socket.socket) -> bool:
-        """Return whether its other end is gone altogether."""
-        return bool(self._happened.get(sock.fileno(), 0) & (select.POLLHUP | select.POLLERR))
-
-
-# As many as the kernel takes at once.
-_MAX_PIECES: Final = 1024
-# How long the rest is tried for when one side is gone and the other takes nothing.
-_LINGER_SECONDS: Final = 5.0
 
 
 class StreamPump(threading.Thread):
@@ -122,7 +77,7 @@ class StreamPump(threading.Thread):
     """
 
     piece_bytes: Final = 256 * 1024
-    """As much is read at once, of either side."""
+    """The most that is read at once, of either side."""
 
     def __init__(
         self,
@@ -140,7 +95,7 @@ class StreamPump(threading.Thread):
         self._codec = codec
         self._at_end = at_end
         self.stream, self._plain = buffered_pair()
-        self._watcher = Watcher()
+        self._poller = _Poller()
         self._received = memoryview(bytearray(self.piece_bytes))
         # What waits for the other side and for the caller.
         self._outward = memoryview(b"")
@@ -181,16 +136,16 @@ class StreamPump(threading.Thread):
 
     def _turn(self) -> None:
         seconds = self._seconds_to_wait()
-        plain, wire, watcher = self._plain, self._wire, self._watcher
+        plain, wire, poller = self._plain, self._wire, self._poller
         inward, outward, here = bool(self._inward), bool(self._outward), not self._caller_gone
-        watcher.want(plain, read=self._reads_plain, write=inward, end=here)
-        watcher.want(wire, read=self._reads_wire, write=outward)
-        watcher.wait(seconds)
-        if watcher.has_ended(plain):
+        poller.want(plain, read=self._reads_plain, write=inward, end=here)
+        poller.want(wire, read=self._reads_wire, write=outward)
+        poller.wait(seconds)
+        if poller.has_ended(plain):
             self._lose_caller()
-        if watcher.happened(plain) and self._reads_plain:
+        if poller.happened(plain) and self._reads_plain:
             self._read_plain()
-        if watcher.happened(wire) and self._reads_wire:
+        if poller.happened(wire) and self._reads_wire:
             self._read_wire()
         self._flush()
 
@@ -201,7 +156,7 @@ class StreamPump(threading.Thread):
                 raise TimeoutError("the other side took nothing more")
             return left
         seconds = self._codec.seconds_left(listening=not self._inward)
-        # It may have asked for a sign of life.
+        # The codec may have produced a ping.
         self._flush_outward()
         return seconds
 
@@ -209,7 +164,7 @@ class StreamPump(threading.Thread):
         self._linger_until = time.monotonic() + _LINGER_SECONDS
 
     def _lose_caller(self) -> None:
-        """Drop what waits for the caller, who reads no more; what it wrote still goes out."""
+        """Drop what waits for the caller, which reads no more; what it wrote still goes out."""
         if not self._caller_gone:
             self._caller_gone = True
             self._linger()
@@ -260,9 +215,10 @@ class StreamPump(threading.Thread):
         except BlockingIOError:
             return
         except BrokenPipeError:
+            # The caller has closed its end; poll() did not say so yet.
             self._lose_caller()
         else:
-            self._inward = drop_sent(self._inward, sent)
+            self._inward = _without_sent(self._inward, sent)
             self._linger()
 
     def _flush_outward(self) -> None:
@@ -283,9 +239,52 @@ class StreamPump(threading.Thread):
             self._lose_other_side(error)
 
     def _lose_other_side(self, error: OSError) -> None:
-        """Nothing goes out any more; what the other side said before may still come in."""
+        """Send nothing any more; what the other side sent before may still come in."""
         self._outward_over = True
         self._outward = memoryview(b"")
         self.failure = self.failure or error
         with suppress(OSError):
             self._plain.shutdown(socket.SHUT_RD)
+
+
+class _Poller:
+    """``select.poll`` that calls the kernel only where something else is wanted of a socket."""
+
+    def __init__(self) -> None:
+        self._poller = select.poll()
+        self._watched: dict[int, int] = {}
+        self._happened: dict[int, int] = {}
+
+    def want(self, sock: socket.socket, *, read: bool, write: bool, end: bool = False) -> None:
+        """Set what to wait for of ``sock``; ``end`` is whether its end alone is waited for, too."""
+        number = sock.fileno()
+        wanted = (select.POLLIN if read else 0) | (select.POLLOUT if write else 0)
+        if wanted or end:
+            if self._watched.get(number) != wanted:
+                self._poller.register(number, wanted)
+                self._watched[number] = wanted
+        elif self._watched.pop(number, None) is not None:
+            # poll() reports POLLHUP whether it is asked for or not: a socket that has ended would
+            # end every wait at once.
+            self._poller.unregister(number)
+
+    def wait(self, seconds: float | None) -> None:
+        """Wait until something happens, at most so long."""
+        self._happened = dict(self._poller.poll(None if seconds is None else seconds * 1000))
+
+    def happened(self, sock: socket.socket) -> bool:
+        """Return whether anything happened to it."""
+        return sock.fileno() in self._happened
+
+    def has_ended(self, sock: socket.socket) -> bool:
+        """Return whether its other end is gone altogether."""
+        return bool(self._happened.get(sock.fileno(), 0) & (select.POLLHUP | select.POLLERR))
+
+
+def _without_sent(pieces: list[memoryview], size: int) -> list[memoryview]:
+    """Return what is left of ``pieces`` when the first ``size`` bytes are gone."""
+    for number, piece in enumerate(pieces):
+        if size < len(piece):
+            return [piece[size:], *pieces[number + 1 :]]
+        size -= len(piece)
+    return []

@@ -209,7 +209,8 @@ async def started_whole(
         return await asyncio.shield(task)
     except asyncio.CancelledError:
         with suppress(OSError):
-            # In a task of its own: a timeout in one that is being cancelled does not work there.
+            # In a task of its own: before 3.11.4 a timeout in one that is being cancelled does not
+            # work.
             await asyncio.ensure_future(end(await task))
         raise
 
@@ -315,9 +316,9 @@ class StdioChild:
 
     @classmethod
     async def start(
-        cls, arguments: Sequence[str], keepers: asyncio.TaskGroup, *, own_session: bool
+        cls, arguments: Sequence[str], tasks: asyncio.TaskGroup, *, own_session: bool
     ) -> StdioChild:
-        """Start the program; a task in ``keepers`` ends it when ``stream`` is closed.
+        """Start the program; a task in ``tasks`` ends it when ``stream`` is closed.
 
         With ``own_session``, what the program starts is ended with it, at the price that none of it
         can ask for a password at the terminal. Raises ``OSError``; cancelled, it leaves nothing.
@@ -339,7 +340,7 @@ class StdioChild:
             raise
         ours.setblocking(False)
         stdio = cls(child, arguments[0], ours)
-        keepers.create_task(stdio._end_with_stream())
+        tasks.create_task(stdio._end_with_stream())
         return stdio
 
     @property
@@ -369,7 +370,7 @@ class StdioChild:
     async def _end_with_stream(self) -> None:
         """Wait until the program exits, or until its stream is closed, and leave nothing of it."""
         try:
-            # The stream is closed by whoever has it, and nothing tells of that.
+            # The owner of the stream closes it, and there is no event for that.
             while not (self._child.exited.is_set() or self.stream.fileno() < 0):
                 await self._child.exited_within(_STREAM_CHECK_SECONDS)
         finally:

@@ -1,10 +1,8 @@
-"""The handshake, on either side; the certificates of a context say who is trusted.
+"""TLS over a socket that stays plain: the handshake on either side, then a pump for the stream.
 
-Refuses to know names and identities: the caller looks at the certificate before it goes on.
-
-The bytes of one TLS stream, pumped behind a socketpair.
-
-Refuses to know who is at the other end and how the handshake went.
+The relay needs plain sockets, so that TLS runs over memory buffers (``ssl.MemoryBIO``).
+``tls_handshake`` is done first; who is trusted is said by the context (``tls_context.py``), and the
+caller looks at the certificate before it goes on. ``TlsPump`` then carries the bytes.
 """
 
 from __future__ import annotations
@@ -22,6 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 _PIECE_BYTES: Final = 64 * 1024
+# What was received may complete one record of which a part had come before.
+_PLAIN_BYTES: Final = StreamPump.piece_bytes + 2 * 16 * 1024
 
 
 @dataclass(slots=True, kw_only=True)
@@ -62,11 +62,11 @@ async def tls_handshake(
     server_name: str | None = None,
     server_side: bool = False,
 ) -> Tls:
-    """Shake hands over a connected socket, which stays the caller's.
+    """Do the handshake over a connected socket, which stays the caller's.
 
-    The last words of it wait in the result, for ``Tls.send`` or a pump: until then the other side
-    has no answer to its certificate. Raises ``ssl.SSLError`` and ``OSError``; what the other side
-    is told about that is sent. Cancelled, the socket is of no further use.
+    The last message of it waits in the result, for ``Tls.send`` or a pump: until then the other
+    side has no answer to its certificate. Raises ``ssl.SSLError``, after the alert was sent, and
+    ``OSError``. Cancelled, the socket is of no further use.
     """
     incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
     wrapped = context.wrap_bio(
@@ -74,16 +74,17 @@ async def tls_handshake(
     )
     tls = Tls(object=wrapped, incoming=incoming, outgoing=outgoing)
     try:
-        while not _shaken(tls):
+        while not _handshake_is_done(tls):
             await tls.send(wire)
             await tls.receive(wire)
     except ssl.SSLError:
+        # The alert, from which the other side learns why.
         await tls.send(wire)
         raise
     return tls
 
 
-def _shaken(tls: Tls) -> bool:
+def _handshake_is_done(tls: Tls) -> bool:
     try:
         tls.object.do_handshake()
     except ssl.SSLWantReadError:
@@ -98,10 +99,6 @@ def strict(context: ssl.SSLContext) -> ssl.SSLContext:
     # https://github.com/python/cpython/issues/95494
     context.options &= ~getattr(ssl, "OP_IGNORE_UNEXPECTED_EOF", 0)
     return context
-
-
-# What was received may complete one record of which a part had come before.
-_PLAIN_BYTES: Final = StreamPump.piece_bytes + 2 * 16 * 1024
 
 
 class TlsPump(StreamPump):
@@ -140,8 +137,9 @@ class _TlsCodec:
         self._tls.object.write(data)
 
     def say_farewell(self) -> None:
-        """Say it in TLS, too."""
-        # It waits for the other side's farewell, which comes by the usual way.
+        """Send close_notify."""
+        # unwrap() raises SSLWantReadError until the other side's close_notify arrives, which
+        # ``decode`` takes. RFC 8446, section 6.1: each side closes its own direction.
         with suppress(ssl.SSLError):
             self._tls.object.unwrap()
 
@@ -166,7 +164,7 @@ class _TlsCodec:
         except ssl.SSLWantReadError:
             pass
         except ssl.SSLZeroReturnError:
-            # So the end is called when it is the second of both.
+            # Both sides have sent close_notify; after the other side's alone, read() returns b"".
             self.over = True
         except ssl.SSLError as error:
             self.over, self.failure = True, error

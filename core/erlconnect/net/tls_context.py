@@ -17,10 +17,10 @@ from erlconnect.net.tls import strict
 if TYPE_CHECKING:
     from pathlib import Path
 
-_NOT_YET_VALID: Final = 9
-_EXPIRED: Final = 10
-"""X509_V_ERR_CERT_NOT_YET_VALID and X509_V_ERR_CERT_HAS_EXPIRED of OpenSSL."""
-_PLACE: Final = re.compile(r"^\[[^]]*\] *|\(_ssl\.c:\d+\)$")
+_NOT_YET_VALID: Final = 9  # X509_V_ERR_CERT_NOT_YET_VALID of OpenSSL
+_EXPIRED: Final = 10  # X509_V_ERR_CERT_HAS_EXPIRED
+# What Python puts around OpenSSL's reason: "[SSL: REASON]" and the line in its own source.
+_PYTHON_DETAILS: Final = re.compile(r"^\[[^]]*\] *|\(_ssl\.c:\d+\)$")
 
 
 def client_context(
@@ -34,6 +34,7 @@ def client_context(
     ``authorities`` are certificates as PEM text. Without any of the three the system's authorities
     count. Raises ``OSError`` and ``ssl.SSLError`` where a file cannot be used.
     """
+    # Not ``ssl.create_default_context``, which writes the keys to SSLKEYLOGFILE.
     context = strict(ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT))
     context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
     if authority_file or authority_folder or authorities:
@@ -56,7 +57,7 @@ def probe_context() -> ssl.SSLContext:
 def load_own_certificate(
     context: ssl.SSLContext, certificate: str | Path, key: str | Path | None
 ) -> None:
-    """Load what is shown to the other side; the terminal is never asked for a passphrase.
+    """Load the certificate and key for the other side; no passphrase is asked for.
 
     Raises ``OSError``, ``ssl.SSLError``, and ``ValueError`` where the key is encrypted.
     """
@@ -68,10 +69,11 @@ def tls_words(error: Exception) -> str:
     if isinstance(error, ssl.SSLCertVerificationError):
         return error.verify_message.rstrip(".")
     if isinstance(error, ssl.SSLError):
-        reason = error.reason or _PLACE.sub("", str(error)).strip()
+        reason = error.reason or _PYTHON_DETAILS.sub("", str(error)).strip()
         words = reason.replace("_", " ").lower()
         return "not in PEM form" if words in ("pem lib", "unknown error", "") else words
     number = getattr(error, "errno", None)
+    # The numbers of ``gaierror`` are negative on Linux and no errno.
     if isinstance(error, OSError) and error.strerror and not (number and number > 0):
         return error.strerror
     return os.strerror(number).lower() if number else str(error)
@@ -96,4 +98,5 @@ def certificate_remedy(error: ssl.SSLCertVerificationError, otherwise: str) -> s
 
 
 def _no_passphrase() -> str:
+    # Without it OpenSSL would ask for one at the terminal, and wait.
     raise ValueError("the key is encrypted")

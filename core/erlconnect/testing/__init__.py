@@ -1,4 +1,4 @@
-"""The conformance kit: proves that a plugin keeps the contract of ``erlconnect.api``.
+"""The conformance kit: checks that a plugin keeps the contract of ``erlconnect.api``.
 
 Works with any test framework and needs none. Every check raises ``AssertionError`` with a sentence
 that says what the contract asks for::

@@ -1,4 +1,4 @@
-"""What a backend has to do; everything is asked of the real thing, twice where order counts."""
+"""The checks of a backend: the real one is asked, twice where the order of its answers counts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a cookie source has to do, and above all what it must not say."""
+"""The checks of a cookie source: its answers, and that the cookie shows up nowhere."""
 
 from __future__ import annotations
 

@@ -1,8 +1,7 @@
-"""How the kit asks: a sentence for each demand, a deadline for each wait.
+"""What the checks of the conformance kit have in common, and the check of an offer itself.
 
-What a call has left behind: tasks, open file descriptors, child processes.
-
-What every offer has to be, whatever it offers.
+``demand`` raises ``AssertionError`` with a sentence, ``within`` gives each wait a deadline, and
+``nothing_left`` compares tasks, file descriptors and child processes before and after a call.
 """
 
 from __future__ import annotations
@@ -29,6 +28,55 @@ if TYPE_CHECKING:
 
 Result = TypeVar("Result")
 DEADLINE_SECONDS: Final = 30.0
+# A library's thread, or the other end of a connection, may need a moment to notice.
+GRACE_SECONDS: Final = 5.0
+_SETTLING_SECONDS: Final = 0.1
+# Turns of the event loop before the cancellation; seconds for what is slower.
+_TURNS: Final = (0, 1, 2, 3, 5, 8)
+_LATER_SECONDS: Final = 0.02
+_NAME: Final = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
+
+
+def check_offer(offer: Offer) -> None:
+    """Check the name, the words and the settings of ``offer``; nothing is created."""
+    demand_type(offer, Offer, "what a hook returns")
+    demand(_NAME.fullmatch(offer.name), f"the name {offer.name!r} must be lower case with dashes")
+    demand(offer.summary.strip(), "an offer must have a summary")
+    demand("\n" not in offer.summary, "the summary of an offer must be one line")
+    demand(callable(offer.create), "create must be callable with the settings")
+    demand_type(offer.needs, tuple, "needs")
+    demand(offer.install or not offer.needs, "an offer with needs must say how to install them")
+    _check_settings(offer.settings)
+
+
+def _check_settings(model: type[Settings]) -> None:
+    demand(
+        isinstance(model, type) and issubclass(model, Settings),
+        "settings must be a subclass of erlconnect.api.Settings",
+    )
+    demand(model.model_config.get("frozen"), f"{model.__name__} must stay frozen")
+    demand(model.model_config.get("extra") == "forbid", f"{model.__name__} must forbid extra keys")
+    demand(
+        model.argument is None or model.argument in model.model_fields,
+        f"{model.__name__}.argument names {model.argument!r}, which is none of its fields",
+    )
+    for key, field in setting_fields(model).items():
+        _check_field(model, key, field)
+    _check_schema(model.model_json_schema(), model)
+
+
+def _check_field(model: type[Settings], key: str, field: FieldInfo) -> None:
+    demand(_NAME.fullmatch(key), f"the key {key!r} of {model.__name__} must be lower case words")
+    name = key.replace("-", "_")
+    demand(model.model_fields.get(name) is field, f"the key {key!r} must be the name of its field")
+    demand((field.description or "").strip(), f"the setting {key!r} must have a description")
+
+
+def _check_schema(schema: dict[str, Any], model: type[Settings]) -> None:
+    described = list(schema.get("properties", {}))
+    keys = list(setting_fields(model))
+    demand(described == keys, f"the JSON schema of {model.__name__} must have the keys {keys}")
+    json.dumps(schema)
 
 
 def demand(condition: object, sentence: str) -> None:
@@ -83,14 +131,6 @@ def ungrouped() -> Iterator[None]:
         yield
     except BaseExceptionGroup as group:
         raise group.exceptions[0] from None
-
-
-# A library's thread, or the other end of a connection, may need a moment to notice.
-GRACE_SECONDS: Final = 5.0
-_SETTLING_SECONDS: Final = 0.1
-# Turns of the event loop before the cancellation; seconds for what is slower.
-_TURNS: Final = (0, 1, 2, 3, 5, 8)
-_LATER_SECONDS: Final = 0.02
 
 
 class _Trace(NamedTuple):
@@ -176,48 +216,3 @@ def _children() -> Iterator[tuple[_Trace, str]]:
         with suppress(OSError):
             for process in path.read_text().split():
                 yield _Trace("child", process), f"the child process {process}"
-
-
-_NAME: Final = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
-
-
-def check_offer(offer: Offer) -> None:
-    """Check the name, the words and the settings of ``offer``; nothing is created."""
-    demand_type(offer, Offer, "what a hook returns")
-    demand(_NAME.fullmatch(offer.name), f"the name {offer.name!r} must be lower case with dashes")
-    demand(offer.summary.strip(), "an offer must have a summary")
-    demand("\n" not in offer.summary, "the summary of an offer must be one line")
-    demand(callable(offer.create), "create must be callable with the settings")
-    demand_type(offer.needs, tuple, "needs")
-    demand(offer.install or not offer.needs, "an offer with needs must say how to install them")
-    _check_settings(offer.settings)
-
-
-def _check_settings(model: type[Settings]) -> None:
-    demand(
-        isinstance(model, type) and issubclass(model, Settings),
-        "settings must be a subclass of erlconnect.api.Settings",
-    )
-    demand(model.model_config.get("frozen"), f"{model.__name__} must stay frozen")
-    demand(model.model_config.get("extra") == "forbid", f"{model.__name__} must forbid extra keys")
-    demand(
-        model.argument is None or model.argument in model.model_fields,
-        f"{model.__name__}.argument names {model.argument!r}, which is none of its fields",
-    )
-    for key, field in setting_fields(model).items():
-        _check_field(model, key, field)
-    _check_schema(model.model_json_schema(), model)
-
-
-def _check_field(model: type[Settings], key: str, field: FieldInfo) -> None:
-    demand(_NAME.fullmatch(key), f"the key {key!r} of {model.__name__} must be lower case words")
-    name = key.replace("-", "_")
-    demand(model.model_fields.get(name) is field, f"the key {key!r} must be the name of its field")
-    demand((field.description or "").strip(), f"the setting {key!r} must have a description")
-
-
-def _check_schema(schema: dict[str, Any], model: type[Settings]) -> None:
-    described = list(schema.get("properties", {}))
-    keys = list(setting_fields(model))
-    demand(described == keys, f"the JSON schema of {model.__name__} must have the keys {keys}")
-    json.dumps(schema)

@@ -1,4 +1,4 @@
-"""What a transport has to do: real bytes to a real server and back."""
+"""The checks of a transport: bytes go to a real server and come back."""
 
 from __future__ import annotations
 
@@ -133,6 +133,7 @@ async def _received(connection: socket.socket, length: int) -> bytes:
     loop = asyncio.get_running_loop()
     received = bytearray()
     while len(received) < length:
+        # Not ``receive_exactly``: bytes that nobody has sent have to be seen, too.
         piece = await loop.sock_recv(connection, _PIECE_BYTES)
         demand(piece, f"the connection ended after {len(received)} of {length} bytes")
         received += piece

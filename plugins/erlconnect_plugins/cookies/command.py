@@ -1,7 +1,7 @@
 """Cookie source ``command``: what a program of the user's prints, e.g. a password manager.
 
-Knows how to ask the program and what its failures mean. Refuses to know a shell: pipes and
-variables belong into ``sh -c '...'``. The cookie is on the program's output and nowhere else.
+The program is run without a shell: pipes and variables belong into ``sh -c '...'``. Only the first
+line of its output is the cookie, and nothing that it prints is shown unless it is redacted.
 """
 
 from __future__ import annotations
@@ -105,7 +105,7 @@ def _split(command: str) -> list[str]:
 
 
 def _failed(program: str, output: ChildOutput) -> CookieNotFoundError:
-    """Say how it failed in its own words, without what it may have printed of the cookie."""
+    """Return the error with the program's own words, without what it printed of the cookie."""
     for line in output.stdout.splitlines()[:_MAX_REMEMBERED_LINES]:
         remember(line.decode(errors="replace").strip())
     words = redact(output.stderr.decode(errors="replace").strip())[-_MAX_SHOWN_CHARACTERS:]

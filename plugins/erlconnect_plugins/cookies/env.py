@@ -1,7 +1,6 @@
 """Cookie source ``env``: an environment variable of the user's own shell.
 
-Knows how an environment gives text. Refuses to know the remote node's environment; other sources
-look there.
+The backends read the environment of the remote node; this source reads only that of this process.
 """
 
 from __future__ import annotations

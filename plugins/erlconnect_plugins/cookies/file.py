@@ -1,6 +1,6 @@
 """Cookie source ``file``: a cookie file of this machine, read as Erlang reads its own.
 
-Knows which file is meant. Refuses to know how a cookie file looks; ``erlconnect.cookie_file`` does.
+This file says which file is read; ``erlconnect.cookie_file`` reads it.
 """
 
 from __future__ import annotations

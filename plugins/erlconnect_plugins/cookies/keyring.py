@@ -1,13 +1,12 @@
 """Cookie source ``keyring``: the password store of this machine's desktop or system.
 
-Knows which entry is meant and what the store's troubles mean. Refuses to know which store there
-is; the library ``keyring`` finds it: https://keyring.readthedocs.io
+This file says which entry is read and what an error of the store means for the user. The library
+``keyring`` finds the store: https://keyring.readthedocs.io
 """
 
 from __future__ import annotations
 
 import asyncio
-import threading
 from typing import TYPE_CHECKING, ClassVar, Final
 
 from pydantic import Field
@@ -22,9 +21,10 @@ from erlconnect.api import (
     cookie_text,
     hookimpl,
 )
+from erlconnect.net.threads import in_daemon_thread
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from erlconnect.api import Target
 
@@ -63,7 +63,9 @@ class KeyringCookieSource:
         place = f"entry {name} of {self._service} in the keyring"
         try:
             async with asyncio.timeout(DEADLINE_SECONDS):
-                password = await _in_a_thread(lambda: _password(self._service, name))
+                password = await in_daemon_thread(
+                    lambda: _password(self._service, name), name="erlconnect keyring"
+                )
         except TimeoutError as error:
             raise TimedOutError(
                 f"The keyring did not give the {place} within {DEADLINE_SECONDS:.0f} s",
@@ -77,34 +79,6 @@ class KeyringCookieSource:
                 "or name another entry with --cookie-from keyring:NAME.",
             )
         return Cookie(text, origin=place)
-
-
-async def _in_a_thread(ask: Callable[[], str | None]) -> str | None:
-    """Wait for ``ask`` in a thread that nobody waits for at the end: a store may never answer."""
-    loop = asyncio.get_running_loop()
-    answer: asyncio.Future[str | None] = loop.create_future()
-
-    def settle(password: str | None, error: Exception | None) -> None:
-        if answer.done():
-            return
-        if error is not None:
-            answer.set_exception(error)
-        else:
-            answer.set_result(password)
-
-    def work() -> None:
-        password, error = None, None
-        try:
-            password = ask()
-        except Exception as caught:  # noqa: BLE001 - it goes on to whoever asked
-            error = caught
-        try:
-            loop.call_soon_threadsafe(settle, password, error)
-        except RuntimeError:
-            return  # the loop has ended meanwhile
-
-    threading.Thread(target=work, name="erlconnect keyring", daemon=True).start()
-    return await answer
 
 
 def _password(service: str, name: str) -> str | None:

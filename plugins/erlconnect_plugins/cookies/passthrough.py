@@ -1,7 +1,7 @@
 """Cookie source ``passthrough``: both nodes share the cookie and the proxy knows none.
 
-A marker: the session looks at the offer's name and lets the handshake's challenges and digests
-through as they are. Refuses to know any cookie.
+The session knows this source by its name and lets the handshake's challenges and digests through
+as they are, so that both nodes check each other by the cookie that they share.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ class PassthroughSettings(Settings):
 
 
 class PassthroughCookieSource:
-    """Gives no cookie, on purpose."""
+    """Returns no cookie, on purpose."""
 
     def __init__(self, settings: PassthroughSettings) -> None:
         del settings

@@ -1,11 +1,7 @@
 """Cookie source ``prompt``: the person at the terminal types the cookie, unseen.
 
-Knows the question and what an answer means. Refuses to know how a terminal works.
-
-Asks for one line on the terminal without showing it.
-
-Knows how a terminal's echo is switched off and surely on again. Refuses to know what is asked for.
-It speaks to the terminal itself: standard input and output may be a pipe.
+``ask_hidden`` reads one line from the terminal itself, because standard input and output may be
+pipes. It switches the terminal's echo off and, however it ends, on again.
 """
 
 from __future__ import annotations
@@ -31,61 +27,10 @@ if TYPE_CHECKING:
 
     from erlconnect.api import Target
 
+DEADLINE_SECONDS: Final = 300.0
 _POLL_SECONDS: Final = 0.05
 _MAX_LINE_BYTES: Final = 4096
 _LOCAL_MODES: Final = 3  # where tcgetattr's list holds them
-
-
-async def ask_hidden(question: str, *, deadline: float) -> bytes:
-    """Return the line that somebody types in answer to ``question``; ``b""`` for Ctrl-D.
-
-    Raises ``OSError`` where there is no terminal and ``TimeoutError`` after ``deadline`` seconds.
-    Then, and when cancelled, the terminal shows again what is typed.
-    """
-    terminal = os.open(os.ctermid(), os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK | os.O_CLOEXEC)
-    try:
-        with _echo_off(terminal):
-            os.write(terminal, question.encode())
-            async with asyncio.timeout(deadline):
-                return await _line(terminal)
-    finally:
-        os.close(terminal)
-
-
-@contextmanager
-def _echo_off(terminal: int) -> Iterator[None]:
-    try:
-        before, hidden = termios.tcgetattr(terminal), termios.tcgetattr(terminal)
-    except termios.error as error:
-        raise OSError(*error.args) from error
-    hidden[_LOCAL_MODES] &= ~termios.ECHO
-    try:
-        # TCSAFLUSH also drops what was typed, and shown, before the question.
-        termios.tcsetattr(terminal, termios.TCSAFLUSH, hidden)
-        yield
-    finally:
-        # A terminal that was closed meanwhile needs nothing.
-        with suppress(termios.error, OSError):
-            termios.tcsetattr(terminal, termios.TCSAFLUSH, before)
-            os.write(terminal, b"\n")  # the one that was typed was not shown
-
-
-async def _line(terminal: int) -> bytes:
-    """Poll, because kqueue refuses /dev/tty and a thread that reads could not be cancelled."""
-    typed = b""
-    while b"\n" not in typed and len(typed) < _MAX_LINE_BYTES:
-        try:
-            more = os.read(terminal, _MAX_LINE_BYTES)
-        except BlockingIOError:
-            await asyncio.sleep(_POLL_SECONDS)
-            continue
-        if not more:
-            break
-        typed += more
-    return typed.partition(b"\n")[0]
-
-
-DEADLINE_SECONDS: Final = 300.0
 
 
 class PromptSettings(Settings):
@@ -126,6 +71,55 @@ async def _answer(question: str) -> bytes:
             f"There is no terminal to ask for the cookie ({error.strerror})",
             remedy="Name a source that asks nobody, e.g. --cookie-from env:NAME or file:PATH.",
         ) from error
+
+
+async def ask_hidden(question: str, *, deadline: float) -> bytes:
+    """Return the line that somebody types in answer to ``question``; ``b""`` for Ctrl-D.
+
+    Raises ``OSError`` where there is no terminal and ``TimeoutError`` after ``deadline`` seconds.
+    Then, and when cancelled, the terminal shows again what is typed.
+    """
+    terminal = os.open(os.ctermid(), os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK | os.O_CLOEXEC)
+    try:
+        with _echo_off(terminal):
+            os.write(terminal, question.encode())
+            async with asyncio.timeout(deadline):
+                return await _line(terminal)
+    finally:
+        os.close(terminal)
+
+
+@contextmanager
+def _echo_off(terminal: int) -> Iterator[None]:
+    try:
+        before, hidden = termios.tcgetattr(terminal), termios.tcgetattr(terminal)
+    except termios.error as error:
+        raise OSError(*error.args) from error
+    hidden[_LOCAL_MODES] &= ~termios.ECHO
+    try:
+        # TCSAFLUSH also drops what was typed, and shown, before the question.
+        termios.tcsetattr(terminal, termios.TCSAFLUSH, hidden)
+        yield
+    finally:
+        # A terminal that was closed meanwhile needs nothing.
+        with suppress(termios.error, OSError):
+            termios.tcsetattr(terminal, termios.TCSAFLUSH, before)
+            os.write(terminal, b"\n")  # the one that was typed was not shown
+
+
+async def _line(terminal: int) -> bytes:
+    # By polling: kqueue refuses /dev/tty, and a thread that reads could not be cancelled.
+    typed = b""
+    while b"\n" not in typed and len(typed) < _MAX_LINE_BYTES:
+        try:
+            more = os.read(terminal, _MAX_LINE_BYTES)
+        except BlockingIOError:
+            await asyncio.sleep(_POLL_SECONDS)
+            continue
+        if not more:
+            break
+        typed += more
+    return typed.partition(b"\n")[0]
 
 
 @hookimpl

@@ -61,8 +61,8 @@ class CommandTransport:
     async def open(self, target: Target) -> AsyncIterator[CommandDialer]:
         """Return a dialer; leaving ends every program that it started."""
         failure: Exception | None = None
-        async with asyncio.TaskGroup() as keepers:
-            dialer = CommandDialer(self._settings, target, keepers)
+        async with asyncio.TaskGroup() as tasks:
+            dialer = CommandDialer(self._settings, target, tasks)
             try:
                 yield dialer
             except Exception as error:  # noqa: BLE001 - a group would wrap the caller's error
@@ -77,11 +77,11 @@ class CommandDialer:
     """Starts the program anew for every dial, and remembers how each one ended."""
 
     def __init__(
-        self, settings: CommandTransportSettings, target: Target, keepers: asyncio.TaskGroup
+        self, settings: CommandTransportSettings, target: Target, tasks: asyncio.TaskGroup
     ) -> None:
         self._settings = settings
         self._target = target
-        self._keepers = keepers
+        self._tasks = tasks
         self._children: list[StdioChild] = []
 
     async def dial(self, port: int) -> socket.socket:
@@ -92,9 +92,7 @@ class CommandDialer:
         """
         arguments = self._arguments(port)
         try:
-            child = await StdioChild.start(
-                arguments, self._keepers, own_session=self._settings.shell
-            )
+            child = await StdioChild.start(arguments, self._tasks, own_session=self._settings.shell)
         except OSError as error:
             raise ConfigurationError(
                 f"the program {arguments[0]} could not be started: {error.strerror}",
@@ -112,7 +110,7 @@ class CommandDialer:
         return child.stream
 
     async def why_ended(self, stream: socket.socket) -> str:
-        """Say how the program behind ``stream`` ended; empty where it is still running."""
+        """Return how the program behind ``stream`` ended; empty where it is still running."""
         for child in self._children:
             if child.stream is stream and await child.finished_within(1.0):
                 return child.end_text

@@ -1,11 +1,7 @@
 """Transport ``direct``: TCP from this machine straight to the target's address.
 
-Knows what can go wrong on the way and the words for it. Refuses to know how names become addresses
-and in which order these are tried.
-
-From the text of a host to the socket addresses to try, in the order to try them.
-
-Knows numeric addresses with zones, and names. Refuses to connect.
+For every dial the host is looked up (``addresses_of``), its addresses race (``net/dial.py``), and
+what came back from each is put into words for the user.
 """
 
 from __future__ import annotations
@@ -15,9 +11,8 @@ import errno
 import ipaddress
 import os
 import socket
-import threading
-from contextlib import asynccontextmanager, suppress
-from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Annotated, Final, Literal
 
 from pydantic import BeforeValidator, Field
 
@@ -33,6 +28,7 @@ from erlconnect.api import (
     hookimpl,
 )
 from erlconnect.net.dial import Address, Race, found_addresses
+from erlconnect.net.threads import in_daemon_thread
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
@@ -40,6 +36,15 @@ if TYPE_CHECKING:
     from erlconnect.api import Target
 
 Family = Literal["auto", "4", "6"]
+DEADLINE_SECONDS: Final = 5.0  # of one dial; the handshake behind it has 6
+_WORDS: Final = {
+    errno.ECONNREFUSED: "refused the connection",
+    errno.ECONNRESET: "reset the connection",
+    errno.EHOSTUNREACH: "no route to that host",
+    errno.ENETUNREACH: "no route to that network",
+    errno.EADDRNOTAVAIL: "no address of this machine can reach it",
+    errno.ETIMEDOUT: "no answer",
+}
 _FAMILIES: Final[dict[str, socket.AddressFamily]] = {
     "auto": socket.AF_UNSPEC,
     "4": socket.AF_INET,
@@ -50,125 +55,6 @@ _NO_SUCH_NAME: Final = frozenset(
     for name in ("EAI_NONAME", "EAI_NODATA", "EAI_ADDRFAMILY")
     if (code := getattr(socket, name, None)) is not None
 )
-
-
-async def addresses_of(host: str, port: int, family: Family) -> list[Address]:
-    """Return the addresses of ``host``: a name, a numeric address, ``[v6]`` or ``v6%zone``.
-
-    Never empty. Raises ``NameNotFoundError``, ``LookupFailedError``, ``UnreachableError`` for a
-    zone that this machine does not have and ``ConfigurationError`` where ``family`` cannot be.
-    Cancelled, a lookup ends by itself in the background.
-    """
-    host = host[1:-1] if host.startswith("[") and host.endswith("]") else host
-    try:
-        numeric = ipaddress.ip_address(host)
-    except ValueError:
-        return await _looked_up(host, port, family)
-    if family not in ("auto", str(numeric.version)):
-        raise ConfigurationError(
-            f"{host} is no IPv{family} address, and the transport's family is {family}",
-            remedy="Leave out -o transport.family, or name another host with -o transport.host=.",
-        )
-    return [_numeric(numeric, port)]
-
-
-def _numeric(numeric: ipaddress.IPv4Address | ipaddress.IPv6Address, port: int) -> Address:
-    if isinstance(numeric, ipaddress.IPv4Address):
-        return Address(family=socket.AF_INET, sockaddr=(str(numeric), port), text=str(numeric))
-    # getaddrinfo takes the name of a zone for link-local addresses only.
-    plain, _, zone = str(numeric).partition("%")
-    sockaddr = (plain, port, 0, _zone_index(zone, numeric))
-    return Address(family=socket.AF_INET6, sockaddr=sockaddr, text=str(numeric))
-
-
-def _zone_index(zone: str, numeric: ipaddress.IPv6Address) -> int:
-    if not zone and numeric.is_link_local:
-        raise UnreachableError(
-            f"{numeric} is a link-local address and does not say behind which interface",
-            remedy=f"Write the interface behind it, e.g. {numeric}%eth0.",
-        )
-    if not zone or zone.isdecimal():
-        return int(zone or 0)
-    try:
-        return socket.if_nametoindex(zone)
-    except OSError as error:
-        raise UnreachableError(
-            f"{numeric} is behind the interface {zone}, which this machine does not have",
-            remedy=f"Bring {zone} up (a VPN?), or name another host with -o transport.host=.",
-        ) from error
-
-
-async def _looked_up(host: str, port: int, family: Family) -> list[Address]:
-    try:
-        found = await _getaddrinfo(host, port, _FAMILIES[family])
-    except (socket.gaierror, UnicodeError) as error:
-        raise _lookup_error(host, family, error) from error
-    return found_addresses(found)
-
-
-async def _getaddrinfo(host: str, port: int, family: socket.AddressFamily) -> Sequence[Any]:
-    """Ask the system's resolver in a thread of its own.
-
-    The loop's executor would be waited for when the program ends, for as long as a dead name
-    server takes.
-    """
-    loop = asyncio.get_running_loop()
-    answer: asyncio.Future[Sequence[Any]] = loop.create_future()
-
-    def settle(result: Sequence[Any] | Exception) -> None:
-        if answer.done():
-            return
-        if isinstance(result, Exception):
-            answer.set_exception(result)
-        else:
-            answer.set_result(result)
-
-    def ask() -> None:
-        result: Sequence[Any] | Exception
-        try:
-            result = socket.getaddrinfo(
-                host, port, family=family, type=socket.SOCK_STREAM, proto=socket.IPPROTO_TCP
-            )
-        except (OSError, UnicodeError) as error:
-            result = error
-        # Nobody waits any more where the loop is closed.
-        with suppress(RuntimeError):
-            loop.call_soon_threadsafe(settle, result)
-
-    threading.Thread(target=ask, name=f"lookup of {host}", daemon=True).start()
-    return await answer
-
-
-def _lookup_error(
-    host: str, family: Family, error: socket.gaierror | UnicodeError
-) -> LookupFailedError | NameNotFoundError:
-    if isinstance(error, UnicodeError) or error.errno in _NO_SUCH_NAME:
-        kind = "" if family == "auto" else f"IPv{family} "
-        return NameNotFoundError(
-            f"The name {host} has no {kind}address: {_lookup_error_text(error)}",
-            remedy="Check the spelling. If the name only exists inside a private network,"
-            " name a host that this machine can reach with -o transport.host=,"
-            " or choose another way in with --transport.",
-        )
-    return LookupFailedError(
-        f"The name {host} could not be looked up: {_lookup_error_text(error)}",
-        remedy="Check that this machine's name server can be reached, and try again.",
-    )
-
-
-def _lookup_error_text(error: socket.gaierror | UnicodeError) -> str:
-    return str(error.strerror) if isinstance(error, socket.gaierror) else "it is no valid name"
-
-
-DEADLINE_SECONDS: Final = 5.0  # of one dial; the handshake behind it has 6
-_WORDS: Final = {
-    errno.ECONNREFUSED: "refused the connection",
-    errno.ECONNRESET: "reset the connection",
-    errno.EHOSTUNREACH: "no route to that host",
-    errno.ENETUNREACH: "no route to that network",
-    errno.EADDRNOTAVAIL: "no address of this machine can reach it",
-    errno.ETIMEDOUT: "no answer",
-}
 
 
 class DirectSettings(Settings):
@@ -257,6 +143,90 @@ def _remedy(port: int, race: Race) -> str:
         "Check the address and the firewalls on the way, name another host with"
         " -o transport.host=, or choose another way in with --transport."
     )
+
+
+async def addresses_of(host: str, port: int, family: Family) -> list[Address]:
+    """Return the addresses of ``host``: a name, a numeric address, ``[v6]`` or ``v6%zone``.
+
+    Never empty. Raises ``NameNotFoundError``, ``LookupFailedError``, ``UnreachableError`` for a
+    zone that this machine does not have and ``ConfigurationError`` where ``family`` cannot be.
+    Cancelled, a lookup ends by itself in the background.
+    """
+    host = host[1:-1] if host.startswith("[") and host.endswith("]") else host
+    try:
+        numeric = ipaddress.ip_address(host)
+    except ValueError:
+        return await _looked_up(host, port, family)
+    if family not in ("auto", str(numeric.version)):
+        raise ConfigurationError(
+            f"{host} is no IPv{family} address, and the transport's family is {family}",
+            remedy="Leave out -o transport.family, or name another host with -o transport.host=.",
+        )
+    return [_numeric(numeric, port)]
+
+
+def _numeric(numeric: ipaddress.IPv4Address | ipaddress.IPv6Address, port: int) -> Address:
+    if isinstance(numeric, ipaddress.IPv4Address):
+        return Address(family=socket.AF_INET, sockaddr=(str(numeric), port), text=str(numeric))
+    # getaddrinfo takes the name of a zone for link-local addresses only.
+    plain, _, zone = str(numeric).partition("%")
+    sockaddr = (plain, port, 0, _scope_id(zone, numeric))
+    return Address(family=socket.AF_INET6, sockaddr=sockaddr, text=str(numeric))
+
+
+def _scope_id(zone: str, numeric: ipaddress.IPv6Address) -> int:
+    if not zone and numeric.is_link_local:
+        raise UnreachableError(
+            f"{numeric} is a link-local address and does not say behind which interface",
+            remedy=f"Write the interface behind it, e.g. {numeric}%eth0.",
+        )
+    if not zone or zone.isdecimal():
+        return int(zone or 0)
+    try:
+        return socket.if_nametoindex(zone)
+    except OSError as error:
+        raise UnreachableError(
+            f"{numeric} is behind the interface {zone}, which this machine does not have",
+            remedy=f"Bring {zone} up (a VPN?), or name another host with -o transport.host=.",
+        ) from error
+
+
+async def _looked_up(host: str, port: int, family: Family) -> list[Address]:
+    try:
+        found = await in_daemon_thread(
+            lambda: socket.getaddrinfo(
+                host,
+                port,
+                family=_FAMILIES[family],
+                type=socket.SOCK_STREAM,
+                proto=socket.IPPROTO_TCP,
+            ),
+            name=f"lookup of {host}",
+        )
+    except (socket.gaierror, UnicodeError) as error:
+        raise _lookup_error(host, family, error) from error
+    return found_addresses(found)
+
+
+def _lookup_error(
+    host: str, family: Family, error: socket.gaierror | UnicodeError
+) -> LookupFailedError | NameNotFoundError:
+    if isinstance(error, UnicodeError) or error.errno in _NO_SUCH_NAME:
+        kind = "" if family == "auto" else f"IPv{family} "
+        return NameNotFoundError(
+            f"The name {host} has no {kind}address: {_lookup_error_text(error)}",
+            remedy="Check the spelling. If the name only exists inside a private network,"
+            " name a host that this machine can reach with -o transport.host=,"
+            " or choose another way in with --transport.",
+        )
+    return LookupFailedError(
+        f"The name {host} could not be looked up: {_lookup_error_text(error)}",
+        remedy="Check that this machine's name server can be reached, and try again.",
+    )
+
+
+def _lookup_error_text(error: socket.gaierror | UnicodeError) -> str:
+    return str(error.strerror) if isinstance(error, socket.gaierror) else "it is no valid name"
 
 
 @hookimpl

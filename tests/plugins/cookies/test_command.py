@@ -1,3 +1,5 @@
+"""The cookie source ``command`` with real programs."""
+
 from __future__ import annotations
 
 import os

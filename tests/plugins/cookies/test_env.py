@@ -1,3 +1,5 @@
+"""The cookie source ``env``."""
+
 from __future__ import annotations
 
 import os

@@ -1,3 +1,5 @@
+"""The cookie source ``file``."""
+
 from __future__ import annotations
 
 from typing import TYPE_CHECKING

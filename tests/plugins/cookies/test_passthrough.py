@@ -1,3 +1,5 @@
+"""The cookie source ``passthrough``."""
+
 from __future__ import annotations
 
 from typing import TYPE_CHECKING

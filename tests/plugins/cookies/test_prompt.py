@@ -1,3 +1,5 @@
+"""The cookie source ``prompt``, at a real terminal."""
+
 from __future__ import annotations
 
 import signal

@@ -1,3 +1,5 @@
+"""The transport ``direct``, over real networks of its own."""
+
 from __future__ import annotations
 
 import asyncio
