@@ -1,7 +1,4 @@
-"""A transport that was left goes on as long as a stream needs it.
-
-A target that failed is left alone for a while, longer each time.
-"""
+"""A transport that was replaced stays open as long as a stream needs it, and dials have pauses."""
 
 from __future__ import annotations
 
@@ -51,7 +48,7 @@ def connected_by(pairs: Pairs) -> ConnectedTarget:
     )
 
 
-async def test_a_transport_without_streams_is_closed_when_it_is_left() -> None:
+async def test_a_transport_without_streams_is_closed_when_it_is_released() -> None:
     pairs, leases = Pairs(), TransportLeases()
     (await leases.dial(connected_by(pairs))).close()
     leases.release(connected_by(pairs))
