@@ -6,10 +6,11 @@ import asyncio
 import socket
 from dataclasses import dataclass, field, replace
 
-from erlconnect.api import NodeName, Target
+from erlconnect.api import Cookie, NodeName, Target
 from erlconnect.distribution.flags import DistributionFlag
+from erlconnect.proxy.handshake import Cookies
 from erlconnect.proxy.probe import ProbeResult
-from erlconnect.session.alias import Backoff, TransportLeases
+from erlconnect.session.alias import Backoff, TargetTracker, TransportLeases
 from erlconnect.session.connector import ConnectedTarget
 
 TARGET = Target(node=NodeName.parse("shop@10.0.0.1"), address="10.0.0.1")
@@ -87,6 +88,27 @@ async def test_each_stream_knows_its_target() -> None:
         assert leases.of(unknown) is None
     leases.release(first)
     leases.release(second)
+
+
+async def test_an_alias_keeps_its_cookies_when_its_target_is_replaced() -> None:
+    moved: list[ConnectedTarget] = []
+    lost: list[str] = []
+
+    async def find_again() -> ConnectedTarget:
+        raise AssertionError("nothing is dialled here")
+
+    cookies = Cookies(local=Cookie("a", origin="here"), remote=Cookie("b", origin="there"))
+    first = replace(connected_by(Pairs()), cookies=cookies, cookie_source="env")
+    async with asyncio.TaskGroup() as group:
+        tracker = TargetTracker(
+            first, find_again=find_again, group=group, on_moved=moved.append, on_lost=lost.append
+        )
+        second = replace(connected_by(Pairs()), port=4445)
+        tracker.set_current(second)
+    assert tracker.current.port == 4445
+    assert tracker.current.cookies is cookies
+    assert tracker.current.cookie_source == "env"
+    assert (moved, lost) == ([first], [])
 
 
 async def waited(backoff: Backoff) -> float:
