@@ -1,7 +1,4 @@
-"""A transport that was left goes on as long as a stream needs it.
-
-A target that failed is left alone for a while, longer each time.
-"""
+"""A transport that was replaced stays open as long as a stream needs it, and dials have pauses."""
 
 from __future__ import annotations
 
@@ -9,10 +6,11 @@ import asyncio
 import socket
 from dataclasses import dataclass, field, replace
 
-from erlconnect.api import NodeName, Target
+from erlconnect.api import Cookie, NodeName, Target
 from erlconnect.distribution.flags import DistributionFlag
+from erlconnect.proxy.handshake import Cookies
 from erlconnect.proxy.probe import ProbeResult
-from erlconnect.session.alias import Backoff, TransportLeases
+from erlconnect.session.alias import Backoff, TargetTracker, TransportLeases
 from erlconnect.session.connector import ConnectedTarget
 
 TARGET = Target(node=NodeName.parse("shop@10.0.0.1"), address="10.0.0.1")
@@ -51,7 +49,7 @@ def connected_by(pairs: Pairs) -> ConnectedTarget:
     )
 
 
-async def test_a_transport_without_streams_is_closed_when_it_is_left() -> None:
+async def test_a_transport_without_streams_is_closed_when_it_is_released() -> None:
     pairs, leases = Pairs(), TransportLeases()
     (await leases.dial(connected_by(pairs))).close()
     leases.release(connected_by(pairs))
@@ -90,6 +88,27 @@ async def test_each_stream_knows_its_target() -> None:
         assert leases.of(unknown) is None
     leases.release(first)
     leases.release(second)
+
+
+async def test_an_alias_keeps_its_cookies_when_its_target_is_replaced() -> None:
+    moved: list[ConnectedTarget] = []
+    lost: list[str] = []
+
+    async def find_again() -> ConnectedTarget:
+        raise AssertionError("nothing is dialled here")
+
+    cookies = Cookies(local=Cookie("a", origin="here"), remote=Cookie("b", origin="there"))
+    first = replace(connected_by(Pairs()), cookies=cookies, cookie_source="env")
+    async with asyncio.TaskGroup() as group:
+        tracker = TargetTracker(
+            first, find_again=find_again, group=group, on_moved=moved.append, on_lost=lost.append
+        )
+        second = replace(connected_by(Pairs()), port=4445)
+        tracker.set_current(second)
+    assert tracker.current.port == 4445
+    assert tracker.current.cookies is cookies
+    assert tracker.current.cookie_source == "env"
+    assert (moved, lost) == ([first], [])
 
 
 async def waited(backoff: Backoff) -> float:

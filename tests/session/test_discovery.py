@@ -1,9 +1,4 @@
-"""What the session's own settings make of the targets that a backend found.
-
-Which target, and which of several names in one epmd.
-
-Node names by template.
-"""
+"""What the session makes of the targets that a backend lists: its settings, ``--node``, names."""
 
 from __future__ import annotations
 
@@ -11,10 +6,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from erlconnect.api import NodeName, Query, Ref, Target, UsageError
-from erlconnect.configuration.session_settings import parse_options
+from erlconnect.api import NodeName, Query, Target, UsageError
+from erlconnect.configuration.session_settings import SessionSettings
 from erlconnect.errors import NoNodeFoundError, SeveralNodesError
-from erlconnect.errors import UsageError as UsageError_test_templates
 from erlconnect.plugin_manager import Catalogue
 from erlconnect.session.config import SessionConfig
 from erlconnect.session.discovery import Discovery, choose_name, choose_targets, render_node
@@ -26,9 +20,13 @@ if TYPE_CHECKING:
     from erlconnect.api import SessionApi
 
 
-def target(address: str, *refs: Ref, **facts: str) -> Target:
+WHERE = "10.3.2.1:4369"
+QUERY = Query(service="_x._tcp.shop.internal")
+
+
+def target(address: str, **facts: str) -> Target:
     node = NodeName(name="", host=address)
-    return Target(node=node, address=address, cookies=refs, transports=refs, facts=facts)
+    return Target(node=node, address=address, facts=facts)
 
 
 class _Found:
@@ -42,22 +40,16 @@ class _Found:
         return self._targets
 
 
-def config(*options: str, cookie_from: str = "") -> SessionConfig:
-    parsed = parse_options(options, environment={})
-    return SessionConfig(
-        service="app@10.0.0.1",
-        backend=PluginSpec(name="fixed", options=parsed.backend),
-        cookie_source=PluginSpec.parse(cookie_from, options=parsed.cookie, written={}),
-        settings=parsed.session,
-    )
-
-
 async def applied(node: str, *found: Target) -> tuple[list[str], list[str]]:
     """The names of the targets with ``-o node=``, and the warnings."""
     warnings: list[str] = []
-    asked = config(f"node={node}")
-    plugins = PluginResolver(Catalogue(), asked, {})
-    discovery = Discovery(asked, plugins, None, warnings.append)  # type: ignore[arg-type]
+    config = SessionConfig(
+        service="app@10.0.0.1",
+        backend=PluginSpec(name="fixed"),
+        settings=SessionSettings(node=node),
+    )
+    plugins = PluginResolver(Catalogue(), config, {})
+    discovery = Discovery(config, plugins, None, warnings.append)  # type: ignore[arg-type]
     discovery._backend = _Found(*found)
     return [str(one.node) for one in await discovery.targets()], warnings
 
@@ -82,26 +74,6 @@ async def test_a_value_that_is_no_name_takes_only_its_own_target_out() -> None:
 async def test_a_template_that_fits_none_is_an_error() -> None:
     with pytest.raises(UsageError, match=r"no field \{tag\}"):
         await applied("{tag}@{ip}", target("10.0.0.1"), target("10.0.0.2"))
-
-
-def test_an_offer_that_is_named_inherits_what_the_target_says_of_it() -> None:
-    ref = Ref(name="consul-kv", settings={"address": "10.0.0.9:1"}, only_if_named=True)
-    found = target("10.0.0.1", ref)
-    named = PluginResolver(Catalogue(), config(cookie_from="consul-kv:erlang/cookie"), {})
-    (choice,) = named.cookie_sources(found)
-    settings = choice.source._settings  # type: ignore[attr-defined]
-    assert choice.name == "consul-kv"
-    assert (settings.address, settings.key) == ("10.0.0.9:1", "erlang/cookie")
-
-
-def test_such_an_offer_is_not_used_by_itself() -> None:
-    found = target("10.0.0.1", Ref(name="consul-kv", only_if_named=True))
-    plugins = PluginResolver(Catalogue(), config(), {})
-    assert [choice.name for choice in plugins.cookie_sources(found)] == ["file"]
-    assert [name for name, _ in plugins.transports(found)] == ["direct"]
-
-
-WHERE = "10.3.2.1:4369"
 
 
 def chosen(*names: str, wanted: str | None = None, expected: str = "") -> str:
@@ -188,10 +160,7 @@ def test_a_wrong_choice_is_not_overruled_by_what_the_backend_expects() -> None:
         chosen("shop", "billing", wanted="stock", expected="shop")
 
 
-QUERY = Query(service="_x._tcp.shop.internal")
-
-
-def target_templates(name: str = "app", address: str = "10.3.2.1") -> Target:
+def listed(name: str = "app", address: str = "10.3.2.1") -> Target:
     return Target(
         node=NodeName(name=name, host=address),
         address=address,
@@ -210,22 +179,22 @@ def target_templates(name: str = "app", address: str = "10.3.2.1") -> Target:
     ],
 )
 def test_fields_come_from_the_target_and_the_query(template: str, expected: str) -> None:
-    assert str(render_node(template, target_templates(), QUERY)) == expected
+    assert str(render_node(template, listed(), QUERY)) == expected
 
 
 def test_an_ipv6_address_gets_dashes_too() -> None:
-    name = render_node("a@{dashed_ip}", target_templates(address="fd12::2"), QUERY)
+    name = render_node("a@{dashed_ip}", listed(address="fd12::2"), QUERY)
     assert name.host == "fd12--2"
 
 
 def test_a_basename_that_only_epmd_knows_stays_empty() -> None:
-    assert render_node("{basename}@{ip}", target_templates(name=""), QUERY) == NodeName(
+    assert render_node("{basename}@{ip}", listed(name=""), QUERY) == NodeName(
         name="", host="10.3.2.1"
     )
 
 
 @pytest.mark.parametrize("template", ["app@{zone}", "app", "a b@host", "{basename}x@{nothing}"])
 def test_what_cannot_be_rendered_names_the_fields_there_are(template: str) -> None:
-    with pytest.raises(UsageError_test_templates) as raised:
-        render_node(template, target_templates(), QUERY)
+    with pytest.raises(UsageError) as raised:
+        render_node(template, listed(), QUERY)
     assert "{dashed_ip}" in raised.value.remedy

@@ -1,6 +1,6 @@
 """What ``doctor``, ``ping`` and ``targets`` find out about a TARGET and this machine.
 
-They go the way of a TARGET to an alias (see ``session``) up to a node that answers, and serve none.
+They connect to targets as a session does (see ``session``, steps 1 to 5), and serve no alias.
 In the order in which ``doctor`` takes its steps:
 
 1. ``steps.py``: what a step is, how it ends, and the report of all steps.

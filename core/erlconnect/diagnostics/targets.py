@@ -75,5 +75,6 @@ async def _probe(connector: Connector, target: Target) -> TargetProbe:
         connected = await connector.connect(target)
     except ErlconnectError as error:
         return TargetProbe(target=target, error=error)
+    # What the node said is all that is shown: its transport is not needed any more.
     connected.close()
     return TargetProbe(target=target, connected=connected)

@@ -64,7 +64,12 @@ _STALE_AFTER: Final = (AnotherNodeError, NotDistributionError, TimedOutError)
 
 
 class Alias:
-    """A registered name with its listener and its target: the ``RemoteSide`` of its links."""
+    """A registered name with its listener and its target: the ``RemoteSide`` of its links.
+
+    ``find_again`` finds the target when it is not where it was. ``peer_aliases`` returns alias and
+    real name of the other targets that a link to this one knows. ``on_lost`` learns why the target
+    is gone; without it that is an event.
+    """
 
     def __init__(
         self,
@@ -78,11 +83,6 @@ class Alias:
         on_lost: Callable[[Alias, str], None] | None = None,
         report: Callable[[Event | LinkEvent], None],
     ) -> None:
-        """``find_again`` finds the target when it is not where it was.
-
-        ``peer_aliases`` returns alias and real name of the other targets that a link to this one
-        knows. ``on_lost`` learns why the target is gone; without it that is an event.
-        """
         self.name = name
         self.listener = listener
         self.context = context

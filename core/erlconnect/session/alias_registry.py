@@ -1,7 +1,6 @@
 """The aliases of one session: registered in the local epmd, served, known to each other's links.
 
-``session.py`` and ``target_set.py`` add and remove aliases; how targets are found, and when they
-are gone, is theirs.
+``target_set.py`` adds and removes aliases: it knows which targets there are.
 """
 
 from __future__ import annotations
@@ -67,7 +66,7 @@ class AliasRegistry:
 
         ``find_again`` and ``on_lost`` as in ``Alias``. Raises ``EpmdError``.
         """
-        # The port has to listen before epmd tells it to anybody.
+        # The port has to listen before epmd hands it out.
         listener = Listener()
         try:
             name = await self._register(context, connected, listener.port)
@@ -107,7 +106,7 @@ class AliasRegistry:
     async def remove(self, alias: Alias) -> None:
         """Unregister an alias and end its links."""
         self._aliases.remove(alias)
-        # The name first: epmd must not tell a port at which nobody listens.
+        # The name first: epmd must not hand out a port at which nobody listens.
         await self._epmd.unregister(alias.name)
         await alias.stop()
 

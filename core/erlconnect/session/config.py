@@ -61,7 +61,10 @@ class SessionConfig:
 
 
 class TargetContext:
-    """What the targets of one TARGET share: they are found, reached and authenticated by it."""
+    """What the targets of one TARGET share: they are found, reached and authenticated by it.
+
+    ``group`` runs what goes on for longer than one call: open transports and searches.
+    """
 
     def __init__(
         self,
@@ -75,10 +78,7 @@ class TargetContext:
         progress: Callable[[str], None],
         timer: Timer | None = None,
     ) -> None:
-        """Raise ``ErlconnectError`` where the backend or TLS cannot be set up.
-
-        ``group`` runs what goes on for longer than one call: open transports and searches.
-        """
+        """Raise ``ErlconnectError`` where the backend or TLS cannot be set up."""
         self.config = config
         self.callers = callers
         self.group = group

@@ -1,6 +1,6 @@
 """From a target that a backend lists to a connected one: transport, port, probe.
 
-A probe is the beginning of a handshake, up to the challenge: it tells the node's real name and
+A probe is the beginning of a handshake, up to the challenge: it shows the node's real name and
 needs no cookie. ``Connector`` opens the transports of a target one after the other, asks the remote
 epmd where the port is not known, and keeps the first transport through which the node answers.
 """
@@ -197,7 +197,7 @@ class Connector:
         where = f"{target.address}:{target.epmd_port}"
         with self._timer.phase("epmd", where):
             ports = await registered_names(dialer, target.epmd_port, f"the epmd at {where}", until)
-            # `--node` may name the target by its host or address; then it says nothing of names.
+            # `--node` may name the target by its host or address; then it is no name of a node.
             wanted = None if self._node in (target.node.host, target.address) else self._node
             name = choose_name(ports, wanted=wanted, expected=target.node.name, where=where)
         return ports[name], await self._probe(target, dialer, ports[name], until)
@@ -221,7 +221,7 @@ class Connector:
                     stopwatch=self._timer,
                 )
             except NotDistributionError as error:
-                # A TLS node closes a plain connection without a word: only asking it tells.
+                # What comes back from a TLS node is no proof of TLS; its answer to a hello is.
                 if self._tls is None and await speaks_tls(dialer, port):
                     raise tls_missing(where) from error
                 raise

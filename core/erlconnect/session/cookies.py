@@ -34,7 +34,7 @@ class RemoteCookie:
 
 
 class RemoteCookies:
-    """Asks the cookie sources for the targets of one TARGET, which may be found at the same time.
+    """Asks the cookie sources for the targets of one TARGET, which may connect at the same time.
 
     A source that no target refers to knows nothing of targets, and may ask a person: it is asked
     once for all of them. A cookie is kept; a source that failed or had none is asked again by the

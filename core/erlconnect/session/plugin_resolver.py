@@ -33,7 +33,7 @@ DEFAULT_TRANSPORT: Final = Ref(name="direct")
 class PluginSpec:
     """A plugin to create and what is known of its settings, before they are validated.
 
-    ``argument`` is what stands behind the colon of ``NAME:ARG``. ``options`` come from the command
+    ``argument`` is ARG of ``NAME:ARG``. ``options`` come from the command
     line, ``written`` from a profile, ``inherited`` from the target's reference.
     """
 
@@ -84,7 +84,7 @@ class PluginResolver:
         """Create the cookie sources to ask for ``target``, best first."""
         spec = self._config.cookie_source
         if spec.argument is not None:
-            # Which setting the argument is for, only the plugin tells.
+            # Which setting the argument is for, the plugin declares.
             offer = self.catalogue.offer(Kind.COOKIE_SOURCE, spec.name)
             options = {**spec.options, **argument_option(offer, spec.argument)}
             spec = replace(spec, argument=None, options=options)

@@ -2,7 +2,7 @@
 
 ``TlsClient`` reads the files of the settings once, and puts a ``TlsDialer`` above the dialer of any
 transport. Our code compares the names of a certificate, because OTP compares them in its own way.
-``LocalAcceptor`` lets local nodes in with or without TLS: one that is started with ``-proto_dist
+``LocalAcceptor`` accepts local nodes with or without TLS: one that is started with ``-proto_dist
 inet_tls`` dials every node so, the alias too. A node's epmd speaks no TLS and is asked without it.
 """
 
@@ -52,7 +52,7 @@ TLS_HANDSHAKE_SECONDS: Final = 3.0
 _END_SECONDS: Final = 0.5
 _PROBE_SECONDS: Final = 1.0
 # The content type of a TLS record with a handshake (RFC 8446, 5.1). A plain send_name begins with
-# the high byte of its length, which is 0.
+# the high byte of its length, which is 0 or 1: a node name has 255 bytes at most.
 _TLS_HANDSHAKE: Final = b"\x16"
 # OTP writes addresses as DNS names, because it knows nodes by the text after the `@`; other makers
 # of certificates write IP addresses.
@@ -105,7 +105,7 @@ class TlsDialer:
         return pump.stream
 
     async def why_ended(self, stream: socket.socket) -> str:
-        """Return what ended ``stream``. Raises ``RefusedError`` if the node never let us in."""
+        """Return what ended ``stream``. Raises ``RefusedError`` for a certificate it refused."""
         # Under TLS 1.3 a node checks our certificate when our side of the handshake is over: its
         # alert is the first thing that comes (RFC 8446, 4.4.2.4).
         for pump, wire in self._streams:
