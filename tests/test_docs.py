@@ -35,8 +35,8 @@ from erlconnect import errors, hookspecs
 from erlconnect.api import NodeName, Query, Target
 from erlconnect.command_line.app import app
 from erlconnect.command_line.child_session import child_environment, cookie_variables
-from erlconnect.command_line.live_view import Throughput
 from erlconnect.command_line.output import ready_text
+from erlconnect.command_line.status import Throughput
 from erlconnect.configuration.session_settings import SESSION_KEYS, parse_options
 from erlconnect.configuration.settings import setting_fields, variable_name
 from erlconnect.configuration.tls_settings import TLS, TLS_KEYS

@@ -11,7 +11,7 @@ from pydantic import Field, SecretStr, field_validator, model_validator
 
 from erlconnect.api import Offer, Settings
 from erlconnect.configuration.paths import Scope
-from erlconnect.configuration.problems import SourcedValue
+from erlconnect.configuration.problems import ConfigValue
 from erlconnect.configuration.settings import (
     argument_option,
     resolve_settings,
@@ -65,8 +65,8 @@ def offer(settings: type[Settings] = LanternSettings, name: str = "sea-lantern")
     return Offer(name=name, summary="Shines.", settings=settings, create=settings)
 
 
-def written(value: object, path: Path = Path("/etc/c.toml")) -> SourcedValue:
-    return SourcedValue(
+def written(value: object, path: Path = Path("/etc/c.toml")) -> ConfigValue:
+    return ConfigValue(
         value=value, path=path, scope=Scope.USER, line=7, table="profiles.x.sea-lantern"
     )
 
@@ -75,7 +75,7 @@ def resolve(
     options: Mapping[str, str] | None = None,
     *,
     inherited: Mapping[str, object] | None = None,
-    profile: Mapping[str, SourcedValue] | None = None,
+    profile: Mapping[str, ConfigValue] | None = None,
     foreign: tuple[str, ...] = (),
     **environment: str,
 ) -> LanternSettings:

@@ -1,6 +1,6 @@
-"""Which profiles there are, and what may be in them at all.
+"""``erlconnect profiles``: which profiles there are, and what holds for one and why.
 
-What holds for a profile, and why: ``profiles show`` and ``profiles explain``.
+``check`` and ``init`` are in ``profiles_check``.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 def list_profiles(config: Path | None, *, as_json: bool) -> None:
-    """Show all profiles: as a table, or as JSON lines."""
+    """Print all profiles: as a table, or as JSON lines."""
     known = read_configuration(config, environment=os.environ).profiles
     default = os.environ.get("ERLCONNECT_PROFILE") or known.default()
     rows = [_row(known, known.resolve(name), default) for name in known.names()]
@@ -76,7 +76,7 @@ def _notes(row: dict[str, Any]) -> str:
 
 
 def show_profile(name: str, config: Path | None, *, as_json: bool) -> None:
-    """Show the values that hold for ``NAME[/SERVICE]``: as TOML, or as a JSON object."""
+    """Print the values that hold for ``NAME[/SERVICE]``: as TOML, or as a JSON object."""
     profile, explained = _explained(name, config)
     used = [one for one in explained if not one.unused]
     if as_json:
@@ -92,7 +92,7 @@ def show_profile(name: str, config: Path | None, *, as_json: bool) -> None:
 
 
 def explain_profile(name: str, config: Path | None, *, as_json: bool) -> None:
-    """Show each value with the place that it is from: as text, or as a JSON object."""
+    """Print each value with its sources: as text, or as a JSON object."""
     profile, explained = _explained(name, config)
     if as_json:
         _print_json("profile-explained", profile, [_json(one) for one in explained])
@@ -103,7 +103,7 @@ def explain_profile(name: str, config: Path | None, *, as_json: bool) -> None:
 
 
 def _explained(name: str, config: Path | None) -> tuple[Profile, list[Explained]]:
-    """Return a profile whose values are right with all of them; raises what is wrong with it."""
+    """Return a valid profile with all its values. Raises ``ProblemError`` for its first mistake."""
     configuration = read_configuration(config, environment=os.environ)
     catalogue = Catalogue(prefer=configuration.prefer)
     before, _, after = name.partition("/")
@@ -120,7 +120,6 @@ def _title(profile: Profile) -> str:
 
 
 def _text(one: Explained) -> str:
-
     first, *others = one.sources
     lines = [f"{toml_key(one.keys)} = {toml_value(first.value)}", f"    {_place(first)}"]
     lines += [f"    over {toml_value(other.value)} of {_place(other)}" for other in others]
@@ -137,7 +136,6 @@ def _place(source: Source) -> str:
 
 
 def _print_json(event: str, profile: Profile, values: object) -> None:
-
     print_line(
         {
             "schema": 1,

@@ -1,4 +1,4 @@
-"""Showing what a project's file decides, asking, and remembering the answer."""
+"""``erlconnect trust``: show what a project's file decides, ask, and remember the answer."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 def trust_file(file: Path | None, *, yes: bool, no_input: bool) -> None:
-    """Trust ``file``, or the nearest project's file, after a look at it and a yes."""
+    """Trust ``file``, or the nearest project's file, after showing it and asking."""
     path = _path(file)
     document = _document(path)
     if not _show(document):
@@ -82,6 +82,10 @@ def _show(document: Document) -> bool:
 
 
 def _secret_keys() -> set[str]:
-    """Give the keys that hold a secret for any plugin: rather too few values than one too many."""
+    """Return the keys that hold a secret for any plugin.
+
+    Which plugin a table is for is not resolved here, so a value is hidden if any plugin calls its
+    key secret.
+    """
     offers = [offer for report in Catalogue().inspect_all() for offer in report.offers.values()]
     return {key for offer in offers for key in secret_keys(offer.settings)}

@@ -60,7 +60,7 @@ def did_you_mean(word: str, possibilities: Iterable[str]) -> str:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SourcedValue:
+class ConfigValue:
     """One value of a profile. ``table`` is the TOML table around it, e.g. ``profiles.staging``."""
 
     value: object

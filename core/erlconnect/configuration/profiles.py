@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
-from erlconnect.configuration.problems import SourcedValue, did_you_mean
+from erlconnect.configuration.problems import ConfigValue, did_you_mean
 from erlconnect.configuration.toml import KeyPath, toml_key
 from erlconnect.errors import UnknownProfileError
 
@@ -29,7 +29,7 @@ OFFER_KEYS: Final = {"cookie": "from", "transport": "name"}
 # declares them.
 OF_ANY_TRANSPORT: Final = frozenset({"tls-ca", "tls-cert", "tls-key", "tls-server-name"})
 # The values of one table of one file.
-Layer: TypeAlias = Mapping[KeyPath, SourcedValue]
+Layer: TypeAlias = Mapping[KeyPath, ConfigValue]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,15 +43,15 @@ class Profile:
     name: str
     service: str
     chain: Sequence[str]
-    stacks: Mapping[KeyPath, Sequence[SourcedValue]]
-    unused: Mapping[KeyPath, Sequence[SourcedValue]]
+    stacks: Mapping[KeyPath, Sequence[ConfigValue]]
+    unused: Mapping[KeyPath, Sequence[ConfigValue]]
 
-    def get(self, *keys: str) -> SourcedValue | None:
+    def get(self, *keys: str) -> ConfigValue | None:
         """Return the value that holds for a key."""
         stack = self.stacks.get(keys)
         return stack[0] if stack else None
 
-    def table(self, name: str) -> dict[str, SourcedValue]:
+    def table(self, name: str) -> dict[str, ConfigValue]:
         """Return the settings in a table, without the key that names the offer."""
         return {
             keys[1]: stack[0]
@@ -75,8 +75,8 @@ def merged(
     chosen: Mapping[str, str | None],
 ) -> Profile:
     """Return what holds of ``layers``, which are best first; ``chosen`` as ``Profiles.resolve``."""
-    stacks: dict[KeyPath, list[SourcedValue]] = {}
-    unused: dict[KeyPath, list[SourcedValue]] = {}
+    stacks: dict[KeyPath, list[ConfigValue]] = {}
+    unused: dict[KeyPath, list[ConfigValue]] = {}
     fitting = {kind: _fitting(layers, kind, chosen.get(kind)) for kind in OFFER_KEYS}
     for number, layer in enumerate(layers):
         for keys, written in layer.items():
@@ -121,7 +121,7 @@ class Profiles:
         """Return the names of all profiles, in the order of the alphabet."""
         return sorted({name for document in self._documents for name in _profiles(document)})
 
-    def written(self, name: str) -> SourcedValue:
+    def written(self, name: str) -> ConfigValue:
         """Return the table of a profile, in the file that wins."""
         document, path, table = next(self._tables([name]))
         return _written(document, path, table)
@@ -182,7 +182,7 @@ class Profiles:
         """Return the error for a name that is no profile's."""
         return UnknownProfileError(message, remedy=self._known(name))
 
-    def _parent(self, name: str) -> SourcedValue | None:
+    def _parent(self, name: str) -> ConfigValue | None:
         for document in self._documents:
             value = _profiles(document).get(name, {}).get("inherits")
             if value is not None:
@@ -222,7 +222,7 @@ def _profiles(document: Document) -> Mapping[str, dict[str, Any]]:
 
 def _values(
     document: Document, path: KeyPath, table: Mapping[str, Any]
-) -> Iterator[tuple[KeyPath, SourcedValue]]:
+) -> Iterator[tuple[KeyPath, ConfigValue]]:
     for key, value in table.items():
         if key in _STRUCTURE:
             continue
@@ -235,8 +235,8 @@ def _values(
             yield (key,), _written(document, (*path, key), value)
 
 
-def _written(document: Document, keys: KeyPath, value: object) -> SourcedValue:
-    return SourcedValue(
+def _written(document: Document, keys: KeyPath, value: object) -> ConfigValue:
+    return ConfigValue(
         value=value,
         path=document.path,
         scope=document.scope,

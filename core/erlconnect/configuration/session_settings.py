@@ -17,7 +17,7 @@ from erlconnect.errors import ConfigurationError, UnknownSettingError, UsageErro
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from erlconnect.configuration.problems import SourcedValue
+    from erlconnect.configuration.problems import ConfigValue
 
 SESSION_PREFIX: Final = "ERLCONNECT_SESSION_"
 _MEGABYTE: Final = 1024 * 1024
@@ -58,7 +58,7 @@ def resolve_session_settings(
     *,
     options: Mapping[str, str],
     environment: Mapping[str, str],
-    written: Mapping[str, SourcedValue] = MappingProxyType({}),
+    written: Mapping[str, ConfigValue] = MappingProxyType({}),
 ) -> SessionSettings:
     """Read the session's keys: ``-o`` over ``ERLCONNECT_SESSION_<KEY>`` over a profile's values.
 
@@ -128,7 +128,7 @@ def parse_options(
     items: Iterable[str],
     *,
     environment: Mapping[str, str],
-    written: Mapping[str, SourcedValue] = MappingProxyType({}),
+    written: Mapping[str, ConfigValue] = MappingProxyType({}),
 ) -> Options:
     """Sort ``KEY=VALUE`` items; of a key that is given twice the last value holds.
 

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from pydantic.fields import FieldInfo
     from pydantic_core import ErrorDetails
 
-    from erlconnect.configuration.problems import Problem, SourcedValue
+    from erlconnect.configuration.problems import Problem, ConfigValue
     from erlconnect.contract import Offer, Settings
 
 
@@ -102,7 +102,7 @@ class SettingFault:
         place = f"T{self.place[1:]}" if self.place.startswith("the ") else self.place
         return self.error(f"{place}{self.what}", remedy=self.remedy)
 
-    def problem(self, written: SourcedValue) -> Problem:
+    def problem(self, written: ConfigValue) -> Problem:
         """Give it as a problem of the file where the value is written."""
         subject = toml_key([self.key]) if self.key else self.place
         return written.problem(f"{subject}{self.what}", self.remedy)
@@ -226,7 +226,7 @@ def resolve_settings(
     options: Mapping[str, str],
     inherited: Mapping[str, object],
     environment: Mapping[str, str],
-    written: Mapping[str, SourcedValue] = MappingProxyType({}),
+    written: Mapping[str, ConfigValue] = MappingProxyType({}),
     foreign: Collection[str] = (),
     option_prefix: str = "",
 ) -> Settings:
@@ -260,7 +260,7 @@ def resolve_settings(
     return settings
 
 
-def written_problems(offer: Offer, written: Mapping[str, SourcedValue]) -> Iterator[Problem]:
+def written_problems(offer: Offer, written: Mapping[str, ConfigValue]) -> Iterator[Problem]:
     """Return all that is wrong with what files say of an offer; missing is not wrong."""
     fields = setting_fields(offer.settings)
     settings = validated(offer, _from_files(fields, written), fields, "")
@@ -272,7 +272,7 @@ def written_problems(offer: Offer, written: Mapping[str, SourcedValue]) -> Itera
 
 
 def _from_files(
-    fields: Mapping[str, FieldInfo], written: Mapping[str, SourcedValue]
+    fields: Mapping[str, FieldInfo], written: Mapping[str, ConfigValue]
 ) -> dict[str, GivenValue]:
     return {
         key: GivenValue(
@@ -285,7 +285,7 @@ def _from_files(
     }
 
 
-def _located(field: FieldInfo | None, written: SourcedValue) -> object:
+def _located(field: FieldInfo | None, written: ConfigValue) -> object:
     """Return the value; what is a path begins at the folder of the file that it is written in."""
     value = written.value
     if field is None or not isinstance(value, str) or not mentions(field.annotation, (Path,)):

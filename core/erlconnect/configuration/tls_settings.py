@@ -16,7 +16,7 @@ from erlconnect.contract import Offer, Settings
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from erlconnect.configuration.problems import SourcedValue
+    from erlconnect.configuration.problems import ConfigValue
 
 
 class TlsSettings(Settings):
@@ -54,7 +54,7 @@ TLS_KEYS: Final = frozenset(setting_fields(TlsSettings))
 
 def resolve_tls(
     options: Mapping[str, str],
-    written: Mapping[str, SourcedValue],
+    written: Mapping[str, ConfigValue],
     environment: Mapping[str, str],
 ) -> TlsSettings | None:
     """Return what is said of TLS among a transport's settings; ``None`` where nothing is."""

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from contextlib import AbstractContextManager
 
-    from erlconnect.configuration.problems import SourcedValue
+    from erlconnect.configuration.problems import ConfigValue
     from erlconnect.contract import Backend, CookieSource, Offer, Settings, Transport
     from erlconnect.hookspecs import LinkEvent
 
@@ -187,7 +187,7 @@ class Catalogue:
         options: Mapping[str, str],
         inherited: Mapping[str, object],
         environment: Mapping[str, str],
-        written: Mapping[str, SourcedValue] = MappingProxyType({}),
+        written: Mapping[str, ConfigValue] = MappingProxyType({}),
     ) -> Settings:
         """Resolve the settings of an offer as ``resolve_settings`` does, and with its errors.
 

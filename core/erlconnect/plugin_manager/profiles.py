@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
-    from erlconnect.configuration.problems import Problem, SourcedValue
+    from erlconnect.configuration.problems import Problem, ConfigValue
     from erlconnect.configuration.profile_schema import ProfileKey
     from erlconnect.configuration.profiles import Profile, Profiles
     from erlconnect.configuration.toml import KeyPath
@@ -93,7 +93,7 @@ def setting_problems(catalogue: Catalogue, profile: Profile) -> Iterator[Problem
             )
 
 
-def offers_named(profile: Profile) -> Iterator[tuple[Kind, str, SourcedValue]]:
+def offers_named(profile: Profile) -> Iterator[tuple[Kind, str, ConfigValue]]:
     """Return each offer that ``profile`` names: its kind, the table of its settings, its name.
 
     Backends whose tables are not in use come, too; for those the first setting stands for the name.
@@ -211,7 +211,7 @@ def _hidden(one: Explained) -> Explained:
     return replace(one, sources=[replace(source, value=HIDDEN) for source in one.sources])
 
 
-def _why_unused(keys: KeyPath, backend: SourcedValue | None) -> str:
+def _why_unused(keys: KeyPath, backend: ConfigValue | None) -> str:
     if len(keys) == 1 or keys[0] in OFFER_KEYS or (backend and keys[0] == backend.value):
         return ""
     return f"the backend is {backend.value}" if backend else "no backend is named"
@@ -224,7 +224,7 @@ def _rank(keys: KeyPath) -> int:
     return len(_DECLARED) + (1 + list(OFFER_KEYS).index(keys[0]) if keys[0] in OFFER_KEYS else 0)
 
 
-def _source(written: SourcedValue) -> Source:
+def _source(written: ConfigValue) -> Source:
     return Source(value=written.value, path=written.path, line=written.line, table=written.table)
 
 

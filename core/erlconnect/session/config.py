@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
-    from erlconnect.configuration.problems import SourcedValue
+    from erlconnect.configuration.problems import ConfigValue
     from erlconnect.configuration.session_settings import Options
     from erlconnect.contract import Target
     from erlconnect.plugin_manager.catalogue import Catalogue
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from erlconnect.session.names import CallerNames
 
 
-def _nothing() -> Mapping[str, SourcedValue]:
+def _nothing() -> Mapping[str, ConfigValue]:
     return MappingProxyType({})
 
 
@@ -40,9 +40,9 @@ def _nothing() -> Mapping[str, SourcedValue]:
 class ProfileSettings:
     """The settings that a profile has for the offers that are used, by key."""
 
-    backend: Mapping[str, SourcedValue] = field(default_factory=_nothing)
-    cookie: Mapping[str, SourcedValue] = field(default_factory=_nothing)
-    transport: Mapping[str, SourcedValue] = field(default_factory=_nothing)
+    backend: Mapping[str, ConfigValue] = field(default_factory=_nothing)
+    cookie: Mapping[str, ConfigValue] = field(default_factory=_nothing)
+    transport: Mapping[str, ConfigValue] = field(default_factory=_nothing)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from contextlib import AbstractAsyncContextManager
 
-    from erlconnect.configuration.problems import SourcedValue
+    from erlconnect.configuration.problems import ConfigValue
     from erlconnect.configuration.tls_settings import TlsSettings
     from erlconnect.contract import Backend, CookieSource, Dialer, Settings, Target, Transport
     from erlconnect.plugin_manager.catalogue import Catalogue
@@ -36,7 +36,7 @@ class _PluginSpec:
 
     name: str
     options: Mapping[str, str]
-    written: Mapping[str, SourcedValue]
+    written: Mapping[str, ConfigValue]
     inherited: Mapping[str, object]
 
 
@@ -133,7 +133,7 @@ class PluginResolver:
 def _wanted(
     chosen: str,
     options: Mapping[str, str],
-    written: Mapping[str, SourcedValue],
+    written: Mapping[str, ConfigValue],
     refs: Sequence[Ref],
 ) -> list[_PluginSpec]:
     """Return what to create: the one that was chosen, or all references, settings for the best."""

@@ -6,8 +6,7 @@ from typing import Any
 
 import pytest
 
-from erlconnect.command_line.live_view import Throughput
-from erlconnect.command_line.status_table import duration, size
+from erlconnect.command_line.status import Throughput, duration, size
 
 
 def session(**links: tuple[int, int]) -> dict[str, Any]:
@@ -25,7 +24,7 @@ def speeds(status: dict[str, Any]) -> list[tuple[int, int]]:
 
 def test_a_rate_is_what_came_between_two_looks(monkeypatch: pytest.MonkeyPatch) -> None:
     clock = iter([10.0, 12.0, 12.0])
-    monkeypatch.setattr("erlconnect.command_line.live_view.time.monotonic", lambda: next(clock))
+    monkeypatch.setattr("erlconnect.command_line.status.time.monotonic", lambda: next(clock))
     looked = Throughput()
     assert speeds(looked.add(session(dev=(100, 50)))) == [(0, 0)]
     # The second link is new: what it carried before nobody looked is no rate.
