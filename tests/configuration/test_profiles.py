@@ -93,7 +93,7 @@ def test_both_files_together_once_the_projects_is_trusted(
     profiles = here.read().profiles
     assert values(profiles.resolve("a")) == {"node": "a@project", "dist-port": 1}
     assert values(profiles.resolve("b")) == {"node": "a@project", "dist-port": 2}
-    assert profiles.written("b").where == f"{here.project_file}, line 3"
+    assert profiles.definition("b").where == f"{here.project_file}, line 3"
 
 
 _COOKIES = """

@@ -10,7 +10,6 @@ import pytest
 from pydantic import Field, SecretStr, field_validator, model_validator
 
 from erlconnect.api import Offer, Settings
-from erlconnect.configuration.paths import Scope
 from erlconnect.configuration.problems import ConfigValue
 from erlconnect.configuration.settings import (
     argument_option,
@@ -66,9 +65,7 @@ def offer(settings: type[Settings] = LanternSettings, name: str = "sea-lantern")
 
 
 def written(value: object, path: Path = Path("/etc/c.toml")) -> ConfigValue:
-    return ConfigValue(
-        value=value, path=path, scope=Scope.USER, line=7, table="profiles.x.sea-lantern"
-    )
+    return ConfigValue(value=value, path=path, line=7, table="profiles.x.sea-lantern")
 
 
 def resolve(

@@ -47,7 +47,7 @@ def print_schema() -> None:
 
 def _row(known: Profiles, profile: Profile, default: str | None) -> dict[str, Any]:
     backend, confirm = profile.get("backend"), profile.get("confirm")
-    first = known.written(profile.name)
+    definition = known.definition(profile.name)
     return {
         "name": profile.name,
         "backend": str(backend.value) if backend else "",
@@ -55,8 +55,8 @@ def _row(known: Profiles, profile: Profile, default: str | None) -> dict[str, An
         "services": known.services(profile.name),
         "default": profile.name == default,
         "confirm": bool(confirm and confirm.value),
-        "file": str(first.path),
-        "line": first.line,
+        "file": str(definition.path),
+        "line": definition.line,
     }
 
 

@@ -123,7 +123,7 @@ def _session_config(
 
 def _local_cookie_file(profile: Profile) -> Path | None:
     found = profile.get("local-cookie-file")
-    return beside(found.path, str(found.value)) if found else None
+    return beside(found.file, str(found.value)) if found else None
 
 
 def _command_option(cli: CliOptions) -> list[str]:

@@ -1,9 +1,7 @@
-"""On which line of a TOML text each key stands; ``tomllib`` does not say.
+"""What ``tomllib`` lacks: the line on which each key stands, and writing keys and values.
 
-Takes text that ``tomllib`` has accepted and refuses to judge it: what a value means is of no
-interest here. TOML: https://toml.io/en/v1.0.0
-
-Writes keys and values as TOML; what would not show, or would move the cursor, is escaped.
+The text was accepted by ``tomllib`` before, so the scanner checks nothing. tomlkit knows lines as
+well, but importing it would slow down every start. TOML: https://toml.io/en/v1.0.0
 """
 
 from __future__ import annotations
@@ -37,9 +35,9 @@ class _Token(NamedTuple):
 
 
 def key_lines(text: str) -> dict[KeyPath, int]:
-    """Return the line on which each key, and each table, is first written.
+    """Return the first line of each key and each table in ``text``, which has to be valid TOML.
 
-    Keys inside of arrays are given without the array's index.
+    Paths of keys inside of arrays have no index.
     """
     return _Scanner(text).scan()
 
@@ -54,7 +52,7 @@ def _tokens(text: str) -> Iterator[_Token]:
 
 
 class _Scanner:
-    """Walks the tokens of one text and notes where keys stand."""
+    """Reads the tokens of one text and notes the lines of its keys."""
 
     def __init__(self, text: str) -> None:
         self._tokens = _tokens(text)
@@ -96,6 +94,7 @@ class _Scanner:
             token = self._take()
             name = token.text
             if token.kind == "text":
+                # Escapes in quoted keys are those of strings.
                 name = tomllib.loads(f"name = {token.text}")["name"]
             path = (*path, name)
             self._lines.setdefault(path, token.line)
@@ -128,12 +127,12 @@ _LONGEST_SHORT: Final = 0xFFFF
 
 
 def toml_key(keys: Iterable[str]) -> str:
-    """Write a dotted key."""
+    """Return a dotted key as TOML."""
     return ".".join(key if _BARE_KEY.fullmatch(key) else _quoted(key) for key in keys)
 
 
 def toml_value(value: object) -> str:
-    """Write a value; dates and the like as their text."""
+    """Return a value as TOML. What is not printable, or could move the cursor, is escaped."""
     match value:
         case bool():
             return str(value).lower()

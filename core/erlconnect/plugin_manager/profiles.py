@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
-    from erlconnect.configuration.problems import Problem, ConfigValue
+    from erlconnect.configuration.problems import ConfigValue, Problem
     from erlconnect.configuration.profile_schema import ProfileKey
     from erlconnect.configuration.profiles import Profile, Profiles
     from erlconnect.configuration.toml import KeyPath
