@@ -348,12 +348,12 @@ def test_a_session_and_its_blame_name_the_plugin_that_raised(plugins: InstalledP
         from erlconnect.plugin_manager import Catalogue, Kind
         catalogue = Catalogue()
         try:
-            with catalogue.blaming(Kind.BACKEND, "lantern", "discover()"):
+            with catalogue.attribute_errors(Kind.BACKEND, "lantern", "discover()"):
                 raise KeyError("wick")
         except PluginError as error:
             print(error.message)
         try:
-            with catalogue.blaming(Kind.BACKEND, "lantern", "discover()"):
+            with catalogue.attribute_errors(Kind.BACKEND, "lantern", "discover()"):
                 raise LookupFailedError("as it is", remedy="")
         except LookupFailedError as error:
             print(error.message)

@@ -13,7 +13,6 @@ import typer
 
 from erlconnect.command_line.output import print_line, print_text
 from erlconnect.configuration.files import read_configuration
-from erlconnect.configuration.problems import written_where
 from erlconnect.configuration.toml import toml_key, toml_value
 from erlconnect.plugin_manager import Catalogue
 from erlconnect.plugin_manager.profiles import config_schema, problems
@@ -22,8 +21,9 @@ from erlconnect.plugin_manager.profiles import explain as explain_values
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from erlconnect.configuration.problems import ConfigValue
     from erlconnect.configuration.profiles import Profile, Profiles
-    from erlconnect.plugin_manager.profiles import Explained, Source
+    from erlconnect.plugin_manager.profiles import Explained
 
 
 def list_profiles(config: Path | None, *, as_json: bool) -> None:
@@ -127,12 +127,8 @@ def _text(one: Explained) -> str:
     return "\n".join(lines)
 
 
-def _place(source: Source) -> str:
-    if source.variable:
-        return f"the variable {source.variable}"
-
-    assert source.path is not None  # noqa: S101 - it is a file's, then
-    return f"{written_where(source.path, source.line)} ({source.table})"
+def _place(source: ConfigValue) -> str:
+    return source.where if source.variable else f"{source.where} ({source.table})"
 
 
 def _print_json(event: str, profile: Profile, values: object) -> None:
@@ -158,7 +154,7 @@ def _json(one: Explained) -> dict[str, Any]:
     }
 
 
-def _json_source(source: Source) -> dict[str, Any]:
+def _json_source(source: ConfigValue) -> dict[str, Any]:
     return {
         "value": source.value,
         "variable": source.variable,

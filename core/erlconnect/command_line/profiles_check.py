@@ -125,7 +125,7 @@ def _suggestions() -> Iterator[tuple[str, SuggestedProfile]]:
         try:
             backend = _created(catalogue, entry.name)
             if isinstance(backend, SuggestsProfiles):
-                with catalogue.blaming(Kind.BACKEND, entry.name, "suggested_profiles()"):
+                with catalogue.attribute_errors(Kind.BACKEND, entry.name, "suggested_profiles()"):
                     for one in backend.suggested_profiles(os.environ):
                         yield entry.name, one
         except ErlconnectError as error:

@@ -80,7 +80,7 @@ async def needed_rights(
     async with inspection_session(choices, catalogue, environment, warn) as looking:
         for kind, name, offer in _asked(looking):
             if isinstance(offer, DescribesRights):
-                with catalogue.blaming(kind, name, "rights()"):
+                with catalogue.attribute_errors(kind, name, "rights()"):
                     parts.append(await offer.rights(query, looking.service.discovery))
     if not parts:
         raise UsageError(

@@ -252,7 +252,7 @@ class Connector:
 
     async def _through(self, target: Target, way: _OpenPath) -> ConnectedTarget:
         try:
-            with self._offers.catalogue.blaming(Kind.TRANSPORT, way.transport, "dial()"):
+            with self._offers.catalogue.attribute_errors(Kind.TRANSPORT, way.transport, "dial()"):
                 port, knocked = await self._find_and_knock(target, way.dialer, way.seconds)
         except BaseException:
             way.close()
@@ -273,7 +273,7 @@ class Connector:
         try:
             with (
                 self._stopwatch.phase("transport", name),
-                self._offers.catalogue.blaming(Kind.TRANSPORT, name, "open()"),
+                self._offers.catalogue.attribute_errors(Kind.TRANSPORT, name, "open()"),
             ):
                 async with asyncio.timeout(_OPEN_SECONDS):
                     dialer, close = await hold_open(self._group, transport.open(target))

@@ -70,7 +70,7 @@ class RemoteCookies:
         )
 
     async def _ask(self, choice: CookieSourceChoice, target: Target) -> Cookie | None:
-        with self._offers.catalogue.blaming(Kind.COOKIE_SOURCE, choice.name, "fetch()"):
+        with self._offers.catalogue.attribute_errors(Kind.COOKIE_SOURCE, choice.name, "fetch()"):
             cookie = await choice.source.fetch(target)
         if cookie is not None and cookie.note:
             self._warn(cookie.note)

@@ -165,7 +165,7 @@ class Discovery:
         self._noticed_before, self._noticed = self._noticed, set()
         query = Query(service=self._choices.service)
         backend = self._choices.backend
-        with self._offers.catalogue.blaming(Kind.BACKEND, backend, "discover()"):
+        with self._offers.catalogue.attribute_errors(Kind.BACKEND, backend, "discover()"):
             found = await self._discover_in_time(query)
         if not found:
             raise NoNodeFoundError(
@@ -183,7 +183,9 @@ class Discovery:
             return
         query = Query(service=self._choices.service)
         try:
-            with self._offers.catalogue.blaming(Kind.BACKEND, self._choices.backend, "watch()"):
+            with self._offers.catalogue.attribute_errors(
+                Kind.BACKEND, self._choices.backend, "watch()"
+            ):
                 async for found in self._backend.watch(query, self):
                     notice(self._applied(found, query))
         except ErlconnectError as error:
