@@ -38,6 +38,7 @@ class ConnectByDefault(TyperGroup):
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Insert ``connect`` where the first word is no command and no option of the group."""
+        # Typer adds the two options of completion to the group.
         own = {"--help", "--version", "--install-completion", "--show-completion"}
         if args and args[0] not in own and args[0] not in self.commands:
             args = ["connect", *args]
@@ -63,6 +64,7 @@ class ConnectByDefault(TyperGroup):
         parts: list[Any] = [connecting]
         if not incomplete.startswith("-"):
             parts += [one for one in connecting.params if one.name == "target"]
+        # Only the parameters of the command are needed: nothing is parsed strictly, nothing runs.
         with connecting.make_context("connect", [], parent=ctx, resilient_parsing=True) as inner:
             found = [item for part in parts for item in part.shell_complete(inner, incomplete)]
         own = super().shell_complete(ctx, incomplete)
@@ -73,6 +75,7 @@ app = typer.Typer(
     cls=ConnectByDefault,
     help=_EXAMPLES,
     no_args_is_help=True,
+    # Tracebacks by rich can show local variables, and those may hold a cookie.
     pretty_exceptions_enable=False,
     rich_markup_mode="markdown",
     context_settings={"help_option_names": ["-h", "--help"]},

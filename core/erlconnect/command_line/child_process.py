@@ -62,6 +62,7 @@ class SignalForwarder:
     def _handle(self, number: int, _frame: object) -> None:
         if self._while_opening is not None:
             self.received = number
+            # The loop may sleep in select(); other calls from a signal handler would not wake it.
             self._loop.call_soon_threadsafe(self._while_opening)
             self._while_opening = None
         elif number not in _FROM_KEYS or not _in_foreground():

@@ -106,6 +106,7 @@ class ChildSessionReporter:
 
 # erl takes a second or two to stop in good order.
 _END_SECONDS: Final = 5.0
+# Shells report a process that a signal has ended with 128 plus its number.
 _SIGNAL_BASE: Final = 128
 
 
@@ -171,8 +172,10 @@ async def _accompany(
             async with asyncio.TaskGroup() as group:
                 running = group.create_task(session.run())
                 code = await _run(await prepare(), signals, reporter)
+                # The child has ended, and the session ends with it.
                 running.cancel()
     except BaseExceptionGroup as errors:
+        # A command ends with one error and its exit code.
         raise first_error(errors) from None
     except asyncio.CancelledError:
         if signals.received is None:

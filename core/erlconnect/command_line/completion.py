@@ -20,7 +20,9 @@ if TYPE_CHECKING:
     from erlconnect.command_line.options import CliOptions
     from erlconnect.plugin_manager.validation import Kind
 
+# After a longer time a shell seems to hang.
 _SECONDS: Final = 1.0
+# No spaces, quotes, dollars and semicolons: a shell would interpret them.
 _HARMLESS: Final = re.compile(r"[\w.@%+:/][\w.@%+:/-]*", re.ASCII)
 
 
@@ -125,6 +127,7 @@ def _cli_options(params: dict[str, Any]) -> CliOptions:
 
     names = ("backend", "profile", "option", "cookie_from", "transport", "via", "config")
     values = {name: params[name] for name in names if params.get(name)}
+    # A question would appear in the line that the user is typing.
     return CliOptions(**values, no_input=True)
 
 

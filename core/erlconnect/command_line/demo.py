@@ -85,6 +85,7 @@ def _remote_node(folder: Path) -> Iterator[int]:
     environment = _own_environment(home, port)
     with _program(["epmd", "-port", str(port)], environment):
         _wait_for_port(port, "the remote epmd")
+        # erl must not start an epmd of its own: the one above is on a port of its own.
         command = ["erl", "-noinput", "-name", _REMOTE, "-start_epmd", "false"]
         with _program(command, environment):
             _print_step(f"remote: erl {_REMOTE}, its own epmd on port {port}, its own cookie")
@@ -114,6 +115,7 @@ def _session(folder: Path, dns_port: int) -> Iterator[tuple[dict[str, Any], dict
     cookie = folder / "remote" / ".erlang.cookie"
     arguments = ["-b", "dns", "_epmd._tcp.shop.test", "-o", f"server=127.0.0.1:{dns_port}"]
     _print_step(f"run:    erlconnect {' '.join(arguments)} --cookie-from file:...")
+    # The same interpreter, so that the demo shows this very installation.
     command = [sys.executable, "-m", "erlconnect", *arguments, "--json"]
     command += ["--cookie-from", f"file:{cookie}"]
     with _program(command, environment, stdout=subprocess.PIPE) as program:
@@ -216,6 +218,7 @@ def _own_environment(home: Path, epmd_port: int) -> dict[str, str]:
 def _free_port() -> int:
     """Return a port of 127.0.0.1 that is free at this moment."""
     with socket.create_server(("127.0.0.1", 0)) as probe:
+        # Another process may take it before the demo does; the demo then fails and can be repeated.
         return int(probe.getsockname()[1])
 
 

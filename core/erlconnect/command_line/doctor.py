@@ -80,6 +80,7 @@ def _resolve(
     timer = StepTimer(StepName.CONFIGURATION)
     targets = [] if target is None else [target]
     try:
+        # Nobody has named a profile, so mistakes in any of them are of interest.
         if not targets:
             _check_all_profiles(cli)
         resolved = resolve_config(targets, cli, environment=os.environ, warn=output.warn, ask=False)
@@ -144,4 +145,5 @@ class StepDisplay:
         self._output.stop_progress()
         with ignore_broken_pipe(sys.stdout):
             self._console.print(Text(head, style) + Text(plain(redact(text), sys.stdout)))
+            # The reader of a pipe sees each step when it ends, not all of them at the end.
             sys.stdout.flush()

@@ -113,6 +113,7 @@ class HumanReporter:
 
         self.stop_progress()
         with ignore_broken_pipe(sys.stderr):
+            # Brackets in a message would be markup for rich.
             self._spinner = self._console.status(escape(redact(message)))
             self._spinner.start()
 
@@ -212,6 +213,7 @@ def plain(text: str, stream: TextIO) -> str:
 def log_to_stderr() -> None:
     """Log everything on stderr, without secrets."""
     handler = logging.StreamHandler(sys.stderr)
+    # On the handler, because filters of a logger do not see the records of its children.
     handler.addFilter(RedactingFilter())
     handler.setFormatter(logging.Formatter("%(asctime)s %(name)s %(message)s"))
     logging.basicConfig(level=logging.DEBUG, handlers=[handler])
@@ -242,6 +244,7 @@ class _WarningHandler(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         event = Warned(message=record.getMessage())
+        # A library may log in a thread of its own; reporters belong to the thread of the loop.
         self._loop.call_soon_threadsafe(self._reporter.report, event)
 
 

@@ -33,6 +33,7 @@ def ping_once(target: str, cli: CliOptions, options: OutputOptions) -> None:
             ping(resolved.configs[0], resolved.catalogue, os.environ, output.warn, timers.append)
         )
     finally:
+        # Discovery may fail before there is a connection, and with it a timer.
         phases = phase_results(timers[0].phases if timers else ())
         output.stop_progress()
         _show_phases(phases, output)

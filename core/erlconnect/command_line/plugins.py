@@ -96,6 +96,7 @@ def _print_one(report: PluginReport) -> None:
 
 
 def _plain(default: object) -> object:
+    # Paths and enums have no form in JSON; their text has.
     return default if isinstance(default, (bool, int, type(None))) else str(default)
 
 

@@ -108,6 +108,7 @@ def _explained(name: str, config: Path | None) -> tuple[Profile, list[Explained]
     catalogue = Catalogue(prefer=configuration.prefer)
     before, _, after = name.partition("/")
     profile = configuration.profiles.resolve(before, after)
+    # The first one is enough to stop; `profiles check` lists all.
     for problem in problems(catalogue, profile):
         raise problem.error()
     return profile, explain_values(catalogue, profile, os.environ)

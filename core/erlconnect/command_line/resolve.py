@@ -61,10 +61,12 @@ def resolve_config(
     catalogue = Catalogue(prefer=configuration.prefer, warn=warn)
     profiles = configuration.profiles
     found = [find_profile(target, cli, profiles, environment) for target in targets]
+    # Names alone are compared here: a plugin is imported when it is used.
     for profile, _ in found:
         for problem in name_problems(catalogue.entries(), profile):
             raise problem.error()
     configs = [_session_config(service, profile, cli, environment) for profile, service in found]
+    # After the checks above: nobody should confirm a command that cannot run.
     if ask:
         if cli.visible:
             confirm_visible(no_input=cli.no_input)
@@ -149,6 +151,7 @@ def find_profile(
     """
     before, slash, after = target.partition("/")
     name, service = cli.profile, target
+    # What precedes a slash is a profile only if there is one: `deploy/shop` is for the backend.
     if name is None and slash and after and before in profiles.names():
         name, service = before, after
     if name is None and cli.backend is None:
@@ -158,6 +161,7 @@ def find_profile(
     if name is None:
         return NO_PROFILE, target
     cookie_from = (cli.cookie_from or "").partition(":")[0] or None
+    # Settings for another cookie source or transport must not reach the one that is named.
     chosen = {"cookie": cookie_from, "transport": cli.transport_name}
     return profiles.resolve(name, service, chosen=chosen), service
 
@@ -202,6 +206,7 @@ def alias_name(text: str | None) -> str | None:
 def caller_name(text: str | None) -> str | None:
     """Return the value of ``--caller-name``; ``UsageError`` where no node can have that name."""
     if text is not None:
+        # A host part is added later where there is none; for the check any valid one will do.
         whole = text if "@" in text else f"{text}@erlconnect.invalid"
         _check_node_name(
             "--caller-name", whole, "Write NAME or NAME@HOST, e.g. `--caller-name console`."
@@ -227,6 +232,7 @@ def confirm(question: str, *, asked_by: str, remedy: str, no_input: bool) -> Non
             f"{asked_by} asks for confirmation, and nobody can be asked here", remedy=remedy
         )
     try:
+        # On stderr, because stdout carries the result.
         sure = typer.confirm(question, err=True)
     except typer.Abort:
         sure = False
@@ -269,6 +275,7 @@ def _destination(config: SessionConfig, catalogue: Catalogue) -> str:
     settings = {key: one.value for key, one in config.settings.backend.items()}
     settings |= config.options.backend
     offer = catalogue.offer(Kind.BACKEND, config.backend)
+    # The question stays visible on the terminal, and in what records it.
     hidden = dict.fromkeys(secret_keys(offer.settings) & set(settings), HIDDEN)
     shown = [f"{key} {value}" for key, value in {**settings, **hidden}.items()]
     return f"{config.service} ({', '.join([config.backend, *shown])})"

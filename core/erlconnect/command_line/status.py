@@ -53,6 +53,7 @@ def show_status(*, watch: bool, as_json: bool) -> None:
     try:
         _watch(throughput, as_json=as_json)
     except KeyboardInterrupt:
+        # As shells report SIGINT.
         raise typer.Exit(130) from None
 
 
@@ -73,6 +74,7 @@ class Throughput:
     def _with_rates(
         self, session: dict[str, Any], alias: dict[str, Any], link: dict[str, Any]
     ) -> dict[str, Any]:
+        # A node that connects again begins a new link, and counts from 0.
         key = (session["pid"], alias["alias"], link["local_node"], link["since"])
         now = time.monotonic()
         counted = {name: link[name] for name in _COUNTED}

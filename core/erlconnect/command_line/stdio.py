@@ -34,6 +34,8 @@ def ignore_broken_pipe(stream: TextIO) -> Iterator[None]:
         yield
     except OSError:
         with open(os.devnull, "w") as nowhere:  # noqa: PTH123 - a device
+            # The descriptor is replaced, not the object: Python flushes the stream at exit, and
+            # would fail there once more.
             os.dup2(nowhere.fileno(), stream.fileno())
 
 

@@ -50,6 +50,7 @@ def _row(probe: TargetProbe) -> tuple[str, ...]:
     node = approached.target.node if approached else target.node
     port = approached.port if approached else target.dist_port
     return (
+        # A backend may know the host only; the name is in the handshake, which needs an answer.
         str(node) if node.name else f"?@{node.host}",
         target.address,
         str(port or "-"),

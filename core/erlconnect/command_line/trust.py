@@ -61,6 +61,7 @@ def _document(path: Path) -> Document:
     document = read_document(ConfigPath(path=path, scope=Scope.PROJECT))
     if document is None:
         raise ConfigurationError(f"there is no file {path}", remedy="Check the path.")
+    # What a file decides can be listed only if its keys and types are right.
     for problem in shape_problems(document):
         raise problem.error()
     return document

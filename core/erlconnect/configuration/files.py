@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from erlconnect.configuration.problems import ProblemError
     from erlconnect.configuration.toml import KeyPath
 
+# A device, or the path of something else, must not fill the memory.
 _MAX_BYTES: Final = 1024 * 1024
 # tomllib before Python 3.14 tells the line in the text of its error only.
 _TOML_PLACE: Final = re.compile(r" \(at (line (?P<line>\d+), column \d+|end of document)\)$")
@@ -106,6 +107,7 @@ def read_documents(named: Path | None, *, environment: Mapping[str, str]) -> lis
 def configuration_of(documents: Sequence[Document]) -> Configuration:
     """Return the configuration of files that ``shape_problems`` has found right."""
     prefer: dict[str, str] = {}
+    # The best file comes last, and replaces what the others have.
     for document in reversed(documents):
         prefer |= document.content.get("plugins", {}).get("prefer", {})
     return Configuration(documents=tuple(documents), prefer=MappingProxyType(prefer))
@@ -145,6 +147,7 @@ def read_document(source: ConfigPath) -> Document | None:
         content, lines = tomllib.loads(text), key_lines(text)
     except tomllib.TOMLDecodeError as error:
         raise _invalid_toml(source.path, text, str(error)).error() from None
+    # tomllib parses nested arrays by recursion.
     except RecursionError:
         raise _unreadable(source.path, "its brackets are nested too deeply") from None
     return Document(
@@ -159,6 +162,7 @@ def read_document(source: ConfigPath) -> Document | None:
 def _read(source: ConfigPath) -> bytes | None:
     try:
         with source.path.open("rb") as file:
+            # One byte more shows whether there is more.
             data = file.read(_MAX_BYTES + 1)
     except FileNotFoundError as error:
         if source.scope is Scope.NAMED:

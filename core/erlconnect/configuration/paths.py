@@ -74,6 +74,7 @@ def project_file(environment: Mapping[str, str]) -> Path | None:
         here = Path.cwd()
     except OSError:  # The working directory was removed.
         return None
+    # Path.cwd() has no symbolic links in it, so the home must not have any either.
     for folder in _upwards(here, Path(os.path.realpath(home_folder(environment)))):
         # Unlike Path.is_file, os.path.isfile is false for a folder without read permission.
         if os.path.isfile(folder / PROJECT_FILE):  # noqa: PTH113

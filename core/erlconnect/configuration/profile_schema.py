@@ -294,6 +294,7 @@ def _literal_cookie(document: Document, path: KeyPath, value: object) -> Problem
 
 def _nested(document: Document, path: KeyPath, table: Mapping[str, Any]) -> Iterator[Problem]:
     for key, value in table.items():
+        # Variables and -o can set scalars and lists only, so settings are nothing else.
         if not all(type(one) in _PLAIN for one in (value if isinstance(value, list) else [value])):
             what = f"{key!r} must be a text, a number, true, false or a list of those"
             yield document.problem((*path, key), what, _CORRECT)

@@ -112,6 +112,7 @@ class Profiles:
         chain = [name]
         while parent := self._parent(chain[-1]):
             ancestor = str(parent.value)
+            # Without this check a circle would never end.
             if ancestor in chain:
                 circle = " -> ".join([*chain[chain.index(ancestor) :], ancestor])
                 message = f"profiles inherit in a circle: {circle}"
@@ -226,6 +227,7 @@ def _values(
             for inner, setting in value.items():
                 yield (key, inner), _config_value(document, (*path, key, inner), setting)
         elif key in OFFER_KEYS:
+            # `transport = "direct"` is short for `transport = { name = "direct" }`.
             yield (key, OFFER_KEYS[key]), _config_value(document, (*path, key), value)
         else:
             yield (key,), _config_value(document, (*path, key), value)

@@ -97,6 +97,7 @@ def session_variables(environment: Mapping[str, str]) -> dict[str, tuple[str, st
     """
     known = {SESSION_PREFIX + key.replace("-", "_").upper(): key for key in SESSION_KEYS}
     for variable in environment:
+        # A variable that sets nothing is probably mistyped, so it is an error.
         if variable.startswith(SESSION_PREFIX) and variable not in known:
             raise ConfigurationError(
                 f"The variable {variable} names no setting of the session",
@@ -115,6 +116,7 @@ def _parsed(key: str, text: str) -> int | str | Path:
             raise ValueError("it is empty")
         return Path(text) if key in PATHS else text
     lowest, highest = RANGES[key]
+    # int() alone would take signs, spaces, underscores and the digits of other scripts.
     if not (text.isascii() and text.isdigit() and lowest <= int(text) <= highest):
         raise ValueError(f"it must be a number from {lowest} to {highest}")
     return int(text)

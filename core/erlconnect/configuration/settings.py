@@ -74,6 +74,7 @@ def written_problems(offer: Offer, written: Mapping[str, ConfigValue]) -> Iterat
     for fault in settings if isinstance(settings, list) else ():
         if fault.key in written:
             yield fault.problem(written[fault.key])
+        # No line is that of all settings together; the first one has to do.
         elif not fault.key:
             yield fault.problem(next(iter(written.values())))
 
@@ -223,8 +224,10 @@ def _unusable(
     option_prefix: str,
 ) -> _SettingError:
     key = str(details["loc"][0]) if details["loc"] else ""
+    # Pydantic reports a required field that is missing at the place of that field.
     if key in fields and key not in candidates:
         return _missing(name, key, option_prefix)
+    # A validator of the whole model has no field as its place.
     if key not in candidates:
         return _clash(name, details, candidates)
     found, field = candidates[key], fields[key]
@@ -321,6 +324,8 @@ def _from_environment(
         mine = variable.startswith(variable_name(name, "")) and not variable.startswith(
             tuple(foreign)
         )
+        # A variable with the prefix of the offer that sets nothing is probably mistyped; it stays
+        # under its own name, for an error.
         if text and (variable in keys or mine):
             key = keys.get(variable, variable)
             value = _parsed(fields.get(key), text)

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
 KeyPath: TypeAlias = tuple[str, ...]
+# Multi-line strings come before simple ones: three quotes would be an empty string and a quote
+# otherwise. Up to two quotes before the closing delimiter belong to the text.
 _TOKEN: Final = re.compile(
     r"""
     (?P<blank> [ \t\r]+ | \#[^\n]* )
@@ -97,6 +99,7 @@ class _Scanner:
                 # Escapes in quoted keys are those of strings.
                 name = tomllib.loads(f"name = {token.text}")["name"]
             path = (*path, name)
+            # The first one: `[a]` and `[a.b]` both mention `a`.
             self._lines.setdefault(path, token.line)
             if self._next.text != ".":
                 return path

@@ -76,6 +76,7 @@ def is_trusted(document: Document, environment: Mapping[str, str]) -> bool:
     """Return whether this content was trusted at this path."""
     try:
         record = json.loads(_record(document.path, environment).read_text(encoding="utf-8"))
+    # A record that is broken trusts nothing.
     except (OSError, ValueError):
         return False
     return isinstance(record, dict) and record.get("sha256") == document.digest
@@ -147,4 +148,5 @@ def _record(path: Path, environment: Mapping[str, str]) -> Path:
 
 
 def _real(path: Path) -> Path:
+    # One file has one record, by whichever path it is reached.
     return Path(os.path.realpath(path))

@@ -109,6 +109,7 @@ class Catalogue:
         from erlconnect.configuration.settings import resolve_settings  # noqa: PLC0415 - pydantic
 
         offer = self.offer(kind, name)
+        # The validators of the settings are code of the plugin.
         with self.attribute_errors(kind, name, "the validation of its settings"):
             return resolve_settings(
                 offer,
@@ -192,6 +193,7 @@ class Catalogue:
                     self._warn(f"{error.message}. {error.remedy}")
 
     def _load(self, entry: CatalogueEntry) -> PluginReport:
+        # A failed import is not repeated: the modules that it has imported would not run again.
         if entry.name in self._failures:
             raise self._failures[entry.name]
         if entry.name not in self._reports:

@@ -86,6 +86,7 @@ def scan(prefer: Mapping[str, str]) -> tuple[tuple[CatalogueEntry, ...], tuple[s
     """
     problems: list[str] = []
     claims: dict[str, list[CatalogueEntry]] = {}
+    # Metadata comes twice where one folder is on sys.path twice.
     for entry in dict.fromkeys(_claims(problems)):
         claims.setdefault(entry.name, []).append(entry)
     problems.extend(_useless_preferences(prefer, claims))
@@ -160,6 +161,7 @@ def _claims(problems: list[str]) -> Iterator[CatalogueEntry]:
     for found in distributions():
         try:
             yield from _claims_of(found)
+        # One broken package must not hide the plugins of all others.
         except (ValueError, TypeError, KeyError, OSError) as error:
             place = found.locate_file("")
             problems.append(f"the metadata of a package in {place} cannot be read: {error}")
@@ -301,6 +303,7 @@ def _slow(seconds: Mapping[str, float]) -> Iterator[str]:
 
 def _unknown_hooks(manager: pluggy.PluginManager, name: str) -> Iterator[str]:
     callers = manager.get_hookcallers(manager.get_plugin(name)) or ()
+    # Registered, a plugin without hooks would do nothing without a word.
     if not callers:
         yield "registers nothing: no function in it carries erlconnect.api.hookimpl"
     for caller in callers:
@@ -342,6 +345,7 @@ def _source(module: str) -> str | None:
     places: Sequence[str] | None = None
     origin = ""
     for name in accumulate(module.split("."), "{}.{}".format):
+        # importlib.util.find_spec would import the package of a module.
         spec = PathFinder.find_spec(name, places)
         if spec is None:
             return None

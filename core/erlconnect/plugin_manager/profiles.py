@@ -61,6 +61,7 @@ def all_problems(catalogue: Catalogue, profiles: Profiles) -> list[Problem]:
         found[error.problem] = None
     for name in profiles.names():
         try:
+            # A mistake may be in the table of one service only.
             for service in ("", *profiles.services(name)):
                 found |= dict.fromkeys(problems(catalogue, profiles.resolve(name, service)))
         except ProblemError as error:
@@ -74,6 +75,7 @@ def name_problems(entries: Sequence[CatalogueEntry], profile: Profile) -> Iterat
     for keys in _NAMING_KEYS:
         named = profile.get(*keys)
         if named and named.value not in installed:
+            # Names are compared with the metadata: a plugin that nobody uses here is not imported.
             guess = did_you_mean(str(named.value), installed)
             yield named.problem(
                 f"nothing that is installed is called {named.value!r}",
@@ -269,6 +271,7 @@ def _tables_of(
     for offer in offers.values():
         settings = {**shared, **_properties(offer, definitions)}
         yield _object({name: {"const": offer.name}, **settings}, required=[name])
+    # A name that is not installed here may be installed elsewhere, so its table may hold anything.
     others = {"type": "string", "not": {"enum": list(offers)}}
     yield {"type": "object", "properties": {name: others}}
 

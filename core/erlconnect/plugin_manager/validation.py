@@ -77,9 +77,11 @@ def attribute_errors(
         yield
     except expected:
         raise
+    # A plugin that calls sys.exit() must not end the session.
     except (Exception, SystemExit) as error:
         kind = type(error).__name__
         if secretive:
+            # Without a cause, because a traceback would show its text.
             raise plugin_error(entry, f"raised {kind} in {doing}") from None
         text = " ".join(str(error).split())[:_LONGEST_QUOTE]
         raise plugin_error(entry, f"raised {kind} in {doing}: {text}") from error
@@ -97,6 +99,7 @@ def slow_call_watchdog(
     slow = f"takes more than {SLOW_SECONDS:g} s for {doing}"
     message = f"The plugin {entry.name!r} of {entry.origin} {slow}"
     timer = threading.Timer(SLOW_SECONDS, warn, [message])
+    # It must not keep the process alive.
     timer.daemon = True
     timer.start()
     try:
@@ -163,6 +166,7 @@ def require_libraries(entry: CatalogueEntry, kind: Kind, offer: Offer) -> None:
 def _installed(library: str) -> bool:
     try:
         return find_spec(library) is not None
+    # find_spec raises ValueError for a module that has no __spec__.
     except (ImportError, ValueError):
         return False
 
