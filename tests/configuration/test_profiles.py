@@ -56,7 +56,7 @@ def test_an_heir_wins_over_its_ancestor_key_by_key(here: Home) -> None:
 
 
 def test_a_service_wins_over_the_profile_and_its_ancestors_service_too(here: Home) -> None:
-    """An ancestor's table for the service is more exact than the heir's general value."""
+    """An ancestor's table for the service is more exact than the profile's general value."""
     here.user(_FAMILY)
     found = values(here.read().profiles.resolve("staging", "shop"))
     assert (found["node"], found["dist-port"]) == ("shop@staging", 2)

@@ -1,4 +1,4 @@
-"""Where the value of a setting comes from, and who is told what is wrong with it."""
+"""Where the value of a setting comes from, and how a mistake in it is reported."""
 
 from __future__ import annotations
 
