@@ -50,9 +50,7 @@ class ConnectByDefault(TyperGroup):
             return super().invoke(ctx)
         except Exception as error:
             # The class of typer's own errors has no name that is public in all its versions.
-            if not hasattr(error, "format_message") or "--json" not in _words_before_dashes(
-                sys.argv
-            ):
+            if not hasattr(error, "format_message") or not _json_requested():
                 raise
             raise UsageError(
                 error.format_message(), remedy=f"See `{ctx.info_name} {ctx.invoked_subcommand} -h`."
@@ -122,12 +120,14 @@ def main() -> None:
         exit_completion(ended.code)
         raise
     except Exception as error:  # noqa: BLE001 - nothing is above this
-        sys.exit(report_and_exit_code(error, as_json="--json" in _words_before_dashes(sys.argv)))
+        sys.exit(report_and_exit_code(error, as_json=_json_requested()))
 
 
-def _words_before_dashes(words: list[str]) -> list[str]:
-    """Return the words before ``--``; those after it belong to another program."""
-    return words[: words.index("--")] if "--" in words else words
+def _json_requested() -> bool:
+    """Return whether ``--json`` was given, also where the arguments could not be parsed."""
+    words = sys.argv[1:]
+    # What follows ``--`` belongs to the program that ``erlconnect run`` starts.
+    return "--json" in (words[: words.index("--")] if "--" in words else words)
 
 
 def report_and_exit_code(error: Exception, *, as_json: bool) -> int:

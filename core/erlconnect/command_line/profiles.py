@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from erlconnect.configuration.problems import ConfigValue
     from erlconnect.configuration.profiles import Profile, Profiles
-    from erlconnect.plugin_manager.profiles import Explained
+    from erlconnect.plugin_manager.profiles import Explanation
 
 
 def list_profiles(config: Path | None, *, as_json: bool) -> None:
@@ -102,7 +102,7 @@ def explain_profile(name: str, config: Path | None, *, as_json: bool) -> None:
         print_text(f"\n{_text(one)}")
 
 
-def _explained(name: str, config: Path | None) -> tuple[Profile, list[Explained]]:
+def _explained(name: str, config: Path | None) -> tuple[Profile, list[Explanation]]:
     """Return a valid profile with all its values. Raises ``ProblemError`` for its first mistake."""
     configuration = read_configuration(config, environment=os.environ)
     catalogue = Catalogue(prefer=configuration.prefer)
@@ -120,7 +120,7 @@ def _title(profile: Profile) -> str:
     return f"{whole} inherits from {ancestors}" if ancestors else whole
 
 
-def _text(one: Explained) -> str:
+def _text(one: Explanation) -> str:
     first, *others = one.sources
     lines = [f"{toml_key(one.keys)} = {toml_value(first.value)}", f"    {_place(first)}"]
     lines += [f"    over {toml_value(other.value)} of {_place(other)}" for other in others]
@@ -145,7 +145,7 @@ def _print_json(event: str, profile: Profile, values: object) -> None:
     )
 
 
-def _json(one: Explained) -> dict[str, Any]:
+def _json(one: Explanation) -> dict[str, Any]:
     first, *others = one.sources
     return {
         "key": list(one.keys),

@@ -137,7 +137,7 @@ def offers_named(profile: Profile) -> Iterator[tuple[Kind, str, ConfigValue]]:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Explained:
+class Explanation:
     """One key with all its values, best first; ``unused`` says why none of them is used."""
 
     keys: KeyPath
@@ -147,20 +147,20 @@ class Explained:
 
 def explain(
     catalogue: Catalogue, profile: Profile, environment: Mapping[str, str]
-) -> list[Explained]:
+) -> list[Explanation]:
     """Return every key that a file or a variable sets, in the order of their declaration."""
     offers = list(_offers(catalogue, profile))
     sources = {keys: [source] for keys, source in _variables(offers, environment)}
     for keys, stack in profile.stacks.items():
         sources.setdefault(keys, []).extend(stack)
     explained = [
-        Explained(keys=keys, sources=found, unused=_why_unused(keys, profile.get("backend")))
+        Explanation(keys=keys, sources=found, unused=_why_unused(keys, profile.get("backend")))
         for keys, found in sources.items()
     ]
     for keys, stack in profile.unused.items():
         named = profile.get(keys[0], OFFER_KEYS[keys[0]])
         why = f"{_CHOICES[keys[0]]} {named.value}" if named else "another one is chosen"
-        explained.append(Explained(keys=keys, sources=stack, unused=why))
+        explained.append(Explanation(keys=keys, sources=stack, unused=why))
     ordered = sorted(explained, key=lambda one: (bool(one.unused), _rank(one.keys)))
     secret = set(_secret_keys(offers))
     return [_hidden(one) if one.keys in secret else one for one in ordered]
@@ -194,7 +194,7 @@ def _secret_keys(offers: Sequence[tuple[str, Offer]]) -> Iterator[KeyPath]:
             yield table, key
 
 
-def _hidden(one: Explained) -> Explained:
+def _hidden(one: Explanation) -> Explanation:
     return replace(one, sources=[replace(source, value=HIDDEN) for source in one.sources])
 
 
