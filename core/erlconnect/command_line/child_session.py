@@ -250,6 +250,7 @@ def child_environment(
         "LIVEBOOK_DISTRIBUTION": "name",
         "LIVEBOOK_NODE": "livebook@127.0.0.1",
         "RABBITMQ_NODENAME": alias.alias,
+        # rabbitmqctl and the scripts of releases take short names unless they are told otherwise.
         "RABBITMQ_USE_LONGNAME": "true",
         "RELEASE_DISTRIBUTION": "name",
         "RELEASE_NODE": alias.alias,

@@ -74,11 +74,13 @@ def targets(ctx: typer.Context, incomplete: str) -> list[str]:
     from erlconnect.configuration.files import profile_names, service_names  # noqa: PLC0415
 
     params = ctx.params
+    # With -p, a slash belongs to the name of the service.
     names = [] if params.get("profile") else profile_names(os.environ, params.get("config"))
     before, slash, _ = incomplete.partition("/")
     prefix = f"{before}/" if slash and before in names else ""
     profile = params.get("profile") or (before if prefix else "")
     written = service_names(profile, os.environ, params.get("config")) if profile else []
+    # The target decides the profile only, so its own name does not matter here.
     unique = dict.fromkeys([*written, *_services(params, f"{prefix}x")])
     services = [f"{prefix}{name}" for name in unique]
     starts = [] if slash else [f"{name}/" for name in names]

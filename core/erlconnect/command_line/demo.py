@@ -39,6 +39,7 @@ ns A 127.0.0.1
 _epmd._tcp SRV 0 0 {epmd_port} shop-0
 shop-0 A 127.0.0.1
 """
+# The zone never changes, so knotd keeps no journal and never writes the zone back.
 _KNOT: Final = """\
 server:
     listen: 127.0.0.1@{port}
@@ -211,6 +212,7 @@ def _home_folder(folder: Path, name: str, cookie: str) -> Path:
 
 def _own_environment(home: Path, epmd_port: int) -> dict[str, str]:
     """Return this process's variables without those of erlconnect, with another HOME and epmd."""
+    # Settings of the user would change what the demo does.
     own = {name: value for name, value in os.environ.items() if not name.startswith("ERLCONNECT_")}
     return {**own, "HOME": str(home), "ERL_EPMD_PORT": str(epmd_port)}
 

@@ -49,6 +49,7 @@ def diagnose(target: str | None, cli: CliOptions, options: OutputOptions) -> Exi
     report = Report(display.step if display else _print_json)
     resolved = _resolve(target, cli, report, output)
     config = resolved.configs[0] if resolved and resolved.configs else None
+    # Where the configuration cannot be used, the steps on this machine still run.
     catalogue = resolved.catalogue if resolved else Catalogue()
     run_async(examine(config, catalogue, os.environ, report, output.warn))
     if display:
@@ -118,6 +119,7 @@ class StepDisplay:
         from rich.console import Console  # noqa: PLC0415 - not needed with --json
 
         self._output = output
+        # Lines are not wrapped, because people search and copy them.
         self._console = Console(highlight=False, soft_wrap=True)
 
     def step(self, step: Step) -> None:

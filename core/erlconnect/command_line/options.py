@@ -261,6 +261,7 @@ def takes_cli_options(
             options = {name: values.pop(name) for name in taken}
             command(cli=CliOptions(**{**options, "option": options["option"] or ()}), **values)
 
+        # Annotations are strings in this package; typer needs the objects, so they are evaluated.
         # Typer reads the options off the signature, so ``cli`` is replaced there by its fields.
         parameters = list(inspect.signature(command, eval_str=True).parameters.values())
         at = [parameter.name for parameter in parameters].index("cli")

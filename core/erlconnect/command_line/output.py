@@ -181,6 +181,7 @@ def print_line(fields: dict[str, Any]) -> None:
 
 def _json(fields: dict[str, Any]) -> str:
     redacted = redacted_fields(fields)
+    # Names stay readable where the stream can show them.
     text = json.dumps(redacted, ensure_ascii=False)
     try:
         # stdout may be ASCII, as under LC_ALL=C before Python's UTF-8 mode.
@@ -207,6 +208,7 @@ def _print(text: str) -> None:
 def plain(text: str, stream: TextIO) -> str:
     """Return ``text`` without what would control a terminal: names come from other machines."""
     shown = "".join(letter if letter.isprintable() or letter == "\n" else "?" for letter in text)
+    # What the stream cannot encode must not raise.
     return shown.encode(stream.encoding, "backslashreplace").decode(stream.encoding)
 
 

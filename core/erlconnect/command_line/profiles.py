@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 def list_profiles(config: Path | None, *, as_json: bool) -> None:
     """Print all profiles: as a table, or as JSON lines."""
     known = read_configuration(config, environment=os.environ).profiles
+    # The variable wins over the files, as it does for a session.
     default = os.environ.get("ERLCONNECT_PROFILE") or known.default()
     rows = [_row(known, known.resolve(name), default) for name in known.names()]
     if as_json:

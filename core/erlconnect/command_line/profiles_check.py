@@ -146,6 +146,7 @@ def _text(found: list[tuple[str, SuggestedProfile]]) -> str:
         name = _free_name(one.name, names)
         names.append(name)
         table = toml_key(["profiles", name])
+        # A comment ends at a line break, and TOML allows no control characters in it.
         why = "".join(letter if letter.isprintable() else " " for letter in one.why)
         parts.append(f'\n# {why}\n[{table}]\nbackend = "{backend}"\n')
         if one.settings:
@@ -160,6 +161,7 @@ def _text(found: list[tuple[str, SuggestedProfile]]) -> str:
 
 def _free_name(wanted: str, taken: list[str]) -> str:
     """Return a valid name like ``wanted`` that is not in ``taken``."""
+    # Two backends may suggest the same name.
     name = base = profile_name(wanted)
     number = 2
     while name in taken:
@@ -170,6 +172,7 @@ def _free_name(wanted: str, taken: list[str]) -> str:
 def _write(path: Path, text: str) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+        # A file that appears meanwhile is not overwritten.
         with path.open("x", encoding="utf-8") as file:
             file.write(text)
     except OSError as error:

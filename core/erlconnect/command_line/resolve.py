@@ -125,6 +125,7 @@ def _session_config(
 
 def _local_cookie_file(profile: Profile) -> Path | None:
     found = profile.get("local-cookie-file")
+    # A path in a file is relative to that file; one on the command line to the working directory.
     return beside(found.file, str(found.value)) if found else None
 
 

@@ -76,6 +76,7 @@ def open_shell(
         home = temp_home(lock.folder, environment)
 
         async def prepare(session: ReadySession) -> ChildCommand:
+            # With passthrough the local node itself proves the cookie: it needs the user's own file.
             shared = session.ready.aliases[0].cookie_source == PASSTHROUGH
             cookie_file = default_cookie_file() if shared else cookie_file_in(home)
             variables = child_environment(environment, session.ready, cookie_file)
@@ -101,6 +102,7 @@ def temp_home(folder: Path, environment: Mapping[str, str]) -> Path:
     home.mkdir(mode=0o700)
     make_cookie_file(cookie_file_in(home))
     with contextlib.suppress(OSError):
+        # Without a HOME that can be read there is nothing to link to.
         for entry in os.scandir(environment.get("HOME", "")):
             if entry.name != _COOKIE:
                 (home / entry.name).symlink_to(Path(entry.path).absolute())

@@ -39,6 +39,7 @@ def list_targets(target: str, cli: CliOptions, options: OutputOptions) -> None:
     elif sys.stdout.isatty():
         _print_table([_row(probe) for probe in probes])
     else:
+        # Tables of rich are folded and padded for a terminal, so programs get plain columns.
         _print_columns([_row(probe) for probe in probes])
     for probe in probes:
         if probe.error and not output.as_json:

@@ -69,6 +69,7 @@ def _document(path: Path) -> Document:
 
 def _show(document: Document) -> bool:
     """Show what ``document`` decides; ``False`` where it decides nothing that needs trust."""
+    # What a project's file may do with a name depends on whether it is a profile of the user.
     users = users_profiles(read_documents(None, environment=os.environ))
     found = trust.decisions(document, users)
     if not found:

@@ -96,6 +96,7 @@ def beside(file: Path, path: str) -> Path:
 def _upwards(here: Path, home: Path) -> Iterator[Path]:
     for folder in (here, *here.parents):
         yield folder
+        # Not a check for a folder: in a worktree of git, .git is a file.
         if folder == home or os.path.exists(folder / ".git"):  # noqa: PTH110 - as above
             return
 

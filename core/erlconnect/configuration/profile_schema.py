@@ -201,6 +201,7 @@ SERVICE_KEYS: Final = {key.name: key for key in (SERVICE_ONLY, *SHARED)}
 def shape_problems(document: Document) -> Iterator[Problem]:
     """Return all mistakes in the keys and types of a file, in the order of its tables."""
     yield from _unknown(document, (), document.content, _TOP_LEVEL)
+    # Any text will do for a file without the key.
     default = document.content.get("default-profile", "any")
     if not isinstance(default, str) or not default:
         yield document.problem(
@@ -250,6 +251,7 @@ def _profile_problems(document: Document, name: str, table: object) -> Iterator[
         return
     yield from _values_problems(document, path, table, PROFILE_KEYS)
     services = table.get("services", {})
+    # If it is no table, that was reported with the other values.
     for service, inner in services.items() if isinstance(services, dict) else ():
         place = (*path, "services", service)
         if isinstance(inner, dict):

@@ -27,6 +27,7 @@ OFFER_KEYS: Final = {"cookie": "from", "transport": "name"}
 OF_ANY_TRANSPORT: Final = frozenset({"tls-ca", "tls-cert", "tls-key", "tls-server-name"})
 # The values of one table of one file.
 Layer: TypeAlias = Mapping[KeyPath, ConfigValue]
+# They say how profiles are put together, and hold no setting.
 _STRUCTURE_KEYS: Final = ("inherits", "services")
 
 
@@ -147,6 +148,7 @@ class Profiles:
 
     def _layers(self, chain: Sequence[str], service: str) -> list[Layer]:
         own = list(self._tables(chain))
+        # The tables of the service win over all others, even those of ancestors.
         of_service = [
             (document, (*path, "services", service), table["services"][service])
             for document, path, table in own

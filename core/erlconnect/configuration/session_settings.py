@@ -159,6 +159,7 @@ def parse_options(
                 remedy=f"{did_you_mean(prefix, ('cookie', 'transport'))}"
                 "Possible are KEY=, cookie.KEY= and transport.KEY=.",
             )
+        # No backend may have a setting of that name; ``plugin_manager.validation`` refuses it.
         group = session if key in SESSION_KEYS else groups[prefix]
         group[rest] = value
     return Options(

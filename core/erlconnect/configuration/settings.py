@@ -233,6 +233,7 @@ def _unusable(
     found, field = candidates[key], fields[key]
     meaning = f" It means: {field.description}" if field.description else ""
     said = "" if is_secret(field) else f"={found.text}"
+    # Pydantic quotes the value in some messages.
     why = "" if is_secret(field) else f": {details['msg']}"
     return _SettingError(
         key=key,

@@ -81,6 +81,7 @@ class _Scanner:
     def _header(self) -> KeyPath:
         while self._next.text == "[":
             self._take()
+        # An array of tables has two brackets on each side.
         table = self._key(())
         while self._next.text == "]":
             self._take()

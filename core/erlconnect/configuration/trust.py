@@ -126,6 +126,7 @@ def _harmless(keys: KeyPath, value: object, users_profiles: Collection[str]) -> 
             # In a profile of the user it would replace what that inherits from.
             return name not in users_profiles
         case ("profiles", _, "confirm") | ("profiles", _, "services", _, "confirm"):
+            # A question more is harmless; `false` could take one away.
             return value is True
         case ("profiles", _, "services", _) | ("profiles", _, "services"):
             return value == {}

@@ -189,6 +189,7 @@ class Catalogue:
                 _notify(self._manager, report.entry, event, self._warn)
             except PluginError as error:
                 if report.entry.name not in self._warned_of:
+                    # Once is enough: links come and go often.
                     self._warned_of.add(report.entry.name)
                     self._warn(f"{error.message}. {error.remedy}")
 
@@ -266,6 +267,7 @@ def foreign_variables(
     )
 
     name = report.entry.name
+    # ERLCONNECT_CONSUL_ is also the beginning of ERLCONNECT_CONSUL_KV_.
     longer = [
         variable_name(entry.name, "") for entry in entries if entry.name.startswith(f"{name}-")
     ]

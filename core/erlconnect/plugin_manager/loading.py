@@ -43,6 +43,7 @@ GROUP: Final = "erlconnect"
 OWN_DISTRIBUTION: Final = "erlconnect"
 # A name becomes part of NAME:ARG, of -o keys and of ERLCONNECT_<NAME>_<KEY>.
 _USABLE_NAME: Final = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
+# ERLCONNECT_SESSION_ is the prefix of the session's own settings.
 _RESERVED_NAMES: Final = frozenset({"session"})
 
 
@@ -307,6 +308,7 @@ def _unknown_hooks(manager: pluggy.PluginManager, name: str) -> Iterator[str]:
     if not callers:
         yield "registers nothing: no function in it carries erlconnect.api.hookimpl"
     for caller in callers:
+        # With optionalhook a plugin may have hooks that only a later erlconnect knows.
         optional = all(implementation.optionalhook for implementation in caller.get_hookimpls())
         if not caller.has_spec() and not optional:
             yield f"has a hook {caller.name!r} that this erlconnect does not know"

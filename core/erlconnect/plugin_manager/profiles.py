@@ -258,6 +258,7 @@ def _values(keys: Mapping[str, ProfileKey], tables: Mapping[str, Any]) -> dict[s
     return {
         "type": "object",
         "properties": {**tables, **own},
+        # A table may belong to a backend that is not installed here.
         "additionalProperties": {"type": "object"},
     }
 

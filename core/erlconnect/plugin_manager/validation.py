@@ -175,6 +175,7 @@ def _fault(kind: Kind, offer: Offer) -> str:
     """Return what makes ``offer`` unusable; an empty text if nothing does."""
     from erlconnect.contract import Settings  # noqa: PLC0415 - it imports pydantic
 
+    # mypy trusts the annotations of Offer, and would call the checks below unreachable.
     anything: Any = offer
     if not isinstance(anything.name, str) or not isinstance(anything.summary, str):
         return "its name or its summary is no text"
@@ -195,6 +196,7 @@ def _key_conflict(kind: Kind, offer: Offer) -> str:
     from erlconnect.configuration.settings import setting_fields  # noqa: PLC0415 - pydantic
 
     keys = set(setting_fields(offer.settings))
+    # Keys of a backend have no prefix on the command line, so one of these would be ambiguous.
     taken = sorted(keys & set(SESSION_KEYS))
     if kind is Kind.BACKEND and taken:
         return f"its setting {taken[0]!r} is one of the session's own"
