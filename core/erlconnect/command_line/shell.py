@@ -76,7 +76,7 @@ def open_shell(
         home = temp_home(lock.folder, environment)
 
         async def prepare(session: ReadySession) -> ChildCommand:
-            # With passthrough the local node itself proves the cookie: it needs the user's own file.
+            # With passthrough the local node proves the cookie itself: it needs the user's file.
             shared = session.ready.aliases[0].cookie_source == PASSTHROUGH
             cookie_file = default_cookie_file() if shared else cookie_file_in(home)
             variables = child_environment(environment, session.ready, cookie_file)
