@@ -154,11 +154,7 @@ def parse_options(
         if not equals or not key or (dot and not rest):
             raise _not_key_and_value(key)
         if prefix not in groups or (dot and not prefix):
-            raise UnknownSettingError(
-                f"-o {key}: nothing takes settings that begin with {prefix + dot!r}",
-                remedy=f"{did_you_mean(prefix, ('cookie', 'transport'))}"
-                "Possible are KEY=, cookie.KEY= and transport.KEY=.",
-            )
+            raise _unknown_prefix(key, prefix, dot)
         # No backend may have a setting of that name; ``plugin_manager.validation`` refuses it.
         group = session if key in SESSION_KEYS else groups[prefix]
         group[rest] = value
@@ -172,3 +168,11 @@ def parse_options(
 
 def _not_key_and_value(key: str) -> UsageError:
     return UsageError(f"-o {key}: this is not KEY=VALUE", remedy="Write -o KEY=VALUE.")
+
+
+def _unknown_prefix(key: str, prefix: str, dot: str) -> UnknownSettingError:
+    return UnknownSettingError(
+        f"-o {key}: nothing takes settings that begin with {prefix + dot!r}",
+        remedy=f"{did_you_mean(prefix, ('cookie', 'transport'))}"
+        "Possible are KEY=, cookie.KEY= and transport.KEY=.",
+    )
