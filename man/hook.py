@@ -1,4 +1,4 @@
-"""Puts the manual page into the wheel, made when that is built."""
+"""The build hook that generates the manual page and puts it into the wheel."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
-_PLACE = "share/man/man1/erlconnect.1"
+_TARGET = "share/man/man1/erlconnect.1"
 
 
 class ManPageHook(BuildHookInterface):
@@ -18,16 +18,17 @@ class ManPageHook(BuildHookInterface):
     _folder: tempfile.TemporaryDirectory[str] | None = None
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
-        """Make the page and name its place."""
+        """Write the page to a temporary file, and add that to the wheel."""
         if version != "standard":
             return
         sys.path[:0] = [f"{self.root}/core", f"{self.root}/man"]
+        # The page imports the command line, which is not installed where the wheel is built.
         from page import man_page  # noqa: PLC0415 - it needs the path
 
         self._folder = tempfile.TemporaryDirectory()
         file = Path(self._folder.name) / "erlconnect.1"
         file.write_text(man_page(self.metadata.version))
-        build_data["shared_data"][str(file)] = _PLACE
+        build_data["shared_data"][str(file)] = _TARGET
 
     def finalize(self, version: str, build_data: dict[str, Any], artifact_path: str) -> None:
         """Remove what was made, once it is in the wheel."""

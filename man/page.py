@@ -1,6 +1,7 @@
-"""The manual page, made from the definitions of the commands: what ``--help`` says, in roff.
+"""The manual page, generated from the declarations of the commands: the text of ``--help`` in roff.
 
-Knows man(7) and how typer keeps a command. Refuses to know any command or option by name.
+No command or option is named here; they are read from typer's objects. ``hook`` puts the page into
+the wheel. The macros are those of man(7).
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ _SEE_ALSO = """
 
 
 def man_page(version: str) -> str:
-    """Return the whole page."""
+    """Return the whole page for this version of erlconnect."""
     command: Any = get_command(app)
     lines = [
         f'.TH ERLCONNECT 1 "" "erlconnect {version}" "User Commands"',
@@ -75,7 +76,7 @@ def _options(command: Any) -> Iterator[str]:
 
 
 def _names(option: Any) -> list[str]:
-    """Short names first, as manual pages have them."""
+    """Return the names of an option, short ones first, as in other manual pages."""
     return sorted([*option.opts, *option.secondary_opts], key=lambda name: name.startswith("--"))
 
 
@@ -84,7 +85,7 @@ def _item(head: str, text: str) -> list[str]:
 
 
 def _prose(text: str) -> Iterator[str]:
-    """Return paragraphs; those that are set in hold what to type."""
+    """Yield paragraphs; indented ones are examples, and keep their line."""
     for paragraph in re.split(r"\n\s*\n", text.strip("\n")):
         if paragraph.startswith("  "):
             yield from (".PP", ".RS 4", ".EX", _escaped(paragraph.strip()), ".EE", ".RE")
@@ -102,6 +103,7 @@ def _words(name: str) -> str:
 
 
 def _escaped(text: str) -> str:
+    # roff shows an unescaped hyphen as a typographic one, which nobody can paste into a shell.
     escaped = text.replace("\\", "\\e").replace("-", "\\-").replace("~", "\\(ti")
-    # At the beginning of a line these two would be commands.
+    # At the beginning of a line these two characters would start a macro.
     return re.sub(r"^([.'])", r"\\&\1", escaped, flags=re.MULTILINE)

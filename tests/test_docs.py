@@ -36,9 +36,9 @@ from erlconnect.api import NodeName, Query, Target
 from erlconnect.client.sampling import NodeFacts, ProcessRow, Sample
 from erlconnect.command_line.app import app
 from erlconnect.command_line.child_session import child_environment, cookie_variables
-from erlconnect.command_line.live_view import Throughput
 from erlconnect.command_line.output import ready_text
 from erlconnect.command_line.remote_calls import output_payload, result_payload
+from erlconnect.command_line.status import Throughput
 from erlconnect.command_line.top import sample_payload
 from erlconnect.configuration.session_settings import SESSION_KEYS
 from erlconnect.configuration.settings import DeclaresSettings, setting_fields, variable_name

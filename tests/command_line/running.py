@@ -35,6 +35,6 @@ def erlconnect(
 
 
 class Run(Protocol):
-    """The command, as the fixture ``run`` gives it: with words and with variables."""
+    """The command, as the fixture ``run`` returns it: called with words and with variables."""
 
     def __call__(self, *words: str, **variables: str) -> subprocess.CompletedProcess[str]: ...

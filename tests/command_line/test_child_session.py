@@ -14,10 +14,9 @@ from erlconnect.command_line import child_session
 from erlconnect.command_line.child_session import (
     ChildCommand,
     ReadySession,
-    Verbosity,
     run_child_session,
 )
-from erlconnect.command_line.options import CliOptions
+from erlconnect.command_line.options import CliOptions, OutputOptions
 from erlconnect.errors import EpmdError
 from erlconnect.session.events import AliasEntry, Ready
 from erlconnect.session.instance_lock import instance_lock
@@ -56,12 +55,12 @@ while True: time.sleep(0.05)
 
 
 class FailingSession:
-    """Stands, and fails as soon as the child has written its file."""
+    """Gets ready, and fails as soon as the child has written its file."""
 
     file: Path
 
     def __init__(
-        self, _choices: Sequence[SessionConfig], _catalogue: object, reporter: Reporter, *_: Any
+        self, _configs: Sequence[SessionConfig], _catalogue: object, reporter: Reporter, *_: Any
     ) -> None:
         self._reporter = reporter
 
@@ -77,22 +76,22 @@ class FailingSession:
 def test_a_session_that_fails_ends_its_child(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, home: Path
 ) -> None:
-    """Even one that does not heed the signal; and the session's error is what is told."""
+    """Even one that ignores the signal; and the session's error is the one that is raised."""
     FailingSession.file = tmp_path / "child"
     monkeypatch.setattr(child_session, "Session", lambda *words, **_: FailingSession(*words))
     monkeypatch.setattr(child_session, "_END_SECONDS", 0.5)
     monkeypatch.setattr("erlconnect.command_line.child_process._FORWARDED", ())
     words = [sys.executable, "-c", _STUBBORN, str(FailingSession.file)]
 
-    async def prepare(_standing: ReadySession) -> ChildCommand:
+    async def prepare(_session: ReadySession) -> ChildCommand:
         return ChildCommand(words=words, environment=os.environ)
 
-    talk = Verbosity(quiet=True, verbose=False)
+    output = OutputOptions(quiet=True)
     with (
-        instance_lock({"XDG_RUNTIME_DIR": str(tmp_path)}) as slot,
+        instance_lock({"XDG_RUNTIME_DIR": str(tmp_path)}) as lock,
         pytest.raises(EpmdError, match="gone for good"),
     ):
-        run_child_session("app@10.3.2.1", CliOptions(backend="fixed"), slot, talk, prepare)
+        run_child_session("app@10.3.2.1", CliOptions(backend="fixed"), lock, output, prepare)
     pid, _, asked = FailingSession.file.read_text().partition("\n")
     assert asked == "asked to end"
     with pytest.raises(ProcessLookupError):

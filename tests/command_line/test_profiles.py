@@ -197,11 +197,11 @@ def test_a_cookie_in_a_file_is_nowhere_to_be_seen(here: Home, run: Run) -> None:
         ["trust", str(here.user_file)],
     ):
         shown = run(*words)
-        said = shown.stdout + shown.stderr
+        output = shown.stdout + shown.stderr
         assert shown.returncode == 78, words
-        assert f"{here.user_file}, line 3" in said or '"line": 3' in said
-        assert "a cookie itself does not belong into a file" in said
-        assert "hunter2" not in said
+        assert f"{here.user_file}, line 3" in output or '"line": 3' in output
+        assert "a cookie itself does not belong into a file" in output
+        assert "hunter2" not in output
 
 
 def test_a_check_without_mistakes_says_what_was_checked(here: Home, run: Run) -> None:
@@ -240,12 +240,12 @@ def test_every_mistake_is_told_with_its_line_and_a_remedy(here: Home, run: Run) 
     here.user(_MISTAKES)
     shown = run("profiles", "check")
     assert shown.returncode == 78
-    told = [
+    lines = [
         line.removeprefix(f"{here.user_file}, ")
         for line in shown.stdout.splitlines()
         if not line.startswith("    ")
     ]
-    assert sorted(told, key=lambda line: int(line.split()[1].rstrip(":"))) == [
+    assert sorted(lines, key=lambda line: int(line.split()[1].rstrip(":"))) == [
         "line 1: there is no profile 'stagin'",
         "line 3: nothing that is installed is called 'consl'",
         "line 5: datacentre: 'consul' has no such setting",
@@ -259,9 +259,9 @@ def test_every_mistake_is_told_with_its_line_and_a_remedy(here: Home, run: Run) 
     ]
     assert shown.stdout.count("Did you mean 'consul'? ") == 1
     assert shown.stdout.count("Did you mean 'datacenter'? ") == 1
-    assert len(shown.stdout.splitlines()) == 2 * len(told)
+    assert len(shown.stdout.splitlines()) == 2 * len(lines)
     events = [json.loads(line) for line in run("profiles", "check", "--json").stdout.splitlines()]
-    assert [f"line {one['line']}: {one['message']}" for one in events] == told
+    assert [f"line {one['line']}: {one['message']}" for one in events] == lines
     assert {tuple(one) for one in events} == {
         ("schema", "event", "file", "line", "message", "remedy")
     }

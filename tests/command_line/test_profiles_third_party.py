@@ -46,7 +46,7 @@ def test_its_settings_are_explained_and_its_secret_is_hidden(
 def test_its_secret_is_nowhere_to_be_seen(here: Home, run: Run, installed: dict[str, str]) -> None:
     here.user(_PROFILE)
     here.project(_PROFILE.replace("profiles.x", "profiles.y"))
-    said = ""
+    output = ""
     for words in (
         ["profiles"],
         ["profiles", "check"],
@@ -57,10 +57,10 @@ def test_its_secret_is_nowhere_to_be_seen(here: Home, run: Run, installed: dict[
         ["-p", "y", "shop"],
     ):
         shown = run(*words, ERLCONNECT_SECRETIVE_PASSWORD=f"{_SECRET}-of-the-variable", **installed)
-        said += shown.stdout + shown.stderr
-    assert 'profiles.y.secretive.password = "[hidden]"' in said
-    assert _SECRET not in said
-    assert "Traceback" not in said
+        output += shown.stdout + shown.stderr
+    assert 'profiles.y.secretive.password = "[hidden]"' in output
+    assert _SECRET not in output
+    assert "Traceback" not in output
 
 
 def test_a_bad_secret_is_a_mistake_that_is_not_repeated(
@@ -70,9 +70,9 @@ def test_a_bad_secret_is_a_mistake_that_is_not_repeated(
     for words in (["profiles", "check"], ["profiles", "show", "x"], ["x/shop", "--dry-run"]):
         shown = run(*words, **installed)
         assert shown.returncode == 78
-        said = shown.stdout + shown.stderr
-        assert f"{here.user_file}, line 6: password cannot be used" in said
-        assert "h2" not in said
+        output = shown.stdout + shown.stderr
+        assert f"{here.user_file}, line 6: password cannot be used" in output
+        assert "h2" not in output
 
 
 def test_the_question_shows_the_place_and_no_secret(here: Home, installed: dict[str, str]) -> None:

@@ -29,7 +29,7 @@ def _files(here: Home) -> None:
 
 
 def test_nothing_is_connected_before_somebody_looked(here: Home, run: Run) -> None:
-    """Not even with the user's own profile: a file that is not trusted says so at once."""
+    """Not even with the user's own profile: a file that is not trusted is an error at once."""
     for words in (["staging/a@127.0.0.1"], ["-p", "shop", "a@127.0.0.1"], ["profiles"]):
         shown = run(*words)
         assert shown.returncode == 78

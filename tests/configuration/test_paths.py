@@ -116,3 +116,22 @@ def test_folders_are_those_of_xdg_and_relative_ones_are_ignored(tmp_path: Path) 
     relative = {"XDG_CONFIG_HOME": "c", "XDG_STATE_HOME": "s", **home}
     assert user_file(relative) == user_file(home)
     assert state_folder(relative) == state_folder(home)
+
+
+def test_windows_folders_are_those_of_its_variables(
+    here: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("erlconnect.configuration.paths._WINDOWS", True)
+    roaming, local = here.folder / "roaming", here.folder / "local"
+    environment = {**here.environment, "APPDATA": str(roaming), "LOCALAPPDATA": str(local)}
+    assert user_file(environment) == roaming / "erlconnect" / "config.toml"
+    assert state_folder(environment) == local / "erlconnect"
+
+
+def test_windows_folders_have_their_usual_place_without_variables(
+    here: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("erlconnect.configuration.paths._WINDOWS", True)
+    without = {"HOME": str(here.folder)}
+    assert user_file(without) == here.folder / "AppData/Roaming/erlconnect/config.toml"
+    assert state_folder(without) == here.folder / "AppData/Local/erlconnect"

@@ -56,7 +56,7 @@ def test_an_heir_wins_over_its_ancestor_key_by_key(here: Home) -> None:
 
 
 def test_a_service_wins_over_the_profile_and_its_ancestors_service_too(here: Home) -> None:
-    """An ancestor's table for the service is more exact than the heir's general value."""
+    """An ancestor's table for the service is more exact than the profile's general value."""
     here.user(_FAMILY)
     found = values(here.read().profiles.resolve("staging", "shop"))
     assert (found["node"], found["dist-port"]) == ("shop@staging", 2)
@@ -93,7 +93,7 @@ def test_both_files_together_once_the_projects_is_trusted(
     profiles = here.read().profiles
     assert values(profiles.resolve("a")) == {"node": "a@project", "dist-port": 1}
     assert values(profiles.resolve("b")) == {"node": "a@project", "dist-port": 2}
-    assert profiles.written("b").where == f"{here.project_file}, line 3"
+    assert profiles.definition("b").where == f"{here.project_file}, line 3"
 
 
 _COOKIES = """

@@ -1,4 +1,4 @@
-"""Where the value of a setting comes from, and who is told what is wrong with it."""
+"""Where the value of a setting comes from, and how a mistake in it is reported."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ import pytest
 from pydantic import Field, SecretStr, field_validator, model_validator
 
 from erlconnect.api import Offer, Settings
-from erlconnect.configuration.paths import Scope
 from erlconnect.configuration.problems import ConfigValue
 from erlconnect.configuration.settings import (
     argument_option,
@@ -66,9 +65,7 @@ def offer(settings: type[Settings] = LanternSettings, name: str = "sea-lantern")
 
 
 def written(value: object, path: Path = Path("/etc/c.toml")) -> ConfigValue:
-    return ConfigValue(
-        value=value, path=path, scope=Scope.USER, line=7, table="profiles.x.sea-lantern"
-    )
+    return ConfigValue(value=value, path=path, line=7, table="profiles.x.sea-lantern")
 
 
 def resolve(

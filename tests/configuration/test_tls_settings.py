@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from erlconnect.configuration.paths import Scope
 from erlconnect.configuration.problems import ConfigValue
 from erlconnect.configuration.tls_settings import resolve_tls, split_tls
 from erlconnect.errors import ConfigurationError, UnknownSettingError
@@ -15,7 +14,7 @@ FILE = Path("/home/me/.config/erlconnect/config.toml")
 
 
 def written(value: object) -> ConfigValue:
-    return ConfigValue(value=value, path=FILE, scope=Scope.USER, line=3, table="profiles.shop")
+    return ConfigValue(value=value, path=FILE, line=3, table="profiles.shop")
 
 
 def test_without_any_it_is_plain() -> None:

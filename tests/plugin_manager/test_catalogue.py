@@ -6,6 +6,7 @@ The plugins live in a subprocess: whatever they do to it, the tests go on.
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -255,7 +256,7 @@ def test_a_slow_plugin_is_named_while_it_is_slow_and_listed_afterwards(
     assert warning == (
         "The plugin 'slow' of erlconnect-oddities 1.0 takes more than 2 s for its import"
     )
-    assert problems.startswith("('took 2.")
+    assert re.match(r"\('took [2-9]\.\d s for its import'", problems)
     assert steps == "['erlconnect_backends', 'its import']"
 
 
@@ -348,12 +349,12 @@ def test_a_session_and_its_blame_name_the_plugin_that_raised(plugins: InstalledP
         from erlconnect.plugin_manager import Catalogue, Kind
         catalogue = Catalogue()
         try:
-            with catalogue.blaming(Kind.BACKEND, "lantern", "discover()"):
+            with catalogue.attribute_errors(Kind.BACKEND, "lantern", "discover()"):
                 raise KeyError("wick")
         except PluginError as error:
             print(error.message)
         try:
-            with catalogue.blaming(Kind.BACKEND, "lantern", "discover()"):
+            with catalogue.attribute_errors(Kind.BACKEND, "lantern", "discover()"):
                 raise LookupFailedError("as it is", remedy="")
         except LookupFailedError as error:
             print(error.message)

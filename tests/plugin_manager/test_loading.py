@@ -45,7 +45,7 @@ def claims(name: str, **prefer: str) -> list[CatalogueEntry]:
     return [entry for entry in scan(prefer)[0] if entry.name == name]
 
 
-def test_an_outsider_gets_a_name_that_nobody_else_claims(site: Site) -> None:
+def test_an_third_party_gets_a_name_that_nobody_else_claims(site: Site) -> None:
     site.install("erlconnect-tunnel", "tunnel = some.module", version="2.1")
     assert claims("tunnel") == [
         CatalogueEntry(
@@ -63,9 +63,9 @@ def test_scanning_imports_no_plugin(site: Site) -> None:
 
 def test_our_names_come_first_and_are_never_taken(site: Site) -> None:
     site.install("aaa-first", "dns = an.impostor")
-    ours, outsider = claims("dns")
+    ours, third_party = claims("dns")
     assert (ours.built_in, ours.problem) == (True, "")
-    assert (outsider.distribution, outsider.problem) == (
+    assert (third_party.distribution, third_party.problem) == (
         "aaa-first",
         "'dns' is a name of erlconnect itself",
     )
@@ -73,15 +73,15 @@ def test_our_names_come_first_and_are_never_taken(site: Site) -> None:
 
 def test_even_a_preference_does_not_take_our_name(site: Site) -> None:
     site.install("aaa-first", "dns = an.impostor")
-    ours, outsider = claims("dns", dns="aaa-first")
+    ours, third_party = claims("dns", dns="aaa-first")
     assert not ours.problem
-    assert outsider.problem
+    assert third_party.problem
     assert scan({"dns": "aaa-first"})[1] == (
         "[plugins] prefer names aaa-first for 'dns', which is erlconnect's own",
     )
 
 
-def test_of_two_outsiders_with_one_name_neither_is_used(site: Site) -> None:
+def test_of_two_third_partys_with_one_name_neither_is_used(site: Site) -> None:
     site.install("red", "twin = red")
     site.install("blue", "twin = blue")
     problem = "'twin' is claimed by blue 1.0 and red 1.0, and [plugins] prefer names none of them"
@@ -97,7 +97,7 @@ def test_a_preference_for_a_name_that_nobody_has_is_listed() -> None:
     )
 
 
-def test_a_preference_chooses_between_two_outsiders_however_it_is_spelled(site: Site) -> None:
+def test_a_preference_chooses_between_two_third_partys_however_it_is_spelled(site: Site) -> None:
     site.install("erlconnect-red", "twin = red")
     site.install("erlconnect-blue", "twin = blue")
     blue, red = claims("twin", twin="ErlConnect_Red")

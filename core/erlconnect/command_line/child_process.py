@@ -1,6 +1,7 @@
-"""Whom a signal is for: the session while it opens, then the child, then nobody.
+"""Signals and the terminal while a child process runs in the foreground.
 
-Leaving the terminal as it was found: a shell that is killed leaves it without echo.
+Signals are forwarded to the child. The terminal gets its modes back at the end: a shell that is
+killed leaves it without echo.
 """
 
 from __future__ import annotations
@@ -26,25 +27,28 @@ _FORWARDED: Final = (
     signal.SIGUSR1,
     signal.SIGUSR2,
 )
-# What a terminal sends by its keys, it sends to the child as well.
-_OF_KEYS: Final = (signal.SIGINT, signal.SIGQUIT)
+# The kernel sends these to the whole foreground process group when keys are pressed, so the child
+# has them already.
+_FROM_KEYS: Final = (signal.SIGINT, signal.SIGQUIT)
 
 
 class SignalForwarder:
-    """Takes the signals of this process, for as long as it lives.
+    """Handles the signals of this process from its creation to the end of the process.
 
-    A handler, unlike ``SIG_IGN``, is not inherited: the child has all signals as it expects them.
+    While the session opens, the first signal stops it; then signals go to the child; after its end
+    they are dropped. A handler, unlike ``SIG_IGN``, is not inherited: the child has all signals as
+    it expects them.
     """
 
     def __init__(self, *, while_opening: Callable[[], object]) -> None:
-        """Call ``while_opening`` at the first signal that comes before there is a child."""
+        """Call ``while_opening`` in the event loop at the first signal before there is a child."""
         self.received: int | None = None
         self._loop = asyncio.get_running_loop()
         self._while_opening: Callable[[], object] | None = while_opening
         self._process: ChildProcess | None = None
         self._kept: list[int] = []
         for number in _FORWARDED:
-            signal.signal(number, self._take)
+            signal.signal(number, self._handle)
 
     def are_for_a_child(self) -> None:
         """Keep signals from now on, for a child that is just being started."""
@@ -56,12 +60,13 @@ class SignalForwarder:
         while process and self._kept:
             self._forward(self._kept.pop(0))
 
-    def _take(self, number: int, _frame: object) -> None:
+    def _handle(self, number: int, _frame: object) -> None:
         if self._while_opening is not None:
             self.received = number
+            # The loop may sleep in select(); other calls from a signal handler would not wake it.
             self._loop.call_soon_threadsafe(self._while_opening)
             self._while_opening = None
-        elif number not in _OF_KEYS or not _at_our_terminal():
+        elif number not in _FROM_KEYS or not _in_foreground():
             self._forward(number)
 
     def _forward(self, number: int) -> None:
@@ -71,8 +76,8 @@ class SignalForwarder:
         self._process.send_signal(number)
 
 
-def _at_our_terminal() -> bool:
-    """Return whether keys pressed at the terminal are for us, and so for the child in our group."""
+def _in_foreground() -> bool:
+    """Return whether we are the foreground process group of a terminal; the child is in it, too."""
     for stream in (sys.stdin, sys.stdout, sys.stderr):
         with contextlib.suppress(OSError, ValueError):
             return os.tcgetpgrp(stream.fileno()) == os.getpgrp()
@@ -81,7 +86,7 @@ def _at_our_terminal() -> bool:
 
 @contextlib.contextmanager
 def restore_terminal() -> Iterator[None]:
-    """Return the terminal on stdin, if there is one, its present modes back at the end."""
+    """Restore the present modes of the terminal on stdin at the end, if there is one."""
     try:
         terminal = sys.stdin.fileno()
         modes = termios.tcgetattr(terminal)
@@ -91,7 +96,8 @@ def restore_terminal() -> Iterator[None]:
     try:
         yield
     finally:
-        # One that was closed needs nothing, and in the background it is another's.
+        # In the background the terminal belongs to another process group, and setting its modes
+        # would stop us with SIGTTOU.
         with contextlib.suppress(termios.error, OSError):
             if os.tcgetpgrp(terminal) == os.getpgrp():
                 termios.tcsetattr(terminal, termios.TCSADRAIN, modes)

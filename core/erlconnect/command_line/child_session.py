@@ -1,17 +1,12 @@
-"""A session that lasts as long as one child: what ``shell`` and ``run`` have in common.
+"""A session that lasts as long as one child process: the common part of ``shell`` and ``run``.
 
 The child has our terminal, our process group and our streams, so that keys, job control and pipes
-work as if nobody stood between. Its exit code becomes ours. It starts when the session stands; a
+work as without erlconnect. Its exit code becomes ours. It starts when the session is ready; a
 session that cannot open starts none, and one that fails later ends it.
 
-What a session tells while it serves one child, which has stdout and the terminal to itself.
-
-The child of ``erlconnect run``: the user's program, with the variables that lead to the node.
-
-The variables by which the tools that a session is opened for find their node.
-
-Each tool reads its own; what they mean to it stands in docs/guides/shell-and-run.md. A cookie is
-among them only if it was asked for, because children of children see it, too.
+The child finds the node by environment variables, which the tools read by themselves; what they
+mean is described in docs/guides/shell-and-run.md. A cookie is among them only if it was asked for,
+because children of children see it, too. The body of ``erlconnect run`` is here as well.
 """
 
 from __future__ import annotations
@@ -25,8 +20,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from erlconnect.command_line.child_process import SignalForwarder, restore_terminal
-from erlconnect.command_line.connect import log_to_stderr
-from erlconnect.command_line.output import HumanReporter, report_warnings, where_line
+from erlconnect.command_line.output import HumanReporter, log_to_stderr, report_warnings, where_line
 from erlconnect.command_line.resolve import resolve_config
 from erlconnect.cookie_file import local_cookie_file
 from erlconnect.errors import ConfigurationError
@@ -43,41 +37,41 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
     from pathlib import Path
 
-    from erlconnect.command_line.options import CliOptions
+    from erlconnect.command_line.options import CliOptions, OutputOptions
     from erlconnect.errors import ErlconnectError
     from erlconnect.session.config import SessionConfig
     from erlconnect.session.events import Event
     from erlconnect.session.instance_lock import InstanceLock
 
-# A node that dials in vain all day is no reason to grow; the latest say most.
+# A node that fails to connect all day must not fill the memory; the latest events say most.
 _MOST_WAITING: Final = 100
 
 
 class ChildSessionReporter:
-    """Says on stderr which node is meant, and what goes wrong.
+    """Prints on stderr which node is meant, and what goes wrong.
 
-    While a child has the terminal, that waits until it has ended: a shell draws its own lines.
+    While a child has the terminal, events are kept until it has ended: a shell draws its own lines.
     """
 
     def __init__(self, *, quiet: bool) -> None:
         self._human = HumanReporter(quiet=quiet)
-        self._waiting: deque[Event] | None = None
-        self._stands = asyncio.Event()
+        self._kept: deque[Event] | None = None
+        self._is_ready = asyncio.Event()
         self._ready: Ready | None = None
         self.guard = GuardConfig()
         """What the session's guard lets through."""
-        self.refusal: ErlconnectError | None = None
-        """Why a link did not come up, the latest one."""
+        self.last_error: ErlconnectError | None = None
+        """Why a link did not come up, the last time."""
 
     def progress(self, message: str) -> None:
         """Show what is being done before the child starts."""
         self._human.progress(message)
 
     def report(self, event: Event | LinkEvent) -> None:
-        """Show the event, or keep it; links are the child's own affair."""
+        """Print the event, or keep it; events of links are left out, the child sees its own."""
         if isinstance(event, Ready):
             self._ready = event
-            self._stands.set()
+            self._is_ready.set()
             for alias in event.aliases:
                 self._human.note(where_line(alias))
             self._human.note(f"guard: {guard_line(self.guard)}")
@@ -85,42 +79,43 @@ class ChildSessionReporter:
             return
         else:
             if isinstance(event, Failed):
-                self.refusal = event.error
+                self.last_error = event.error
             self._show(event)
 
     async def ready(self) -> Ready:
-        """Wait for the session to stand."""
-        await self._stands.wait()
+        """Wait until the session is ready."""
+        await self._is_ready.wait()
         assert self._ready  # noqa: S101 - what was waited for
         return self._ready
 
     def give_terminal(self) -> None:
-        """Keep what there is to say from now on, if it would be said at the child's terminal."""
+        """Keep events from now on, if they would be printed at the child's terminal."""
         self._human.stop_progress()
         if sys.stderr.isatty():
-            self._waiting = deque(maxlen=_MOST_WAITING)
+            self._kept = deque(maxlen=_MOST_WAITING)
 
     def take_terminal(self) -> None:
-        """Say what was kept."""
-        kept, self._waiting = self._waiting or (), None
+        """Print what was kept."""
+        kept, self._kept = self._kept or (), None
         for event in kept:
             self._show(event)
 
     def _show(self, event: Event) -> None:
-        if self._waiting is None:
+        if self._kept is None:
             self._human.report(event)
         else:
-            self._waiting.append(event)
+            self._kept.append(event)
 
 
 # erl takes a second or two to stop in good order.
 _END_SECONDS: Final = 5.0
+# Shells report a process that a signal has ended with 128 plus its number.
 _SIGNAL_BASE: Final = 128
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChildCommand:
-    """What to start: its words, and all of its environment."""
+    """The child to start: its command line, and its whole environment."""
 
     words: Sequence[str]
     environment: Mapping[str, str]
@@ -128,51 +123,43 @@ class ChildCommand:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReadySession:
-    """A session that stands, as the child needs to know it; the reporter knows what is refused."""
+    """A session that is ready, as ``prepare`` needs it."""
 
     ready: Ready
-    choices: SessionConfig
+    config: SessionConfig
     reporter: ChildSessionReporter
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Verbosity:
-    """How much is said."""
-
-    quiet: bool
-    verbose: bool
 
 
 def run_child_session(
     target: str,
-    flags: CliOptions,
-    slot: InstanceLock,
-    talk: Verbosity,
+    cli: CliOptions,
+    lock: InstanceLock,
+    output: OutputOptions,
     prepare: Callable[[ReadySession], Awaitable[ChildCommand]],
 ) -> int:
-    """Open the session, run the child that ``prepare`` gives, end the session.
+    """Open the session, run the child that ``prepare`` returns, and end the session.
 
     Return the exit code.
     """
-    if talk.verbose:
+    if output.verbose:
         log_to_stderr()
-    reporter = ChildSessionReporter(quiet=talk.quiet)
-    chosen = resolve_config(
+    reporter = ChildSessionReporter(quiet=output.quiet)
+    resolved = resolve_config(
         [target],
-        flags,
+        cli,
         environment=os.environ,
         warn=lambda message: reporter.report(Warned(message=message)),
     )
-    reporter.guard = chosen.choices[0].guard
-    chosen.catalogue.load_observers(os.environ)
+    reporter.guard = resolved.configs[0].guard
+    resolved.catalogue.load_observers(os.environ)
     session = Session(
-        chosen.choices, chosen.catalogue, reporter, os.environ, slot, private_epmd=True
+        resolved.configs, resolved.catalogue, reporter, os.environ, lock, private_epmd=True
     )
 
     async def child() -> ChildCommand:
         ready = await reporter.ready()
         return await prepare(
-            ReadySession(ready=ready, choices=chosen.choices[0], reporter=reporter)
+            ReadySession(ready=ready, config=resolved.configs[0], reporter=reporter)
         )
 
     return asyncio.run(_accompany(session, child, reporter))
@@ -189,15 +176,17 @@ async def _accompany(
             async with asyncio.TaskGroup() as group:
                 running = group.create_task(session.run())
                 code = await _run(await prepare(), signals, reporter)
+                # The child has ended, and the session ends with it.
                 running.cancel()
     except BaseExceptionGroup as errors:
+        # A command ends with one error and its exit code.
         raise first_error(errors) from None
     except asyncio.CancelledError:
         if signals.received is None:
             raise
         return _SIGNAL_BASE + signals.received
     finally:
-        # Opening may have failed: the loop that would be told of a signal ends now.
+        # Opening may have failed: the event loop, to which signals are passed, ends now.
         signals.are_for_a_child()
         reporter.take_terminal()
     return code
@@ -242,7 +231,7 @@ async def _started(child: ChildCommand) -> AsyncIterator[ChildProcess]:
         await process.end()
 
 
-# Hidden on this side, too; and no epmd may be started in place of the session's own.
+# Hidden on this side, too. Without -start_epmd false, erl would start an epmd of its own.
 _ERL_FLAGS: Final = "-hidden -start_epmd false"
 
 
@@ -263,6 +252,7 @@ def child_environment(
         "LIVEBOOK_DISTRIBUTION": "name",
         "LIVEBOOK_NODE": "livebook@127.0.0.1",
         "RABBITMQ_NODENAME": alias.alias,
+        # rabbitmqctl and the scripts of releases take short names unless they are told otherwise.
         "RABBITMQ_USE_LONGNAME": "true",
         "RELEASE_DISTRIBUTION": "name",
         "RELEASE_NODE": alias.alias,
@@ -291,21 +281,21 @@ def _appended(environment: Mapping[str, str], name: str, flags: str) -> str:
 def run_command(
     words: Sequence[str],
     target: str,
-    flags: CliOptions,
-    talk: Verbosity,
+    cli: CliOptions,
+    output: OutputOptions,
     environment: Mapping[str, str],
     *,
     export_cookie: bool,
 ) -> int:
     """Run ``words`` in a session of their own; return the exit code."""
 
-    async def prepare(standing: ReadySession) -> ChildCommand:
-        cookie_file = local_cookie_file(standing.choices.local_cookie_file)
-        variables = child_environment(environment, standing.ready, cookie_file)
+    async def prepare(session: ReadySession) -> ChildCommand:
+        cookie_file = local_cookie_file(session.config.local_cookie_file)
+        variables = child_environment(environment, session.ready, cookie_file)
         if export_cookie:
             cookie = local_cookie(cookie_file).reveal()
-            variables |= cookie_variables(standing.ready, cookie)
+            variables |= cookie_variables(session.ready, cookie)
         return ChildCommand(words=words, environment=variables)
 
-    with instance_lock(environment) as slot:
-        return run_child_session(target, flags, slot, talk, prepare)
+    with instance_lock(environment) as lock:
+        return run_child_session(target, cli, lock, output, prepare)

@@ -1,20 +1,7 @@
-"""``erlconnect connect TARGET``: open a session and stay in the foreground.
+"""The commands of ``erlconnect``: their help, arguments and options, declared for typer.
 
-``erlconnect ping TARGET``: the handshake alone, with its times.
-
-``erlconnect targets TARGET``: what discovery finds, and which of it answers.
-
-``erlconnect doctor [TARGET]``: each step on the way, with what was seen and what to do.
-
-``erlconnect run TARGET -- CMD``: a session for one program, which finds its node by itself.
-
-``erlconnect shell TARGET``: a shell in the remote node, and nothing else to type.
-
-``erlconnect demo``: the whole way once, with real parts, on this machine.
-
-``erlconnect trust``: let a project's file decide, after a look at what it says.
-
-``erlconnect profiles`` and the commands below it: their options, their help, no more.
+Imported at every start, so ``--help`` and completion stay quick: each command imports its body when
+it runs, from the file of its name. ``app`` registers the commands.
 """
 
 from __future__ import annotations
@@ -28,10 +15,10 @@ from typing import Annotated, Final
 import typer
 
 from erlconnect.command_line import completion, options
-from erlconnect.command_line.options import CliOptions, takes_flags
+from erlconnect.command_line.options import CliOptions, OutputOptions, takes_cli_options
 from erlconnect.errors import ConfigurationError, UsageError
 
-CONNECT_HELP = """
+CONNECT_HELP: Final = """
 Connect to each TARGET and stay in the foreground. This is what happens without a command.
 
 Examples:
@@ -46,29 +33,27 @@ Examples:
 """
 
 
-@takes_flags()
+@takes_cli_options()
 def connect(
     *,
     target: options.Targets,
-    flags: CliOptions,
+    cli: CliOptions,
     dry_run: options.DryRun = False,
     json: options.Json = False,
     verbose: options.Verbose = False,
     quiet: options.Quiet = False,
 ) -> None:
-    """Read the choices and serve the session they mean."""
-    from erlconnect.command_line.connect import serve  # noqa: PLC0415
+    """Serve a session, or print its plan."""
+    from erlconnect.command_line.connect import serve, show_plans  # noqa: PLC0415
 
+    output = OutputOptions(as_json=json, quiet=quiet, verbose=verbose)
     if dry_run:
-        from erlconnect.command_line.connect import show_plans  # noqa: PLC0415
-        from erlconnect.command_line.output import OutputOptions  # noqa: PLC0415
-
-        show_plans(target, flags, OutputOptions(as_json=json, quiet=quiet, verbose=verbose))
-        return
-    raise typer.Exit(serve(target, flags, as_json=json, quiet=quiet, verbose=verbose))
+        show_plans(target, cli, output)
+    else:
+        raise typer.Exit(serve(target, cli, output))
 
 
-PING_HELP = """
+PING_HELP: Final = """
 Shake hands with TARGET and leave: how long each phase took. It needs no Erlang on this machine.
 
 With a cookie it is the whole handshake, in which both sides prove it; without one it ends where
@@ -82,25 +67,24 @@ Examples:
 """
 
 
-@takes_flags(
+@takes_cli_options(
     without=("all_targets", "visible", "as_name", "local_cookie_file", "allow_stop", "inbound")
 )
 def ping(
     *,
     target: options.Target,
-    flags: CliOptions,
+    cli: CliOptions,
     json: options.Json = False,
     verbose: options.Verbose = False,
     quiet: options.Quiet = False,
 ) -> None:
-    """Read the choices and ping what they mean."""
-    from erlconnect.command_line.output import OutputOptions  # noqa: PLC0415
+    """Ping a target."""
     from erlconnect.command_line.ping import ping_once  # noqa: PLC0415
 
-    ping_once(target, flags, OutputOptions(as_json=json, quiet=quiet, verbose=verbose))
+    ping_once(target, cli, OutputOptions(as_json=json, quiet=quiet, verbose=verbose))
 
 
-TARGETS_HELP = """
+TARGETS_HELP: Final = """
 List what the backend finds for TARGET, and what a knock at each tells: its real name, its port,
 its Erlang release. It needs no cookie and no Erlang on this machine.
 
@@ -112,7 +96,7 @@ Examples:
 """
 
 
-@takes_flags(
+@takes_cli_options(
     without=(
         "all_targets",
         "cookie_from",
@@ -126,19 +110,44 @@ Examples:
 def targets(
     *,
     target: options.Target,
-    flags: CliOptions,
+    cli: CliOptions,
     json: options.Json = False,
     verbose: options.Verbose = False,
     quiet: options.Quiet = False,
 ) -> None:
-    """Read the choices and list what they mean."""
-    from erlconnect.command_line.output import OutputOptions  # noqa: PLC0415
+    """List targets."""
     from erlconnect.command_line.targets import list_targets  # noqa: PLC0415
 
-    list_targets(target, flags, OutputOptions(as_json=json, quiet=quiet, verbose=verbose))
+    list_targets(target, cli, OutputOptions(as_json=json, quiet=quiet, verbose=verbose))
 
 
-DOCTOR_HELP = """
+STATUS_HELP: Final = """
+Show your running sessions: aliases, links, bytes, rates and rewritten names.
+
+Examples:
+
+  erlconnect status
+
+  erlconnect status --watch
+
+  erlconnect status --json
+"""
+Watch = Annotated[
+    bool,
+    typer.Option(
+        "--watch", "-w", help="Go on until Ctrl-C, once a second.", rich_help_panel=options.OUTPUT
+    ),
+]
+
+
+def status(*, watch: Watch = False, as_json: options.Json = False) -> None:
+    """Show the running sessions."""
+    from erlconnect.command_line.status import show_status  # noqa: PLC0415
+
+    show_status(watch=watch, as_json=as_json)
+
+
+DOCTOR_HELP: Final = """
 Look at each step on the way to TARGET and at this machine: what was seen, and what to do.
 
 Without TARGET it looks at this machine alone. Its connection is hidden over there and leaves
@@ -154,23 +163,24 @@ Examples:
 """
 
 
-@takes_flags(without=("all_targets", "visible"))
+@takes_cli_options(without=("all_targets", "visible"))
 def doctor(
     *,
     target: options.OptionalTarget = None,
-    flags: CliOptions,
+    cli: CliOptions,
     role: options.Role = False,
     json: options.Json = False,
     verbose: options.Verbose = False,
     quiet: options.Quiet = False,
 ) -> None:
-    """Read the choices and examine what they mean."""
+    """Run the diagnostic steps, or print the role that is needed."""
     from erlconnect.command_line.doctor import diagnose, print_role  # noqa: PLC0415
 
     if role:
-        print_role(target, flags, as_json=json)
+        print_role(target, cli, OutputOptions(as_json=json))
         return
-    raise typer.Exit(diagnose(target, flags, as_json=json, quiet=quiet, verbose=verbose))
+    output = OutputOptions(as_json=json, quiet=quiet, verbose=verbose)
+    raise typer.Exit(diagnose(target, cli, output))
 
 
 RUN_HELP: Final = """
@@ -201,29 +211,26 @@ ExportCookie = Annotated[
 ]
 
 
-@takes_flags(without=("all_targets", "visible"))
+@takes_cli_options(without=("all_targets", "visible"))
 def run(
     *,
     target: options.Target,
     command: Command,
-    flags: CliOptions,
+    cli: CliOptions,
     export_cookie: ExportCookie = False,
     verbose: options.Verbose = False,
     quiet: options.Quiet = False,
 ) -> None:
-    """Read the choices and run the program."""
-    from erlconnect.command_line.child_session import (  # noqa: PLC0415 - --help is quick
-        Verbosity,
-        run_command,
-    )
+    """Run the program in a session."""
+    from erlconnect.command_line.child_session import run_command  # noqa: PLC0415
 
     if shutil.which(command[0]) is None:
         raise ConfigurationError(
             f"there is no program {command[0]} on the PATH",
             remedy="Check its name; it is run without a shell.",
         )
-    talk = Verbosity(quiet=quiet, verbose=verbose)
-    code = run_command(command, target, flags, talk, os.environ, export_cookie=export_cookie)
+    output = OutputOptions(quiet=quiet, verbose=verbose)
+    code = run_command(command, target, cli, output, os.environ, export_cookie=export_cookie)
     raise typer.Exit(code)
 
 
@@ -251,26 +258,28 @@ Iex = Annotated[
 ]
 
 
-@takes_flags(without=("all_targets", "visible", "as_name", "local_cookie_file"))
+@takes_cli_options(without=("all_targets", "visible", "as_name", "local_cookie_file"))
 def shell(
     *,
     target: options.Target,
-    flags: CliOptions,
+    cli: CliOptions,
     iex: Iex = None,
     verbose: options.Verbose = False,
     quiet: options.Quiet = False,
 ) -> None:
-    """Read the choices and open the shell."""
-    from erlconnect.command_line.child_session import Verbosity  # noqa: PLC0415
-    from erlconnect.command_line.shell import open_shell  # noqa: PLC0415 - quick help
+    """Open the shell in a session."""
+    from erlconnect.command_line.shell import open_shell  # noqa: PLC0415
 
     _require_terminal()
-    talk = Verbosity(quiet=quiet, verbose=verbose)
-    raise typer.Exit(open_shell(target, flags, talk, os.environ, iex=iex))
+    output = OutputOptions(quiet=quiet, verbose=verbose)
+    raise typer.Exit(open_shell(target, cli, output, os.environ, iex=iex))
 
 
 def _require_terminal() -> None:
-    """Refuse pipes: iex and erl would evaluate in the local node then, without a word."""
+    """Raise ``UsageError`` for pipes.
+
+    iex and erl would then evaluate their input in the local node, without an error.
+    """
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         raise UsageError(
             "a shell needs a terminal, and stdin or stdout is none",
@@ -285,9 +294,32 @@ def demo() -> None:
 
       erlconnect demo
     """
-    from erlconnect.command_line.demo import run_demo  # noqa: PLC0415 - --help is quick
+    from erlconnect.command_line.demo import run_demo  # noqa: PLC0415
 
     run_demo()
+
+
+def plugins(
+    *,
+    name: Annotated[
+        str | None, typer.Argument(metavar="NAME", help="Show this one with its settings.")
+    ] = None,
+    config: options.ConfigFile = None,
+    as_json: options.Json = False,
+) -> None:
+    """List the backends, cookie sources and transports that are installed.
+
+    Examples:
+
+      erlconnect plugins
+
+      erlconnect plugins dns
+
+      erlconnect plugins --json
+    """
+    from erlconnect.command_line.plugins import list_plugins  # noqa: PLC0415
+
+    list_plugins(name, config, as_json=as_json)
 
 
 TRUST_HELP: Final = """
@@ -322,8 +354,8 @@ def trust(
     ] = False,
     no_input: options.NoInput = False,
 ) -> None:
-    """Read the choices and do what they mean."""
-    from erlconnect.command_line import trust  # noqa: PLC0415 - --help is quick
+    """Trust a file, or trust it no longer."""
+    from erlconnect.command_line import trust  # noqa: PLC0415
 
     if forget:
         trust.forget_file(file)
@@ -331,7 +363,7 @@ def trust(
         trust.trust_file(file, yes=yes, no_input=no_input)
 
 
-_HELP: Final = """
+PROFILES_HELP: Final = """
 List the profiles of the configuration files, and look into them.
 
 Examples:
@@ -399,10 +431,12 @@ ProfileName = Annotated[
 ]
 ToStdout = Annotated[
     bool,
-    typer.Option("--print", help="Write to stdout and make no file.", rich_help_panel=options.TALK),
+    typer.Option(
+        "--print", help="Write to stdout and make no file.", rich_help_panel=options.OUTPUT
+    ),
 ]
 profiles_group = typer.Typer(
-    help=_HELP,
+    help=PROFILES_HELP,
     invoke_without_command=True,
     rich_markup_mode="markdown",
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -415,7 +449,7 @@ def profiles(
 ) -> None:
     """List the profiles; the commands below look into one."""
     if not context.invoked_subcommand:
-        from erlconnect.command_line.profiles import list_profiles  # noqa: PLC0415 - as below
+        from erlconnect.command_line.profiles import list_profiles  # noqa: PLC0415
 
         list_profiles(config, as_json=as_json)
 
@@ -424,8 +458,8 @@ def profiles(
 def profiles_show(
     *, name: ProfileName, config: options.ConfigFile = None, as_json: options.Json = False
 ) -> None:
-    """Show what holds."""
-    from erlconnect.command_line.profiles import show_profile  # noqa: PLC0415 - --help is quick
+    """Show the values of a profile."""
+    from erlconnect.command_line.profiles import show_profile  # noqa: PLC0415
 
     show_profile(name, config, as_json=as_json)
 
@@ -434,35 +468,31 @@ def profiles_show(
 def profiles_explain(
     *, name: ProfileName, config: options.ConfigFile = None, as_json: options.Json = False
 ) -> None:
-    """Show what holds, and why."""
-    from erlconnect.command_line.profiles import explain_profile  # noqa: PLC0415 - --help is quick
+    """Show the values of a profile with their sources."""
+    from erlconnect.command_line.profiles import explain_profile  # noqa: PLC0415
 
     explain_profile(name, config, as_json=as_json)
 
 
 @profiles_group.command("check", help=_CHECK)
 def profiles_check(*, config: options.ConfigFile = None, as_json: options.Json = False) -> None:
-    """Show what is wrong."""
-    from erlconnect.command_line.profiles_check import (  # noqa: PLC0415 - --help is quick
-        check_profiles,
-    )
+    """Show the mistakes in the files."""
+    from erlconnect.command_line.profiles_check import check_profiles  # noqa: PLC0415
 
     raise typer.Exit(check_profiles(config, as_json=as_json))
 
 
 @profiles_group.command("init", help=_INIT)
 def profiles_init(*, config: options.ConfigFile = None, to_stdout: ToStdout = False) -> None:
-    """Begin a file."""
-    from erlconnect.command_line.profiles_check import (  # noqa: PLC0415 - --help is quick
-        init_profiles,
-    )
+    """Write a first file."""
+    from erlconnect.command_line.profiles_check import init_profiles  # noqa: PLC0415
 
     init_profiles(config, to_stdout=to_stdout)
 
 
 @profiles_group.command("schema", help=_SCHEMA)
 def profiles_schema() -> None:
-    """Show what may be in a file."""
-    from erlconnect.command_line.profiles import print_schema  # noqa: PLC0415 - --help is quick
+    """Print the JSON schema of the files."""
+    from erlconnect.command_line.profiles import print_schema  # noqa: PLC0415
 
     print_schema()

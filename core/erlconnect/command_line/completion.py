@@ -1,7 +1,7 @@
-"""What the Tab key offers behind options and as TARGET, for bash, zsh and fish.
+"""Shell completion of options and TARGET, for bash, zsh and fish; typer calls it for the Tab key.
 
-Never an error, never a question, and never longer than a second. Names from files and directories
-end up in a shell, so only those of harmless letters are offered.
+It raises no error, asks no question, and takes no longer than a second. Names from files and
+directories end up in a shell, so only those of harmless characters are offered.
 """
 
 from __future__ import annotations
@@ -20,7 +20,9 @@ if TYPE_CHECKING:
     from erlconnect.command_line.options import CliOptions
     from erlconnect.plugin_manager.validation import Kind
 
+# After a longer time a shell seems to hang.
 _SECONDS: Final = 1.0
+# No spaces, quotes, dollars and semicolons: a shell would interpret them.
 _HARMLESS: Final = re.compile(r"[\w.@%+:/][\w.@%+:/-]*", re.ASCII)
 
 
@@ -49,7 +51,7 @@ def profiles(ctx: typer.Context, incomplete: str) -> list[str]:
     """Complete ``--profile``."""
     from erlconnect.configuration.files import profile_names  # noqa: PLC0415 - --help is quick
 
-    return _fitting(profile_names(os.environ, ctx.params.get("config")), incomplete)
+    return _matching(profile_names(os.environ, ctx.params.get("config")), incomplete)
 
 
 def profiles_and_services(ctx: typer.Context, incomplete: str) -> list[str]:
@@ -60,7 +62,7 @@ def profiles_and_services(ctx: typer.Context, incomplete: str) -> list[str]:
     if not slash:
         return profiles(ctx, incomplete)
     services = service_names(before, os.environ, ctx.params.get("config"))
-    return _fitting([f"{before}/{name}" for name in services], incomplete)
+    return _matching([f"{before}/{name}" for name in services], incomplete)
 
 
 def targets(ctx: typer.Context, incomplete: str) -> list[str]:
@@ -72,15 +74,17 @@ def targets(ctx: typer.Context, incomplete: str) -> list[str]:
     from erlconnect.configuration.files import profile_names, service_names  # noqa: PLC0415
 
     params = ctx.params
+    # With -p, a slash belongs to the name of the service.
     names = [] if params.get("profile") else profile_names(os.environ, params.get("config"))
     before, slash, _ = incomplete.partition("/")
     prefix = f"{before}/" if slash and before in names else ""
     profile = params.get("profile") or (before if prefix else "")
     written = service_names(profile, os.environ, params.get("config")) if profile else []
-    found = dict.fromkeys([*written, *_services(params, f"{prefix}x")])
-    services = [f"{prefix}{name}" for name in found]
+    # The target decides the profile only, so its own name does not matter here.
+    unique = dict.fromkeys([*written, *_services(params, f"{prefix}x")])
+    services = [f"{prefix}{name}" for name in unique]
     starts = [] if slash else [f"{name}/" for name in names]
-    return _fitting([*services, *starts], incomplete)
+    return _matching([*services, *starts], incomplete)
 
 
 def _offers(kind: Kind, incomplete: str) -> list[str]:
@@ -90,48 +94,51 @@ def _offers(kind: Kind, incomplete: str) -> list[str]:
     )
 
     entries, _ = scan({})
-    return _fitting(names_of_kind(entries, kind), incomplete)
+    return _matching(names_of_kind(entries, kind), incomplete)
 
 
 def _services(params: dict[str, Any], target: str) -> list[str]:
-    """Ask the directory; nothing where it does not answer within a second, or refuses."""
+    """Return the services that the backend lists; none if it takes longer than a second."""
     found: list[str] = []
-    # Whatever it waits for, it is not waited for: see ``leave_at_once``.
-    thread = threading.Thread(target=lambda: found.extend(_asked(params, target)), daemon=True)
+    # A daemon thread, because a plugin may block for long: see ``exit_completion``.
+    thread = threading.Thread(
+        target=lambda: found.extend(_list_services(params, target)), daemon=True
+    )
     thread.start()
     thread.join(_SECONDS)
     return found
 
 
-def _asked(params: dict[str, Any], target: str) -> Iterable[str]:
+def _list_services(params: dict[str, Any], target: str) -> Iterable[str]:
     import asyncio  # noqa: PLC0415 - --help is quick
 
     from erlconnect.command_line.resolve import resolve_config  # noqa: PLC0415
     from erlconnect.session.plugin_resolver import list_services  # noqa: PLC0415
 
     try:
-        chosen = resolve_config(
-            [target], _flags(params), environment=os.environ, warn=lambda _: None, ask=False
+        resolved = resolve_config(
+            [target], _cli_options(params), environment=os.environ, warn=lambda _: None, ask=False
         )
-        return asyncio.run(list_services(chosen.choices[0], chosen.catalogue, os.environ))
-    except Exception:  # noqa: BLE001 - there is nobody to tell: the user is typing
+        return asyncio.run(list_services(resolved.configs[0], resolved.catalogue, os.environ))
+    except Exception:  # noqa: BLE001 - the user is typing, and an error would spoil the line
         return []
 
 
-def _flags(params: dict[str, Any]) -> CliOptions:
+def _cli_options(params: dict[str, Any]) -> CliOptions:
     from erlconnect.command_line.options import CliOptions  # noqa: PLC0415 - --help is quick
 
     names = ("backend", "profile", "option", "cookie_from", "transport", "via", "config")
-    given = {name: params[name] for name in names if params.get(name)}
-    return CliOptions(**given, no_input=True)
+    values = {name: params[name] for name in names if params.get(name)}
+    # A question would appear in the line that the user is typing.
+    return CliOptions(**values, no_input=True)
 
 
-def _fitting(names: Iterable[str], incomplete: str) -> list[str]:
+def _matching(names: Iterable[str], incomplete: str) -> list[str]:
     return [name for name in names if name.startswith(incomplete) and _HARMLESS.fullmatch(name)]
 
 
-def leave_at_once(code: object) -> None:
-    """End a process that completes words, whatever its threads still wait for."""
+def exit_completion(code: object) -> None:
+    """End a process that completes words, without waiting for its threads."""
     if "_ERLCONNECT_COMPLETE" in os.environ:
         sys.stdout.flush()
         os._exit(code if isinstance(code, int) else 0)

@@ -1,21 +1,21 @@
-"""Running a session in the foreground until a signal ends it.
+"""``erlconnect connect``: serve a session in the foreground until a signal ends it.
 
-``--dry-run``: what ``connect`` would do, shown instead of done.
+With ``--dry-run`` the plan of the session is printed, and no node is reached.
 """
 
 from __future__ import annotations
 
 import asyncio
-import logging
 import os
 import signal
-import sys
 from contextlib import ExitStack, nullcontext
 from typing import TYPE_CHECKING, Final
 
 from erlconnect.command_line.output import (
+    CommandOutput,
     HumanReporter,
     JsonReporter,
+    log_to_stderr,
     print_line,
     print_text,
     report_warnings,
@@ -23,7 +23,6 @@ from erlconnect.command_line.output import (
 )
 from erlconnect.command_line.resolve import resolve_config
 from erlconnect.errors import ExitCode
-from erlconnect.redaction import RedactingFilter
 from erlconnect.session.events import Stopped, Warned
 from erlconnect.session.instance_lock import instance_lock
 from erlconnect.session.plan import plan, plan_payload
@@ -33,12 +32,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from contextlib import AbstractContextManager
 
-    from erlconnect.command_line.options import CliOptions
-    from erlconnect.command_line.output import OutputOptions
+    from erlconnect.command_line.options import CliOptions, OutputOptions
     from erlconnect.session.events import Reporter
     from erlconnect.session.plan import Plan, PlannedTarget
 
-# Reason and exit code. A session that is asked to end and does so is done.
+# The reason and the exit code. SIGTERM and SIGHUP ask a session to end, so its end is no failure.
 _SIGNALS: Final = {
     signal.SIGINT: ("interrupted", ExitCode.INTERRUPTED),
     signal.SIGTERM: ("terminated", ExitCode.DONE),
@@ -46,61 +44,78 @@ _SIGNALS: Final = {
 }
 
 
-def serve(
-    targets: Sequence[str], flags: CliOptions, *, as_json: bool, quiet: bool, verbose: bool
-) -> ExitCode:
-    """Run the session that ``targets`` and ``flags`` mean; return the exit code."""
-    if verbose:
+def serve(targets: Sequence[str], cli: CliOptions, output: OutputOptions) -> ExitCode:
+    """Serve the session that ``targets`` and ``cli`` mean; return the exit code."""
+    if output.verbose:
         log_to_stderr()
-    reporter: Reporter
-    reporter = JsonReporter() if as_json else HumanReporter(quiet=quiet, prefix=_prefix())
-    chosen = resolve_config(
+    reporter: JsonReporter | HumanReporter
+    if output.as_json:
+        reporter = JsonReporter()
+    else:
+        reporter = HumanReporter(quiet=output.quiet, prefix=_command_prefix())
+    resolved = resolve_config(
         targets,
-        flags,
+        cli,
         environment=os.environ,
         warn=lambda message: reporter.report(Warned(message=message)),
     )
-    chosen.catalogue.load_observers(os.environ)
-    with instance_lock(os.environ) as slot, ExitStack() as afterwards:
-        session = Session(chosen.choices, chosen.catalogue, reporter, os.environ, slot)
-        drawn: AbstractContextManager[None] = nullcontext()
-        if isinstance(reporter, HumanReporter):
-            afterwards.callback(reporter.stop_progress)
-            if not quiet and not verbose:
-                drawn = _links_drawn(session, reporter)
-        return asyncio.run(_until_a_signal(session, reporter, drawn))
+    resolved.catalogue.load_observers(os.environ)
+    with instance_lock(os.environ) as lock, ExitStack() as cleanup:
+        session = Session(resolved.configs, resolved.catalogue, reporter, os.environ, lock)
+        cleanup.callback(reporter.stop_progress)
+        live_view: AbstractContextManager[None] = nullcontext()
+        if isinstance(reporter, HumanReporter) and not output.quiet and not output.verbose:
+            live_view = _live_view(session, reporter)
+        return asyncio.run(_run_until_signal(session, reporter, live_view))
 
 
-def _links_drawn(session: Session, reporter: HumanReporter) -> AbstractContextManager[None]:
-    from erlconnect.command_line.live_view import draw_links  # noqa: PLC0415 - has rich
+def show_plans(targets: Sequence[str], cli: CliOptions, options: OutputOptions) -> None:
+    """Print the plan for each of ``targets``. Raises ``ErlconnectError`` where a lookup fails."""
+    output = CommandOutput(options)
+    resolved = resolve_config(targets, cli, environment=os.environ, warn=output.warn, ask=False)
+    for config in resolved.configs:
+        output.reporter.progress(f"looking for {config.service}")
+        try:
+            planned = run_async(plan(config, resolved.catalogue, os.environ, output.warn))
+        finally:
+            output.stop_progress()
+        if output.as_json:
+            print_line(plan_payload(planned))
+        else:
+            print_text("\n".join(_plan_lines(planned)))
+
+
+def _live_view(session: Session, reporter: HumanReporter) -> AbstractContextManager[None]:
+    from erlconnect.command_line.live_view import draw_links  # noqa: PLC0415 - imports rich
 
     return draw_links(session, reporter)
 
 
-async def _until_a_signal(
-    session: Session, reporter: Reporter, drawn: AbstractContextManager[None]
+async def _run_until_signal(
+    session: Session, reporter: Reporter, live_view: AbstractContextManager[None]
 ) -> ExitCode:
     loop = asyncio.get_running_loop()
     running = asyncio.ensure_future(session.run())
     received: list[signal.Signals] = []
 
     def stop(number: int, _frame: object) -> None:
-        # Only the first one counts, so that nothing interrupts the cleaning up.
+        # Only the first signal counts, so that nothing interrupts the clean-up.
         if not received:
             received.append(signal.Signals(number))
             loop.call_soon_threadsafe(running.cancel)
 
-    # Not the loop's own handlers: these go with the loop, and a second Ctrl-C would kill us then.
+    # Not loop.add_signal_handler: those handlers end with the loop, and a second Ctrl-C would
+    # then kill the process before it has cleaned up.
     for number in _SIGNALS:
         signal.signal(number, stop)
     try:
-        with drawn, report_warnings(reporter):
+        with live_view, report_warnings(reporter):
             await running
     except asyncio.CancelledError:
         if not received:
             raise
     finally:
-        # After an error, too: the handler needs the loop, which ends now.
+        # After an error, too: the handler uses the event loop, which ends now.
         for number in _SIGNALS:
             signal.signal(number, signal.SIG_IGN)
     reason, code = _SIGNALS[received[0]]
@@ -108,42 +123,20 @@ async def _until_a_signal(
     return code
 
 
-def _prefix() -> str:
-    """Return what has to stand before the commands that people copy."""
+def _command_prefix() -> str:
+    """Return what has to precede the commands that people copy."""
     port = os.environ.get("ERL_EPMD_PORT")
     return f"ERL_EPMD_PORT={port} " if port else ""
 
 
-def log_to_stderr() -> None:
-    """Log everything there, without secrets."""
-    handler = logging.StreamHandler(sys.stderr)
-    handler.addFilter(RedactingFilter())
-    handler.setFormatter(logging.Formatter("%(asctime)s %(name)s %(message)s"))
-    logging.basicConfig(level=logging.DEBUG, handlers=[handler])
-
-
-def show_plans(targets: Sequence[str], flags: CliOptions, voice: OutputOptions) -> None:
-    """Show what each of ``targets`` leads to. Raises ``ErlconnectError`` where a lookup fails."""
-    chosen = resolve_config(targets, flags, environment=os.environ, warn=voice.warn, ask=False)
-    for choices in chosen.choices:
-        voice.reporter.progress(f"looking for {choices.service}")
-        try:
-            planned = run_async(plan(choices, chosen.catalogue, os.environ, voice.warn))
-        finally:
-            voice.silence()
-        if voice.as_json:
-            print_line(plan_payload(planned))
-        else:
-            print_text("\n".join(_lines(planned)))
-
-
-def _lines(planned: Plan) -> Iterator[str]:
+def _plan_lines(planned: Plan) -> Iterator[str]:
     config = planned.config
     profile = f" in the profile {config.profile}" if config.profile else ""
     yield f"{config.service}{profile}, by {config.backend.name}:"
-    for one in planned.targets:
-        yield f"  {_target(one)}"
-        yield f"    by {_one_of(one.transports)}, cookie from {_one_of(one.cookie_sources)}"
+    for target in planned.targets:
+        yield f"  {_target(target)}"
+        cookie = _alternatives(target.cookie_sources)
+        yield f"    by {_alternatives(target.transports)}, cookie from {cookie}"
 
 
 def _target(planned: PlannedTarget) -> str:
@@ -154,5 +147,5 @@ def _target(planned: PlannedTarget) -> str:
     return f"{name} at {target.address}, {port}{facts}"
 
 
-def _one_of(names: Sequence[str]) -> str:
+def _alternatives(names: Sequence[str]) -> str:
     return ", else ".join(names)

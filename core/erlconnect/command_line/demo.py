@@ -1,10 +1,10 @@
-"""The parts of ``erlconnect demo``: all real, all on loopback, all gone afterwards.
+"""``erlconnect demo``: one call through an alias with real programs, all on loopback.
 
-erl dev@127.0.0.1 -- alias shop@127.0.0.1 -- erlconnect -- erl shop@shop-0.shop.test
-|
-knotd: SRV _epmd._tcp.shop.test
+    erl dev@127.0.0.1 -- alias shop@127.0.0.1 -- erlconnect -- erl shop@shop-0.shop.test
+                                                     |
+                                    knotd: SRV _epmd._tcp.shop.test
 
-Running the programs of ``erlconnect demo``, each in surroundings of its own.
+Every program has a HOME and an epmd of its own, and ends with the demo.
 """
 
 from __future__ import annotations
@@ -27,81 +27,7 @@ from erlconnect.errors import ConfigurationError, TimedOutError, UnreachableErro
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-STEP_SECONDS: Final = 20.0
-
-
-@contextmanager
-def demo_child(
-    command: Sequence[str], environment: Mapping[str, str], stdout: int = subprocess.DEVNULL
-) -> Iterator[Any]:
-    """Run a program for as long as the context lasts; ``ConfigurationError`` if it is missing."""
-    program = shutil.which(command[0])
-    if program is None:
-        raise ConfigurationError(
-            f"the demo needs {command[0]}, and it is not on PATH",
-            remedy="Install Erlang and Knot DNS; in a checkout `./run demo` does it.",
-        )
-    child = subprocess.Popen(  # noqa: S603 - no shell, fixed words
-        [program, *command[1:]],
-        env=dict(environment),
-        stdin=subprocess.DEVNULL,
-        stdout=stdout,
-        stderr=subprocess.DEVNULL,
-        text=True,
-    )
-    with child:
-        try:
-            yield child
-        finally:
-            child.terminate()
-            try:
-                child.wait(STEP_SECONDS)
-            except subprocess.TimeoutExpired:
-                child.kill()
-
-
-def home_folder(folder: Path, name: str, cookie: str) -> Path:
-    """Make a HOME of its own; with a cookie file, if there is a cookie."""
-    home = folder / name
-    home.mkdir()
-    if cookie:
-        file = home / ".erlang.cookie"
-        file.touch(mode=0o600)
-        file.write_text(cookie)
-        file.chmod(0o400)
-    return home
-
-
-def own_environment(home: Path, epmd_port: int) -> dict[str, str]:
-    """Return this process's variables without those of erlconnect, with another HOME and epmd."""
-    own = {name: value for name, value in os.environ.items() if not name.startswith("ERLCONNECT_")}
-    return {**own, "HOME": str(home), "ERL_EPMD_PORT": str(epmd_port)}
-
-
-def free_port() -> int:
-    """Return a port of 127.0.0.1 that nobody listens on just now."""
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        return int(probe.getsockname()[1])
-
-
-def wait_for_port(port: int, what: str) -> None:
-    """Wait until somebody listens; ``TimedOutError`` names ``what``."""
-    deadline = time.monotonic() + STEP_SECONDS
-    while time.monotonic() < deadline:
-        try:
-            socket.create_connection(("127.0.0.1", port), timeout=1).close()
-        except OSError:
-            time.sleep(0.05)
-        else:
-            return
-    raise TimedOutError(f"{what} did not listen after {STEP_SECONDS:g} s", remedy="Try again.")
-
-
-def print_step(text: str) -> None:
-    """Print a line of the demo's result."""
-    print(text, flush=True)  # noqa: T201 - the demo's result
-
-
+_STEP_SECONDS: Final = 20.0
 _REMOTE: Final = "shop@shop-0.shop.test"
 _LOCAL: Final = "dev@127.0.0.1"
 _ZONE: Final = """\
@@ -113,6 +39,7 @@ ns A 127.0.0.1
 _epmd._tcp SRV 0 0 {epmd_port} shop-0
 shop-0 A 127.0.0.1
 """
+# The zone never changes, so knotd keeps no journal and never writes the zone back.
 _KNOT: Final = """\
 server:
     listen: 127.0.0.1@{port}
@@ -139,7 +66,7 @@ halt().
 
 
 def run_demo() -> None:
-    """Do it; the last line on stdout is what the local node really got back."""
+    """Run the demo; the last line on stdout is what the local node got as its answer."""
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="erlconnect-demo-")))
         remote_epmd_port = stack.enter_context(_remote_node(folder))
@@ -148,33 +75,34 @@ def run_demo() -> None:
         _show(ready)
         alias = ready["aliases"][0]["alias"]
         local, node, real = _call(alias, environment)
-    print_step(f"demo: {local} called {alias}: node() = {node}, remote name {real}")
+    _print_step(f"demo: {local} called {alias}: node() = {node}, remote name {real}")
 
 
 @contextmanager
 def _remote_node(folder: Path) -> Iterator[int]:
     """Run the remote node with an epmd and a cookie of its own; return the port of its epmd."""
-    home = home_folder(folder, "remote", secrets.token_hex(16))
-    port = free_port()
-    environment = own_environment(home, port)
-    with demo_child(["epmd", "-port", str(port)], environment):
-        wait_for_port(port, "the remote epmd")
+    home = _home_folder(folder, "remote", secrets.token_hex(16))
+    port = _free_port()
+    environment = _own_environment(home, port)
+    with _program(["epmd", "-port", str(port)], environment):
+        _wait_for_port(port, "the remote epmd")
+        # erl must not start an epmd of its own: the one above is on a port of its own.
         command = ["erl", "-noinput", "-name", _REMOTE, "-start_epmd", "false"]
-        with demo_child(command, environment):
-            print_step(f"remote: erl {_REMOTE}, its own epmd on port {port}, its own cookie")
+        with _program(command, environment):
+            _print_step(f"remote: erl {_REMOTE}, its own epmd on port {port}, its own cookie")
             yield port
 
 
 @contextmanager
 def _dns_server(folder: Path, epmd_port: int) -> Iterator[int]:
-    """Run a real DNS server that knows the node; return its port."""
-    port = free_port()
+    """Run a DNS server with an SRV record of the node; return its port."""
+    port = _free_port()
     (folder / "shop.test.zone").write_text(_ZONE.format(epmd_port=epmd_port))
     configuration = folder / "knot.conf"
     configuration.write_text(_KNOT.format(port=port, folder=folder))
-    with demo_child(["knotd", "-c", str(configuration)], dict(os.environ)):
-        wait_for_port(port, "the DNS server")
-        print_step(
+    with _program(["knotd", "-c", str(configuration)], dict(os.environ)):
+        _wait_for_port(port, "the DNS server")
+        _print_step(
             f"dns:    knotd on port {port}: _epmd._tcp.shop.test SRV {epmd_port} shop-0.shop.test"
         )
         yield port
@@ -183,14 +111,15 @@ def _dns_server(folder: Path, epmd_port: int) -> Iterator[int]:
 @contextmanager
 def _session(folder: Path, dns_port: int) -> Iterator[tuple[dict[str, Any], dict[str, str]]]:
     """Run erlconnect; return its ``ready`` event and the environment of this machine's nodes."""
-    home = home_folder(folder, "local", "")
-    environment = own_environment(home, free_port())
+    home = _home_folder(folder, "local", "")
+    environment = _own_environment(home, _free_port())
     cookie = folder / "remote" / ".erlang.cookie"
     arguments = ["-b", "dns", "_epmd._tcp.shop.test", "-o", f"server=127.0.0.1:{dns_port}"]
-    print_step(f"run:    erlconnect {' '.join(arguments)} --cookie-from file:...")
+    _print_step(f"run:    erlconnect {' '.join(arguments)} --cookie-from file:...")
+    # The same interpreter, so that the demo shows this very installation.
     command = [sys.executable, "-m", "erlconnect", *arguments, "--json"]
     command += ["--cookie-from", f"file:{cookie}"]
-    with demo_child(command, environment, stdout=subprocess.PIPE) as program:
+    with _program(command, environment, stdout=subprocess.PIPE) as program:
         assert program.stdout  # noqa: S101 - child opens it
         yield _ready(program.stdout), environment
 
@@ -200,21 +129,25 @@ def _ready(lines: Any) -> dict[str, Any]:
         event = json.loads(line)
         if event["event"] == "ready":
             return dict(event)
-        print_step(f"        {event.get('message', event['event'])}")
+        _print_step(f"        {event.get('message', event['event'])}")
     raise UnreachableError("erlconnect ended before it was ready", remedy="Its messages are above.")
 
 
 def _call(alias: str, environment: Mapping[str, str]) -> tuple[str, str, str]:
-    """Let a real local node call the alias: its own name, node() there, the name given there."""
+    """Call the alias from a local node.
+
+    Return the name of the local node, what ``node()`` is in the remote one, and the name that it
+    was started with.
+    """
     command = ["erl", "-noinput", "-name", _LOCAL, "-start_epmd", "false"]
-    print_step(f"local:  erl -name {_LOCAL}, then erpc:call('{alias}', erlang, node, [])")
+    _print_step(f"local:  erl -name {_LOCAL}, then erpc:call('{alias}', erlang, node, [])")
     result = subprocess.run(  # noqa: S603 - no shell, fixed words
         [*command, "-eval", _CALL.format(alias=alias)],
         env=dict(environment),
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
-        timeout=STEP_SECONDS,
+        timeout=_STEP_SECONDS,
         check=False,
     )
     words = result.stdout.split()
@@ -229,7 +162,81 @@ def _call(alias: str, environment: Mapping[str, str]) -> tuple[str, str, str]:
 def _show(ready: Mapping[str, Any]) -> None:
     alias = ready["aliases"][0]
     epmd = "embedded epmd" if ready["epmd"]["embedded"] else "epmd"
-    print_step(
+    _print_step(
         f"ready:  {alias['node']} at {alias['address']}:{alias['dist_port']} is {alias['alias']}, "
         f"registered in the {epmd} on port {ready['epmd']['port']}"
     )
+
+
+@contextmanager
+def _program(
+    command: Sequence[str], environment: Mapping[str, str], stdout: int = subprocess.DEVNULL
+) -> Iterator[Any]:
+    """Run a program for as long as the context lasts; ``ConfigurationError`` if it is missing."""
+    program = shutil.which(command[0])
+    if program is None:
+        raise ConfigurationError(
+            f"the demo needs {command[0]}, and it is not on PATH",
+            remedy="Install Erlang and Knot DNS; in a checkout `./run demo` does it.",
+        )
+    child = subprocess.Popen(  # noqa: S603 - no shell, fixed words
+        [program, *command[1:]],
+        env=dict(environment),
+        stdin=subprocess.DEVNULL,
+        stdout=stdout,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
+    with child:
+        try:
+            yield child
+        finally:
+            child.terminate()
+            try:
+                child.wait(_STEP_SECONDS)
+            except subprocess.TimeoutExpired:
+                child.kill()
+
+
+def _home_folder(folder: Path, name: str, cookie: str) -> Path:
+    """Make a HOME of its own; with a cookie file, if there is a cookie."""
+    home = folder / name
+    home.mkdir()
+    if cookie:
+        file = home / ".erlang.cookie"
+        file.touch(mode=0o600)
+        file.write_text(cookie)
+        file.chmod(0o400)
+    return home
+
+
+def _own_environment(home: Path, epmd_port: int) -> dict[str, str]:
+    """Return this process's variables without those of erlconnect, with another HOME and epmd."""
+    # Settings of the user would change what the demo does.
+    own = {name: value for name, value in os.environ.items() if not name.startswith("ERLCONNECT_")}
+    return {**own, "HOME": str(home), "ERL_EPMD_PORT": str(epmd_port)}
+
+
+def _free_port() -> int:
+    """Return a port of 127.0.0.1 that is free at this moment."""
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        # Another process may take it before the demo does; the demo then fails and can be repeated.
+        return int(probe.getsockname()[1])
+
+
+def _wait_for_port(port: int, what: str) -> None:
+    """Wait until ``port`` accepts connections; ``TimedOutError`` names ``what``."""
+    deadline = time.monotonic() + _STEP_SECONDS
+    while time.monotonic() < deadline:
+        try:
+            socket.create_connection(("127.0.0.1", port), timeout=1).close()
+        except OSError:
+            time.sleep(0.05)
+        else:
+            return
+    raise TimedOutError(f"{what} did not listen after {_STEP_SECONDS:g} s", remedy="Try again.")
+
+
+def _print_step(text: str) -> None:
+    """Print a line of the demo's result."""
+    print(text, flush=True)  # noqa: T201 - the demo's result

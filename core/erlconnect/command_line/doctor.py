@@ -1,4 +1,7 @@
-"""Running an examination for ``doctor``, and showing its steps as they end."""
+"""``erlconnect doctor``: run the diagnostic steps and print each one when it ends.
+
+``--role`` prints the smallest role or policy that the backend needs instead.
+"""
 
 from __future__ import annotations
 
@@ -6,8 +9,8 @@ import os
 import sys
 from typing import TYPE_CHECKING, Final
 
-from erlconnect.command_line.output import OutputOptions, plain, print_line, print_text, run_async
-from erlconnect.command_line.profiles_check import look
+from erlconnect.command_line.output import CommandOutput, plain, print_line, print_text, run_async
+from erlconnect.command_line.profiles_check import find_problems
 from erlconnect.command_line.resolve import resolve_config
 from erlconnect.command_line.stdio import ignore_broken_pipe
 from erlconnect.diagnostics.doctor import examine, needed_rights
@@ -19,7 +22,7 @@ from erlconnect.plugin_manager import Catalogue
 from erlconnect.redaction import redact
 
 if TYPE_CHECKING:
-    from erlconnect.command_line.options import CliOptions
+    from erlconnect.command_line.options import CliOptions, OutputOptions
     from erlconnect.command_line.resolve import ResolvedConfig
     from erlconnect.diagnostics.steps import Step
     from erlconnect.errors import ExitCode
@@ -34,65 +37,65 @@ _STYLES: Final = {
 }
 
 
-def diagnose(
-    target: str | None, flags: CliOptions, *, as_json: bool, quiet: bool, verbose: bool
-) -> ExitCode:
-    """Take all steps and show them; return the exit code of the first that failed."""
-    if target is None and (flags.backend or flags.profile):
+def diagnose(target: str | None, cli: CliOptions, options: OutputOptions) -> ExitCode:
+    """Run all steps and print them; return the exit code of the first one that failed."""
+    if target is None and (cli.backend or cli.profile):
         raise UsageError(
-            f"{flags.backend or flags.profile} says where to look, and nothing says what for",
+            f"{cli.backend or cli.profile} says where to look, and nothing says what for",
             remedy="Name a TARGET; with nothing at all this machine alone is looked at.",
         )
-    voice = OutputOptions(as_json=as_json, quiet=quiet, verbose=verbose)
-    display = None if as_json else Display(voice)
-    examination = Report(display.step if display else _tell_json)
-    chosen = _chosen(target, flags, examination, voice)
-    choices = chosen.choices[0] if chosen and chosen.choices else None
-    catalogue = chosen.catalogue if chosen else Catalogue()
-    run_async(examine(choices, catalogue, os.environ, examination, voice.warn))
+    output = CommandOutput(options)
+    display = None if output.as_json else StepDisplay(output)
+    report = Report(display.step if display else _print_json)
+    resolved = _resolve(target, cli, report, output)
+    config = resolved.configs[0] if resolved and resolved.configs else None
+    # Where the configuration cannot be used, the steps on this machine still run.
+    catalogue = resolved.catalogue if resolved else Catalogue()
+    run_async(examine(config, catalogue, os.environ, report, output.warn))
     if display:
-        display.summary(examination.steps)
-    return examination.exit_code
+        display.summary(report.steps)
+    return report.exit_code
 
 
-def print_role(target: str | None, flags: CliOptions, *, as_json: bool) -> None:
+def print_role(target: str | None, cli: CliOptions, options: OutputOptions) -> None:
     """Print the smallest role or policy. Raises ``UsageError`` where the backend has none."""
-    voice = OutputOptions(as_json=as_json, quiet=False, verbose=False)
-    chosen = resolve_config(
-        [target or ""], flags, environment=os.environ, warn=voice.warn, ask=False
+    output = CommandOutput(options)
+    resolved = resolve_config(
+        [target or ""], cli, environment=os.environ, warn=output.warn, ask=False
     )
-    choices = chosen.choices[0]
-    text = run_async(needed_rights(choices, chosen.catalogue, os.environ, voice.warn))
-    if as_json:
-        print_line(role_payload(choices.backend.name, text))
+    config = resolved.configs[0]
+    text = run_async(needed_rights(config, resolved.catalogue, os.environ, output.warn))
+    if output.as_json:
+        print_line(role_payload(config.backend.name, text))
     else:
         print_text(text)
 
 
-def _chosen(
-    target: str | None, flags: CliOptions, examination: Report, voice: OutputOptions
+def _resolve(
+    target: str | None, cli: CliOptions, report: Report, output: CommandOutput
 ) -> ResolvedConfig | None:
-    """Read configuration and flags; ``None`` where a file or variable cannot be used.
+    """Resolve the configuration; ``None`` where a file or a variable cannot be used.
 
-    Without a target all profiles are checked, with one only what it needs.
+    Without a target all profiles are checked; with one only what that needs.
     """
-    stage = StepTimer(StepName.CONFIGURATION)
+    timer = StepTimer(StepName.CONFIGURATION)
     targets = [] if target is None else [target]
     try:
+        # Nobody has named a profile, so mistakes in any of them are of interest.
         if not targets:
-            _check_all(flags)
-        chosen = resolve_config(targets, flags, environment=os.environ, warn=voice.warn, ask=False)
+            _check_all_profiles(cli)
+        resolved = resolve_config(targets, cli, environment=os.environ, warn=output.warn, ask=False)
     except ConfigurationError as error:
-        examination.add(stage.failed(error))
+        report.add(timer.failed(error))
         if targets:
-            examination.skip(REMOTE_STEPS, "the configuration cannot be used")
+            report.skip(REMOTE_STEPS, "the configuration cannot be used")
         return None
-    examination.add(stage.ok("files and variables are understood"))
-    return chosen
+    report.add(timer.ok("files and variables are understood"))
+    return resolved
 
 
-def _check_all(flags: CliOptions) -> None:
-    _, problems = look(flags.config)
+def _check_all_profiles(cli: CliOptions) -> None:
+    _, problems = find_problems(cli.config)
     if problems:
         more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
         first = problems[0].error()
@@ -102,45 +105,47 @@ def _check_all(flags: CliOptions) -> None:
         )
 
 
-def _tell_json(step: Step) -> None:
+def _print_json(step: Step) -> None:
     print_line(step_payload(step))
 
 
-class Display:
-    """Steps as lines of text, in colours on a terminal; quiet, only what failed or is to be known.
+class StepDisplay:
+    """Prints steps as lines of text, with colours on a terminal.
 
-    What nodes and directories say is kept from commanding the terminal.
+    With ``--quiet`` only failures and notes are printed.
     """
 
-    def __init__(self, voice: OutputOptions) -> None:
+    def __init__(self, output: CommandOutput) -> None:
         from rich.console import Console  # noqa: PLC0415 - not needed with --json
 
-        self._voice = voice
+        self._output = output
+        # Lines are not wrapped, because people search and copy them.
         self._console = Console(highlight=False, soft_wrap=True)
 
     def step(self, step: Step) -> None:
-        """Show one step, and that the next one is being taken."""
-        if self._voice.quiet and step.status in (StepStatus.OK, StepStatus.SKIPPED):
+        """Print one step, and show that the next one is running."""
+        if self._output.quiet and step.status in (StepStatus.OK, StepStatus.SKIPPED):
             return
         took = f"{step.seconds * 1000:.1f} ms" if step.status is not StepStatus.SKIPPED else ""
         head = f"{step.name:{_NAME_WIDTH}}  {step.status:{_STATUS_WIDTH}}  {took:>10}  "
         self._print(head, _STYLES[step.status], step.seen)
         if step.remedy:
             self._print(" " * len(head), "", step.remedy)
-        self._voice.reporter.progress("looking at the next step")
+        self._output.reporter.progress("looking at the next step")
 
     def summary(self, steps: list[Step]) -> None:
-        """Show how many steps ended how."""
+        """Print how many steps have which status."""
         counts = {status: sum(step.status is status for step in steps) for status in StepStatus}
-        told = [f"{number} {status}" for status, number in counts.items() if number]
-        self._voice.silence()
-        if not self._voice.quiet:
-            self._print("", "", f"{len(steps)} steps: {', '.join(told)}")
+        shown = [f"{number} {status}" for status, number in counts.items() if number]
+        self._output.stop_progress()
+        if not self._output.quiet:
+            self._print("", "", f"{len(steps)} steps: {', '.join(shown)}")
 
     def _print(self, head: str, style: str, text: str) -> None:
         from rich.text import Text  # noqa: PLC0415 - as above
 
-        self._voice.silence()
+        self._output.stop_progress()
         with ignore_broken_pipe(sys.stdout):
             self._console.print(Text(head, style) + Text(plain(redact(text), sys.stdout)))
+            # The reader of a pipe sees each step when it ends, not all of them at the end.
             sys.stdout.flush()

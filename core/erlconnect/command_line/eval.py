@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from erlconnect.command_line import options
-from erlconnect.command_line.options import CliOptions, takes_flags
+from erlconnect.command_line.options import CliOptions, takes_cli_options
 
 if TYPE_CHECKING:
     from erlconnect.client.calls import Outcome
@@ -33,7 +33,7 @@ Examples:
 """
 
 
-@takes_flags(without=("visible", "as_name", "local_cookie_file", "inbound"))
+@takes_cli_options(without=("visible", "as_name", "local_cookie_file", "inbound"))
 def evaluate(
     *,
     target: options.Target,
@@ -43,7 +43,7 @@ def evaluate(
             metavar="EXPR", help="The expression; `-` reads it from stdin.", show_default=False
         ),
     ],
-    flags: CliOptions,
+    cli: CliOptions,
     check: options.Check = False,
     timeout: options.Timeout = None,
     elixir: options.Elixir = None,
@@ -52,7 +52,7 @@ def evaluate(
     quiet: options.Quiet = False,
 ) -> None:
     """Read the expression and have it evaluated."""
-    from erlconnect.command_line.output import OutputOptions  # noqa: PLC0415 - --help is quick
+    from erlconnect.command_line.output import CommandOutput  # noqa: PLC0415 - --help is quick
     from erlconnect.command_line.remote_calls import (  # noqa: PLC0415
         CallOptions,
         call_targets,
@@ -62,9 +62,9 @@ def evaluate(
     text = sys.stdin.read() if expression == "-" else expression
     call_targets(
         target,
-        flags,
-        OutputOptions(as_json=json, quiet=quiet, verbose=verbose),
-        Evaluation(text=text, elixir=elixir, allow_stop=flags.allow_stop),
+        cli,
+        CommandOutput(options.OutputOptions(as_json=json, quiet=quiet, verbose=verbose)),
+        Evaluation(text=text, elixir=elixir, allow_stop=cli.allow_stop),
         CallOptions(seconds=parse_time(timeout), check=check),
     )
 

@@ -1,8 +1,7 @@
-"""The options that several commands share, each declared once.
+"""The options of the command line: each declared once, and the objects that carry their values.
 
-The flags that say what is connected to and how: declared once, taken by many commands.
-
-Refuses to know what they mean; ``choosing`` does.
+``commands`` takes the annotated types as parameters. Typer reads them at every start, so nothing
+heavy is imported here. What the values mean is decided in ``resolve``.
 """
 
 from __future__ import annotations
@@ -29,34 +28,25 @@ class InboundChoice(StrEnum):
     FULL = "full"
 
 
+# The panels of --help in which options stand together.
 WHICH = "What to connect to"
 HOW = "How"
 HERE = "On this machine"
-TALK = "Output"
+OUTPUT = "Output"
 CALL = "The call"
 SHOWN = "What is shown"
-Target = Annotated[
-    str,
-    typer.Argument(
-        metavar="TARGET",
-        help="What the backend is to look for; PROFILE/NAME names the profile, too.",
-        show_default=False,
-        autocompletion=completion.targets,
-    ),
-]
+_TARGET: Final = typer.Argument(
+    metavar="TARGET",
+    help="What the backend is to look for; PROFILE/NAME names the profile, too.",
+    show_default=False,
+    autocompletion=completion.targets,
+)
+Target = Annotated[str, _TARGET]
+Targets = Annotated[list[str], _TARGET]
 OptionalTarget = Annotated[
     str | None,
     typer.Argument(
         metavar="[TARGET]",
-        help="What the backend is to look for; PROFILE/NAME names the profile, too.",
-        show_default=False,
-        autocompletion=completion.targets,
-    ),
-]
-Targets = Annotated[
-    list[str],
-    typer.Argument(
-        metavar="TARGET",
         help="What the backend is to look for; PROFILE/NAME names the profile, too.",
         show_default=False,
         autocompletion=completion.targets,
@@ -200,7 +190,7 @@ DryRun = Annotated[
     typer.Option(
         "--dry-run",
         help="Show what would be done, and where the cookie would come from; reach no node.",
-        rich_help_panel=TALK,
+        rich_help_panel=OUTPUT,
     ),
 ]
 ConfigFile = Annotated[
@@ -214,20 +204,20 @@ NoInput = Annotated[
 ]
 Json = Annotated[
     bool,
-    typer.Option("--json", help="One JSON object a line on stdout.", rich_help_panel=TALK),
+    typer.Option("--json", help="One JSON object a line on stdout.", rich_help_panel=OUTPUT),
 ]
 Verbose = Annotated[
-    bool, typer.Option("--verbose", "-v", help="Log to stderr.", rich_help_panel=TALK)
+    bool, typer.Option("--verbose", "-v", help="Log to stderr.", rich_help_panel=OUTPUT)
 ]
 Quiet = Annotated[
-    bool, typer.Option("--quiet", "-q", help="Only the result.", rich_help_panel=TALK)
+    bool, typer.Option("--quiet", "-q", help="Only the result.", rich_help_panel=OUTPUT)
 ]
 Role = Annotated[
     bool,
     typer.Option(
         "--role",
         help="Only print the smallest role or policy that suffices, ready to be applied.",
-        rich_help_panel=TALK,
+        rich_help_panel=OUTPUT,
     ),
 ]
 Check = Annotated[
@@ -259,7 +249,7 @@ Elixir = Annotated[
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CliOptions:
-    """What stands on the command line beside the names of targets."""
+    """What the command line says of the connection, beside the names of targets."""
 
     backend: str | None = None
     profile: str | None = None
@@ -280,11 +270,20 @@ class CliOptions:
 
     @property
     def transport_name(self) -> str | None:
-        """The transport that they name; ``--via`` is short for one."""
+        """The transport that is named; ``--via`` is short for one."""
         return "command" if self.via else self.transport
 
 
-_OPTIONS: Final[Mapping[str, Any]] = {
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutputOptions:
+    """In which form a command shows things, and how much of them."""
+
+    as_json: bool = False
+    quiet: bool = False
+    verbose: bool = False
+
+
+_DECLARATIONS: Final[Mapping[str, Any]] = {
     "backend": Backend,
     "profile": Profile,
     "option": Setting,
@@ -304,29 +303,32 @@ _OPTIONS: Final[Mapping[str, Any]] = {
 }
 
 
-def takes_flags(
+def takes_cli_options(
     *, without: Collection[str] = ()
 ) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """Return a command the flags as options, but for those that mean nothing to it.
+    """Return a decorator for a command that takes the fields of ``CliOptions`` as options.
 
-    It gets them together, as its parameter ``flags``.
+    The command gets them together, as its parameter ``cli``. Fields that are named in ``without``
+    mean nothing to the command and are no options of it.
     """
-    taken = [name for name in _OPTIONS if name not in without]
+    taken = [name for name in _DECLARATIONS if name not in without]
 
-    def with_flags(command: Callable[..., None]) -> Callable[..., None]:
+    def with_options(command: Callable[..., None]) -> Callable[..., None]:
         @functools.wraps(command)
         def called(**values: Any) -> None:
-            flags = {name: values.pop(name) for name in taken}
-            command(flags=CliOptions(**{**flags, "option": flags["option"] or ()}), **values)
+            options = {name: values.pop(name) for name in taken}
+            command(cli=CliOptions(**{**options, "option": options["option"] or ()}), **values)
 
+        # Annotations are strings in this package; typer needs the objects, so they are evaluated.
+        # Typer reads the options off the signature, so ``cli`` is replaced there by its fields.
         parameters = list(inspect.signature(command, eval_str=True).parameters.values())
-        at = [parameter.name for parameter in parameters].index("flags")
+        at = [parameter.name for parameter in parameters].index("cli")
         parameters[at : at + 1] = [_parameter(name) for name in taken]
         called.__dict__["__signature__"] = inspect.Signature(parameters)
         called.__annotations__ = {each.name: each.annotation for each in parameters}
         return called
 
-    return with_flags
+    return with_options
 
 
 def _parameter(name: str) -> inspect.Parameter:
@@ -334,6 +336,7 @@ def _parameter(name: str) -> inspect.Parameter:
     return inspect.Parameter(
         name,
         inspect.Parameter.KEYWORD_ONLY,
+        # Typer wants a list or None for an option that may be repeated.
         default=None if name == "option" else default,
-        annotation=_OPTIONS[name],
+        annotation=_DECLARATIONS[name],
     )

@@ -4,38 +4,28 @@ from __future__ import annotations
 
 import json
 import os
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING
 
 import typer
 
-from erlconnect.command_line import options
+from erlconnect.command_line.output import print_line
+from erlconnect.configuration.files import read_configuration
+from erlconnect.configuration.settings import setting_fields
+from erlconnect.plugin_manager import Catalogue
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from pathlib import Path
+
     from erlconnect.contract import Offer
-    from erlconnect.plugin_manager import Catalogue, Kind, PluginReport
+    from erlconnect.plugin_manager import Kind, PluginReport
 
 
-def plugins(
-    *,
-    name: Annotated[
-        str | None, typer.Argument(metavar="NAME", help="Show this one with its settings.")
-    ] = None,
-    config: options.ConfigFile = None,
-    as_json: options.Json = False,
-) -> None:
-    """List the backends, cookie sources and transports that are installed.
+def list_plugins(name: str | None, config: Path | None, *, as_json: bool) -> None:
+    """Print all plugins, or ``name`` with its settings.
 
-    Examples:
-
-      erlconnect plugins
-
-      erlconnect plugins dns
-
-      erlconnect plugins --json
+    Raises ``UnknownPluginError`` for a name that nothing has.
     """
-    from erlconnect.configuration.files import read_configuration  # noqa: PLC0415 - --help is quick
-    from erlconnect.plugin_manager import Catalogue  # noqa: PLC0415
-
     configuration = read_configuration(config, environment=os.environ)
     catalogue = Catalogue(prefer=configuration.prefer)
     reports = [catalogue.inspect(name)] if name else catalogue.inspect_all()
@@ -47,9 +37,7 @@ def plugins(
         _print_table(catalogue, reports)
 
 
-def _print_json(catalogue: Catalogue, reports: Any) -> None:
-    from erlconnect.command_line.output import print_line  # noqa: PLC0415 - pydantic
-
+def _print_json(catalogue: Catalogue, reports: Sequence[PluginReport]) -> None:
     for report in reports:
         print_line(
             {
@@ -71,8 +59,6 @@ def _print_json(catalogue: Catalogue, reports: Any) -> None:
 
 
 def _settings(offer: Offer) -> list[dict[str, object]]:
-    from erlconnect.configuration.settings import setting_fields  # noqa: PLC0415 - pydantic
-
     return [
         {
             "key": key,
@@ -84,7 +70,7 @@ def _settings(offer: Offer) -> list[dict[str, object]]:
     ]
 
 
-def _print_table(catalogue: Catalogue, reports: Any) -> None:
+def _print_table(catalogue: Catalogue, reports: Sequence[PluginReport]) -> None:
     rows = [
         (report.entry.name, str(kind), offer.summary, report.entry.origin)
         for report in reports
@@ -110,6 +96,7 @@ def _print_one(report: PluginReport) -> None:
 
 
 def _plain(default: object) -> object:
+    # Paths and enums have no form in JSON; their text has.
     return default if isinstance(default, (bool, int, type(None))) else str(default)
 
 
@@ -123,7 +110,7 @@ def _option(kind: Kind, key: str) -> str:
     return f"-o {kind.option_prefix}{key}="
 
 
-def _print_problems(reports: Any, others: Any) -> None:
+def _print_problems(reports: Iterable[PluginReport], others: Iterable[str]) -> None:
     for report in reports:
         for problem in report.problems:
             typer.echo(f"problem: {report.entry.origin}: {problem}", err=True)

@@ -1,6 +1,6 @@
-"""Which profiles there are, and what may be in them at all.
+"""``erlconnect profiles``: which profiles there are, and what holds for one and why.
 
-What holds for a profile, and why: ``profiles show`` and ``profiles explain``.
+``check`` and ``init`` are in ``profiles_check``.
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ import typer
 
 from erlconnect.command_line.output import print_line, print_text
 from erlconnect.configuration.files import read_configuration
-from erlconnect.configuration.problems import written_where
 from erlconnect.configuration.toml import toml_key, toml_value
 from erlconnect.plugin_manager import Catalogue
 from erlconnect.plugin_manager.profiles import config_schema, problems
@@ -22,13 +21,15 @@ from erlconnect.plugin_manager.profiles import explain as explain_values
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from erlconnect.configuration.problems import ConfigValue
     from erlconnect.configuration.profiles import Profile, Profiles
-    from erlconnect.plugin_manager.profiles import Explained, Source
+    from erlconnect.plugin_manager.profiles import Explanation
 
 
 def list_profiles(config: Path | None, *, as_json: bool) -> None:
-    """Show all profiles: as a table, or as JSON lines."""
+    """Print all profiles: as a table, or as JSON lines."""
     known = read_configuration(config, environment=os.environ).profiles
+    # The variable wins over the files, as it does for a session.
     default = os.environ.get("ERLCONNECT_PROFILE") or known.default()
     rows = [_row(known, known.resolve(name), default) for name in known.names()]
     if as_json:
@@ -47,7 +48,7 @@ def print_schema() -> None:
 
 def _row(known: Profiles, profile: Profile, default: str | None) -> dict[str, Any]:
     backend, confirm = profile.get("backend"), profile.get("confirm")
-    first = known.written(profile.name)
+    definition = known.definition(profile.name)
     return {
         "name": profile.name,
         "backend": str(backend.value) if backend else "",
@@ -55,8 +56,8 @@ def _row(known: Profiles, profile: Profile, default: str | None) -> dict[str, An
         "services": known.services(profile.name),
         "default": profile.name == default,
         "confirm": bool(confirm and confirm.value),
-        "file": str(first.path),
-        "line": first.line,
+        "file": str(definition.path),
+        "line": definition.line,
     }
 
 
@@ -76,7 +77,7 @@ def _notes(row: dict[str, Any]) -> str:
 
 
 def show_profile(name: str, config: Path | None, *, as_json: bool) -> None:
-    """Show the values that hold for ``NAME[/SERVICE]``: as TOML, or as a JSON object."""
+    """Print the values that hold for ``NAME[/SERVICE]``: as TOML, or as a JSON object."""
     profile, explained = _explained(name, config)
     used = [one for one in explained if not one.unused]
     if as_json:
@@ -92,7 +93,7 @@ def show_profile(name: str, config: Path | None, *, as_json: bool) -> None:
 
 
 def explain_profile(name: str, config: Path | None, *, as_json: bool) -> None:
-    """Show each value with the place that it is from: as text, or as a JSON object."""
+    """Print each value with its sources: as text, or as a JSON object."""
     profile, explained = _explained(name, config)
     if as_json:
         _print_json("profile-explained", profile, [_json(one) for one in explained])
@@ -102,12 +103,13 @@ def explain_profile(name: str, config: Path | None, *, as_json: bool) -> None:
         print_text(f"\n{_text(one)}")
 
 
-def _explained(name: str, config: Path | None) -> tuple[Profile, list[Explained]]:
-    """Return a profile whose values are right with all of them; raises what is wrong with it."""
+def _explained(name: str, config: Path | None) -> tuple[Profile, list[Explanation]]:
+    """Return a valid profile with all its values. Raises ``ProblemError`` for its first mistake."""
     configuration = read_configuration(config, environment=os.environ)
     catalogue = Catalogue(prefer=configuration.prefer)
     before, _, after = name.partition("/")
     profile = configuration.profiles.resolve(before, after)
+    # The first one is enough to stop; `profiles check` lists all.
     for problem in problems(catalogue, profile):
         raise problem.error()
     return profile, explain_values(catalogue, profile, os.environ)
@@ -119,8 +121,7 @@ def _title(profile: Profile) -> str:
     return f"{whole} inherits from {ancestors}" if ancestors else whole
 
 
-def _text(one: Explained) -> str:
-
+def _text(one: Explanation) -> str:
     first, *others = one.sources
     lines = [f"{toml_key(one.keys)} = {toml_value(first.value)}", f"    {_place(first)}"]
     lines += [f"    over {toml_value(other.value)} of {_place(other)}" for other in others]
@@ -128,16 +129,11 @@ def _text(one: Explained) -> str:
     return "\n".join(lines)
 
 
-def _place(source: Source) -> str:
-    if source.variable:
-        return f"the variable {source.variable}"
-
-    assert source.path is not None  # noqa: S101 - it is a file's, then
-    return f"{written_where(source.path, source.line)} ({source.table})"
+def _place(source: ConfigValue) -> str:
+    return source.where if source.variable else f"{source.where} ({source.table})"
 
 
 def _print_json(event: str, profile: Profile, values: object) -> None:
-
     print_line(
         {
             "schema": 1,
@@ -150,7 +146,7 @@ def _print_json(event: str, profile: Profile, values: object) -> None:
     )
 
 
-def _json(one: Explained) -> dict[str, Any]:
+def _json(one: Explanation) -> dict[str, Any]:
     first, *others = one.sources
     return {
         "key": list(one.keys),
@@ -160,7 +156,7 @@ def _json(one: Explained) -> dict[str, Any]:
     }
 
 
-def _json_source(source: Source) -> dict[str, Any]:
+def _json_source(source: ConfigValue) -> dict[str, Any]:
     return {
         "value": source.value,
         "variable": source.variable,

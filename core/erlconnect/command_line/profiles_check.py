@@ -1,7 +1,4 @@
-"""Everything that is wrong with the configuration files: ``profiles check``.
-
-A first configuration file, made from what is on this machine: ``profiles init``.
-"""
+"""``erlconnect profiles check`` finds mistakes; ``profiles init`` writes a first file."""
 
 from __future__ import annotations
 
@@ -32,64 +29,6 @@ if TYPE_CHECKING:
     from erlconnect.contract import SuggestedProfile
 
 
-def check_profiles(config: Path | None, *, as_json: bool) -> ExitCode:
-    """Show each mistake: as text, or as JSON lines. Gives the exit code."""
-    documents, problems = look(config)
-    for problem in problems:
-        (_print_json if as_json else _print)(problem)
-    if problems:
-        return ExitCode.CONFIGURATION
-    if not as_json:
-        files = ", ".join(str(document.path) for document in documents)
-        print_text(f"nothing is wrong with {files}" if files else "there is no configuration file")
-    return ExitCode.DONE
-
-
-def look(config: Path | None) -> tuple[Sequence[Document], Sequence[Problem]]:
-    """Read the files, and find all that is wrong with them."""
-    documents: list[Document] = []
-    problems: list[Problem] = []
-    for place in config_paths(config, environment=os.environ):
-        try:
-            document = read_document(place)
-        except ProblemError as error:
-            problems.append(error.problem)
-            continue
-        if document:
-            documents.append(document)
-            problems.extend(shape_problems(document))
-    # What plugins say of values makes no sense before the values are where they belong.
-    return documents, problems or _problems_of_values(documents)
-
-
-def _problems_of_values(documents: Sequence[Document]) -> list[Problem]:
-
-    users = users_profiles(documents)
-    untrusted = [one for one in documents if untrusted_decisions(one, users, os.environ)]
-    for document in untrusted:
-        typer.echo(f"note: {document.path} is not used until `erlconnect trust`", err=True)
-    heeded = configuration_of([one for one in documents if one not in untrusted])
-    return all_problems(Catalogue(prefer=heeded.prefer), Profiles(documents))
-
-
-def _print(problem: Problem) -> None:
-    print_text(f"{problem.where}: {problem.message}\n    {problem.remedy}")
-
-
-def _print_json(problem: Problem) -> None:
-
-    print_line(
-        {
-            "schema": 1,
-            "event": "problem",
-            "file": str(problem.path),
-            "line": problem.line,
-            "message": problem.message,
-            "remedy": problem.remedy,
-        }
-    )
-
-
 _HEAD: Final = """\
 # Profiles of erlconnect. `erlconnect profiles explain NAME` shows what holds for one,
 # `erlconnect profiles check` looks for mistakes.
@@ -105,12 +44,71 @@ _EXAMPLE: Final = """
 """
 
 
+def check_profiles(config: Path | None, *, as_json: bool) -> ExitCode:
+    """Print each mistake: as text, or as JSON lines. Return the exit code."""
+    documents, problems = find_problems(config)
+    for problem in problems:
+        (_print_json if as_json else _print)(problem)
+    if problems:
+        return ExitCode.CONFIGURATION
+    if not as_json:
+        files = ", ".join(str(document.path) for document in documents)
+        print_text(f"nothing is wrong with {files}" if files else "there is no configuration file")
+    return ExitCode.DONE
+
+
+def find_problems(config: Path | None) -> tuple[Sequence[Document], Sequence[Problem]]:
+    """Return the files that could be read, and all problems in them."""
+    documents: list[Document] = []
+    problems: list[Problem] = []
+    for place in config_paths(config, environment=os.environ):
+        try:
+            document = read_document(place)
+        except ProblemError as error:
+            problems.append(error.problem)
+            continue
+        if document:
+            documents.append(document)
+            problems.extend(shape_problems(document))
+    # Plugins can validate their settings only when these stand in the right tables.
+    return documents, problems or _value_problems(documents)
+
+
+def _value_problems(documents: Sequence[Document]) -> list[Problem]:
+    users = users_profiles(documents)
+    untrusted = [one for one in documents if untrusted_decisions(one, users, os.environ)]
+    for document in untrusted:
+        typer.echo(f"note: {document.path} is not used until `erlconnect trust`", err=True)
+    configuration = configuration_of([one for one in documents if one not in untrusted])
+    return all_problems(Catalogue(prefer=configuration.prefer), Profiles(documents))
+
+
+def _print(problem: Problem) -> None:
+    print_text(f"{problem.where}: {problem.message}\n    {problem.remedy}")
+
+
+def _print_json(problem: Problem) -> None:
+    print_line(
+        {
+            "schema": 1,
+            "event": "problem",
+            "file": str(problem.path),
+            "line": problem.line,
+            "message": problem.message,
+            "remedy": problem.remedy,
+        }
+    )
+
+
 def init_profiles(config: Path | None, *, to_stdout: bool) -> None:
-    """Write what is found to ``config``, or to the user's own file, where none is yet."""
+    """Write the suggested profiles to ``config``, else to the user's own file.
+
+    Raises ``UsageError`` where that file exists.
+    """
     path = config or user_file(os.environ)
     if not to_stdout and path.exists():
-        raise _there_is_one(path)
-    text = _text(list(_found()))
+        raise _exists_error(path)
+    text = _text(list(_suggestions()))
     if to_stdout:
         typer.echo(text, nl=False)
         return
@@ -118,8 +116,8 @@ def init_profiles(config: Path | None, *, to_stdout: bool) -> None:
     print_text(f"{path} is written; `erlconnect profiles` lists what is in it")
 
 
-def _found() -> Iterator[tuple[str, SuggestedProfile]]:
-    """Return what the backends see here, with the name of each; say what could not be looked at."""
+def _suggestions() -> Iterator[tuple[str, SuggestedProfile]]:
+    """Yield the profiles that backends suggest, each with its backend; note backends that fail."""
     catalogue = Catalogue()
     for entry in catalogue.entries():
         if Kind.BACKEND not in catalogue.inspect(entry.name).offers:
@@ -127,7 +125,7 @@ def _found() -> Iterator[tuple[str, SuggestedProfile]]:
         try:
             backend = _created(catalogue, entry.name)
             if isinstance(backend, SuggestsProfiles):
-                with catalogue.blaming(Kind.BACKEND, entry.name, "suggested_profiles()"):
+                with catalogue.attribute_errors(Kind.BACKEND, entry.name, "suggested_profiles()"):
                     for one in backend.suggested_profiles(os.environ):
                         yield entry.name, one
         except ErlconnectError as error:
@@ -135,7 +133,6 @@ def _found() -> Iterator[tuple[str, SuggestedProfile]]:
 
 
 def _created(catalogue: Catalogue, name: str) -> object:
-
     settings = catalogue.settings(
         Kind.BACKEND, name, options={}, inherited={}, environment=os.environ
     )
@@ -143,13 +140,13 @@ def _created(catalogue: Catalogue, name: str) -> object:
 
 
 def _text(found: list[tuple[str, SuggestedProfile]]) -> str:
-
     names: list[str] = []
     parts: list[str] = []
     for backend, one in found:
         name = _free_name(one.name, names)
         names.append(name)
         table = toml_key(["profiles", name])
+        # A comment ends at a line break, and TOML allows no control characters in it.
         why = "".join(letter if letter.isprintable() else " " for letter in one.why)
         parts.append(f'\n# {why}\n[{table}]\nbackend = "{backend}"\n')
         if one.settings:
@@ -163,7 +160,8 @@ def _text(found: list[tuple[str, SuggestedProfile]]) -> str:
 
 
 def _free_name(wanted: str, taken: list[str]) -> str:
-    """Return a name that a profile can have and that none has yet."""
+    """Return a valid name like ``wanted`` that is not in ``taken``."""
+    # Two backends may suggest the same name.
     name = base = profile_name(wanted)
     number = 2
     while name in taken:
@@ -174,18 +172,19 @@ def _free_name(wanted: str, taken: list[str]) -> str:
 def _write(path: Path, text: str) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+        # A file that appears meanwhile is not overwritten.
         with path.open("x", encoding="utf-8") as file:
             file.write(text)
     except OSError as error:
-        if path.exists():  # Somebody made it just now.
-            raise _there_is_one(path) from None
+        if path.exists():  # Created since the check above.
+            raise _exists_error(path) from None
         raise ConfigurationError(
             f"{path} cannot be written: {error.strerror}",
             remedy="Name another file with --config, or use --print.",
         ) from error
 
 
-def _there_is_one(path: Path) -> UsageError:
+def _exists_error(path: Path) -> UsageError:
     return UsageError(
         f"there is a file {path} already, and it stays as it is",
         remedy="`erlconnect profiles init --print` shows what would be written.",

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from erlconnect.client.calls import Outcome
     from erlconnect.client.connection import NodeConnection
     from erlconnect.command_line.options import CliOptions
-    from erlconnect.command_line.output import OutputOptions
+    from erlconnect.command_line.output import CommandOutput
     from erlconnect.contract import Target
     from erlconnect.distribution.etf import Term
     from erlconnect.session.connector import ConnectedTarget
@@ -108,32 +108,32 @@ def parse_time(text: str | None, option: str = "--timeout") -> float | None:
 
 
 def call_targets(
-    target: str, flags: CliOptions, voice: OutputOptions, work: RemoteWork, options: CallOptions
+    target: str, cli: CliOptions, output: CommandOutput, work: RemoteWork, options: CallOptions
 ) -> None:
     """Do ``work`` at the node that ``target`` means, or with ``--all`` at each, and show it.
 
     Raises what discovery and the connection raise, and ``RemoteCallError``; with ``--all`` these
     are shown, one a node, and the first one's exit code is that of the command.
     """
-    code = run_async(_call_targets(target, flags, voice, work, options))
+    code = run_async(_call_targets(target, cli, output, work, options))
     if code:
         raise typer.Exit(code)
 
 
 async def _call_targets(
-    target: str, flags: CliOptions, voice: OutputOptions, work: RemoteWork, options: CallOptions
+    target: str, cli: CliOptions, output: CommandOutput, work: RemoteWork, options: CallOptions
 ) -> int:
-    chosen = resolve_config([target], flags, environment=os.environ, warn=voice.warn)
-    choices = chosen.choices[0]
-    voice.reporter.progress(f"looking for {choices.service}")
-    async with inspection_session(choices, chosen.catalogue, os.environ, voice.warn) as looking:
+    resolved = resolve_config([target], cli, environment=os.environ, warn=output.warn)
+    config = resolved.configs[0]
+    output.reporter.progress(f"looking for {config.service}")
+    async with inspection_session(config, resolved.catalogue, os.environ, output.warn) as looking:
         targets = await looking.context.discovery.targets()
-        if choices.all_targets:
-            return await _call_all(looking, targets, voice, work, options)
+        if config.all_targets:
+            return await _call_all(looking, targets, output, work, options)
         approached = await looking.context.discovery.connect_first_of(targets)
-        voice.silence()
+        output.stop_progress()
         try:
-            await _call_one(looking, approached, work, options, _Shown(voice))
+            await _call_one(looking, approached, work, options, _Shown(output))
         finally:
             approached.close()
     return 0
@@ -142,18 +142,18 @@ async def _call_targets(
 async def _call_all(
     looking: InspectionSession,
     targets: Sequence[Target],
-    voice: OutputOptions,
+    output: CommandOutput,
     work: RemoteWork,
     options: CallOptions,
 ) -> int:
     turns = asyncio.Semaphore(_AT_ONCE)
-    voice.silence()
+    output.stop_progress()
     if looking.context.config.cookie_source.name:
         # A source that was named may ask a person: once, and not for several nodes at a time.
         await looking.context.cookies.fetch(targets[0], ask=not looking.context.config.no_input)
 
     async def one(target: Target) -> int:
-        shown = _Shown(voice, several=str(target.node) if target.node.name else target.address)
+        shown = _Shown(output, several=str(target.node) if target.node.name else target.address)
         try:
             async with turns:
                 approached = await looking.context.connector.connect(target)
@@ -297,8 +297,8 @@ def _place(known: dict[Any, Any]) -> str:
 class _Shown:
     """Where the output and the result of the call at one node go."""
 
-    def __init__(self, voice: OutputOptions, several: str = "") -> None:
-        self._voice = voice
+    def __init__(self, output: CommandOutput, several: str = "") -> None:
+        self._command_output = output
         self._several = bool(several)
         self._node = several
 
@@ -308,7 +308,7 @@ class _Shown:
 
     def output(self, text: str) -> None:
         """Show what the call prints, at once."""
-        if self._voice.as_json:
+        if self._command_output.as_json:
             print_line(output_payload(self._node, text))
             return
         with ignore_broken_pipe(sys.stderr):
@@ -318,14 +318,14 @@ class _Shown:
     def result(self, outcome: Returned, *, elixir: bool) -> None:
         """Show what the call returned."""
         text = (_elixir if elixir else print_erlang)(outcome.value, self._node)
-        if self._voice.as_json:
+        if self._command_output.as_json:
             print_line(result_payload(self._node, outcome.value, text))
         else:
             print_text(f"{self._node}: {text}" if self._several else text)
 
     def failure(self, error: ErlconnectError) -> None:
         """Show that the call failed at this one of several nodes."""
-        if self._voice.as_json:
+        if self._command_output.as_json:
             fields = {**payload(Failed(error=error)), "node": self._node}
             print_line({**fields, "message": redact(error.message)})
         else:

@@ -1,12 +1,7 @@
-"""From flags, variables and profiles to what a session is to do: the same way for every command.
+"""From the command line, variables and profiles to the configuration of a session.
 
-Opens nothing and imports no plugin. Asks the questions that have to be answered first.
-
-Which profile holds for a TARGET, and what to say where none does.
-
-Names that users choose, checked before anything is opened.
-
-Questions before what cannot be taken back; where nobody can be asked it is an error.
+Every command resolves its configuration here, in the same way. Nothing is opened and no plugin is
+imported, except to show the settings of a profile that asks for confirmation.
 """
 
 from __future__ import annotations
@@ -40,27 +35,151 @@ if TYPE_CHECKING:
     from erlconnect.configuration.profiles import Profile, Profiles
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResolvedConfig:
+    """The configuration for each target that was named, and the plugins."""
+
+    configs: Sequence[SessionConfig]
+    catalogue: Catalogue
+
+
+def resolve_config(
+    targets: Sequence[str],
+    cli: CliOptions,
+    *,
+    environment: Mapping[str, str],
+    warn: Callable[[str], None],
+    ask: bool = True,
+) -> ResolvedConfig:
+    """Return what ``targets`` and ``cli`` mean together with the profiles that they name.
+
+    ``ask`` is false for commands that open no session and so need no confirmation.
+
+    Raises ``UsageError`` for options that do not fit together, ``ConfigurationError`` for files and
+    variables, and ``InterruptedByUserError`` where the user says no to a question.
+    """
+    _check_targets(targets, cli)
+    configuration = read_configuration(cli.config, environment=environment)
+    catalogue = Catalogue(prefer=configuration.prefer, warn=warn)
+    profiles = configuration.profiles
+    found = [find_profile(target, cli, profiles, environment) for target in targets]
+    # Names alone are compared here: a plugin is imported when it is used.
+    for profile, _ in found:
+        for problem in name_problems(catalogue.entries(), profile):
+            raise problem.error()
+    configs = [_session_config(service, profile, cli, environment) for profile, service in found]
+    # After the checks above: nobody should confirm a command that cannot run.
+    if ask:
+        if cli.visible:
+            confirm_visible(no_input=cli.no_input)
+        with_profiles = [(one, profile) for one, (profile, _) in zip(configs, found, strict=True)]
+        confirm_profiles(with_profiles, catalogue, no_input=cli.no_input)
+    return ResolvedConfig(configs=configs, catalogue=catalogue)
+
+
+def _check_targets(targets: Sequence[str], cli: CliOptions) -> None:
+    """Raise ``UsageError`` for a target named twice, or an option that is for one target only."""
+    if len(targets) == 1:
+        return
+    for option, value in (("--node", cli.node), ("--as", cli.as_name)):
+        if value is not None:
+            raise UsageError(
+                f"{option} is for one target, and {len(targets)} are named",
+                remedy=f"Leave {option} out, or connect to them with a command each.",
+            )
+    twice = next((target for target in targets if targets.count(target) > 1), None)
+    if twice is not None:
+        raise UsageError(f"{twice} is named twice", remedy="Name each target once.")
+
+
+def _session_config(
+    service: str, profile: Profile, cli: CliOptions, environment: Mapping[str, str]
+) -> SessionConfig:
+    def from_profile(*keys: str) -> str | None:
+        found = profile.get(*keys)
+        return None if found is None else str(found.value)
+
+    session = {key: found for key in SESSION_KEYS if (found := profile.get(key))}
+    backend = cli.backend or from_profile("backend") or no_backend(profile)
+    options = parse_options(
+        [*cli.option, *_command_option(cli)], environment=environment, written=session
+    )
+    return SessionConfig(
+        service=from_profile("target") or service,
+        backend=PluginSpec(name=backend, options=options.backend, written=profile.table(backend)),
+        cookie_source=PluginSpec.parse(
+            cli.cookie_from or from_profile("cookie", "from") or "",
+            options=options.cookie,
+            written=profile.table("cookie"),
+        ),
+        transport=PluginSpec(
+            name=cli.transport_name or from_profile("transport", "name") or "",
+            options=options.transport,
+            written=profile.table("transport"),
+        ),
+        settings=options.session,
+        profile=profile.name,
+        node=cli.node,
+        all_targets=cli.all_targets,
+        caller_name=caller_name(cli.caller_name) or from_profile("caller-name"),
+        visible=cli.visible,
+        guard=_guard(profile, cli),
+        no_input=cli.no_input,
+        as_name=alias_name(cli.as_name) or from_profile("as"),
+        local_cookie_file=cli.local_cookie_file or _local_cookie_file(profile),
+    )
+
+
+def _guard(profile: Profile, cli: CliOptions) -> GuardConfig:
+    stop, inbound = profile.get("allow-stop"), profile.get("inbound")
+    choice = cli.inbound or (inbound.value if inbound else "guarded")
+    return GuardConfig(
+        allow_stop=cli.allow_stop or bool(stop and stop.value),
+        inbound="full" if choice == "full" else "guarded",
+    )
+
+
+def _local_cookie_file(profile: Profile) -> Path | None:
+    found = profile.get("local-cookie-file")
+    # A path in a file is relative to that file; one on the command line to the working directory.
+    return beside(found.file, str(found.value)) if found else None
+
+
+def _command_option(cli: CliOptions) -> list[str]:
+    """Return ``--via`` as the setting that it is short for."""
+    if cli.via is None:
+        return []
+    if cli.transport not in (None, "command"):
+        raise UsageError(
+            f"--via is short for the transport command, and --transport names {cli.transport}",
+            remedy="Leave one of them out.",
+        )
+    return [f"transport.command={cli.via}"]
+
+
 def find_profile(
-    target: str, flags: CliOptions, profiles: Profiles, environment: Mapping[str, str]
+    target: str, cli: CliOptions, profiles: Profiles, environment: Mapping[str, str]
 ) -> tuple[Profile, str]:
     """Return the profile that holds for ``target``, and the service of it that is meant.
 
-    A backend on the command line stands for itself: then only a profile that is named as well
-    counts, and not the default one. Raises ``UnknownProfileError``, ``UsageError`` where nothing
-    says where to look, and what is wrong with the profiles that are used.
+    A backend on the command line needs no profile: the default one is then not used, only one that
+    is named as well. Raises ``UnknownProfileError``, ``UsageError`` where neither a backend nor a
+    profile is known, and ``ProblemError`` for a mistake in the profiles that are used.
     """
     before, slash, after = target.partition("/")
-    name, service = flags.profile, target
+    name, service = cli.profile, target
+    # What precedes a slash is a profile only if there is one: `deploy/shop` is for the backend.
     if name is None and slash and after and before in profiles.names():
         name, service = before, after
-    if name is None and flags.backend is None:
+    if name is None and cli.backend is None:
         name = _default(profiles, environment)
         if name is None:
-            raise _nothing_named(did_you_mean(before, profiles.names()) if slash else "")
+            raise _no_backend_named(did_you_mean(before, profiles.names()) if slash else "")
     if name is None:
         return NO_PROFILE, target
-    cookie_from = (flags.cookie_from or "").partition(":")[0] or None
-    chosen = {"cookie": cookie_from, "transport": flags.transport_name}
+    cookie_from = (cli.cookie_from or "").partition(":")[0] or None
+    # Settings for another cookie source or transport must not reach the one that is named.
+    chosen = {"cookie": cookie_from, "transport": cli.transport_name}
     return profiles.resolve(name, service, chosen=chosen), service
 
 
@@ -84,7 +203,7 @@ def no_backend(profile: Profile) -> NoReturn:
     )
 
 
-def _nothing_named(guess: str) -> UsageError:
+def _no_backend_named(guess: str) -> UsageError:
     return UsageError(
         "no backend was named, so nothing says where to look",
         remedy=f"{guess}Name one with `-b`, or a profile with `-p`; `erlconnect plugins` and "
@@ -93,23 +212,26 @@ def _nothing_named(guess: str) -> UsageError:
 
 
 def alias_name(text: str | None) -> str | None:
-    """Return what ``--as`` says; ``UsageError`` where it cannot be the name part of an alias."""
+    """Return the value of ``--as``; ``UsageError`` where it is no name part of a node name."""
     if text is not None:
-        _check(
+        _check_node_name(
             "--as", f"{text}@localhost", "Write the part before the '@' alone, e.g. `--as shop`."
         )
     return text
 
 
 def caller_name(text: str | None) -> str | None:
-    """Return what ``--caller-name`` says; ``UsageError`` where no node can have that name."""
+    """Return the value of ``--caller-name``; ``UsageError`` where no node can have that name."""
     if text is not None:
+        # A host part is added later where there is none; for the check any valid one will do.
         whole = text if "@" in text else f"{text}@erlconnect.invalid"
-        _check("--caller-name", whole, "Write NAME or NAME@HOST, e.g. `--caller-name console`.")
+        _check_node_name(
+            "--caller-name", whole, "Write NAME or NAME@HOST, e.g. `--caller-name console`."
+        )
     return text
 
 
-def _check(option: str, name: str, remedy: str) -> None:
+def _check_node_name(option: str, name: str, remedy: str) -> None:
     try:
         NodeName.parse(name)
     except ValueError as error:
@@ -117,16 +239,17 @@ def _check(option: str, name: str, remedy: str) -> None:
 
 
 def confirm(question: str, *, asked_by: str, remedy: str, no_input: bool) -> None:
-    """Go on after a yes.
+    """Ask ``question``, and return after a yes.
 
-    Raises ``InterruptedByUserError`` after anything else, and ``UsageError`` with ``remedy`` where
-    there is no terminal or ``--no-input`` was given. ``asked_by`` begins that message.
+    Raises ``InterruptedByUserError`` after any other answer, and ``UsageError`` with ``remedy``
+    where there is no terminal or ``--no-input`` was given. ``asked_by`` begins that message.
     """
     if no_input or not sys.stdin.isatty():
         raise UsageError(
             f"{asked_by} asks for confirmation, and nobody can be asked here", remedy=remedy
         )
     try:
+        # On stderr, because stdout carries the result.
         sure = typer.confirm(question, err=True)
     except typer.Abort:
         sure = False
@@ -146,13 +269,15 @@ def confirm_visible(*, no_input: bool) -> None:
 
 
 def confirm_profiles(
-    chosen: Sequence[tuple[SessionConfig, Profile]], catalogue: Catalogue, *, no_input: bool
+    resolved: Sequence[tuple[SessionConfig, Profile]], catalogue: Catalogue, *, no_input: bool
 ) -> None:
-    """Ask before profiles are used that want to be asked for; once for each of them."""
-    wanted = {one.name: found for _, one in chosen if (found := one.get("confirm")) and found.value}
-    for name, confirmed in wanted.items():
-        there = [choices for choices, one in chosen if one.name == name]
-        places = "; ".join(_place(choices, catalogue) for choices in there)
+    """Ask before profiles with ``confirm = true`` are used; once for each of them."""
+    confirmations = {
+        one.name: found for _, one in resolved if (found := one.get("confirm")) and found.value
+    }
+    for name, confirmed in confirmations.items():
+        configs = [config for config, one in resolved if one.name == name]
+        places = "; ".join(_destination(config, catalogue) for config in configs)
         confirm(
             f"The profile {name} leads to {places}. Connect?",
             asked_by=f"the profile {name} ({confirmed.where})",
@@ -162,131 +287,13 @@ def confirm_profiles(
         )
 
 
-def _place(choices: SessionConfig, catalogue: Catalogue) -> str:
-    """Say where a connection would go: what is looked for, by which backend with which settings."""
-    backend = choices.backend
+def _destination(config: SessionConfig, catalogue: Catalogue) -> str:
+    """Return the service, the backend and its settings, without secrets."""
+    backend = config.backend
     settings = {key: one.value for key, one in backend.written.items()}
     settings |= backend.options
     offer = catalogue.offer(Kind.BACKEND, backend.name)
+    # The question stays visible on the terminal, and in what records it.
     hidden = dict.fromkeys(secret_keys(offer.settings) & set(settings), HIDDEN)
     shown = [f"{key} {value}" for key, value in {**settings, **hidden}.items()]
-    return f"{choices.service} ({', '.join([backend.name, *shown])})"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ResolvedConfig:
-    """What was chosen for each target that was named, and the plugins to do it with."""
-
-    choices: Sequence[SessionConfig]
-    catalogue: Catalogue
-
-
-def resolve_config(
-    targets: Sequence[str],
-    flags: CliOptions,
-    *,
-    environment: Mapping[str, str],
-    warn: Callable[[str], None],
-    ask: bool = True,
-) -> ResolvedConfig:
-    """Return what ``targets`` and ``flags`` mean together with the profiles that they name.
-
-    Without ``ask`` no question is asked: nothing follows that would need one.
-
-    Raises ``UsageError`` for flags that make no sense, ``ConfigurationError`` for files and
-    variables, and ``InterruptedByUserError`` where the user says no to a question.
-    """
-    _only_for_one(targets, flags)
-    configuration = read_configuration(flags.config, environment=environment)
-    catalogue = Catalogue(prefer=configuration.prefer, warn=warn)
-    profiles = configuration.profiles
-    found = [find_profile(target, flags, profiles, environment) for target in targets]
-    for profile, _ in found:
-        for problem in name_problems(catalogue.entries(), profile):
-            raise problem.error()
-    choices = [_choices(service, profile, flags, environment) for profile, service in found]
-    if ask:
-        if flags.visible:
-            confirm_visible(no_input=flags.no_input)
-        with_profiles = [(one, profile) for one, (profile, _) in zip(choices, found, strict=True)]
-        confirm_profiles(with_profiles, catalogue, no_input=flags.no_input)
-    return ResolvedConfig(choices=choices, catalogue=catalogue)
-
-
-def _only_for_one(targets: Sequence[str], flags: CliOptions) -> None:
-    """Refuse what can hold for one target alone."""
-    if len(targets) == 1:
-        return
-    for option, value in (("--node", flags.node), ("--as", flags.as_name)):
-        if value is not None:
-            raise UsageError(
-                f"{option} is for one target, and {len(targets)} are named",
-                remedy=f"Leave {option} out, or connect to them with a command each.",
-            )
-    twice = next((target for target in targets if targets.count(target) > 1), None)
-    if twice is not None:
-        raise UsageError(f"{twice} is named twice", remedy="Name each target once.")
-
-
-def _choices(
-    service: str, profile: Profile, flags: CliOptions, environment: Mapping[str, str]
-) -> SessionConfig:
-    def written(*keys: str) -> str | None:
-        found = profile.get(*keys)
-        return None if found is None else str(found.value)
-
-    session = {key: found for key in SESSION_KEYS if (found := profile.get(key))}
-    backend = flags.backend or written("backend") or no_backend(profile)
-    options = parse_options(
-        [*flags.option, *_command_option(flags)], environment=environment, written=session
-    )
-    return SessionConfig(
-        service=written("target") or service,
-        backend=PluginSpec(name=backend, options=options.backend, written=profile.table(backend)),
-        cookie_source=PluginSpec.parse(
-            flags.cookie_from or written("cookie", "from") or "",
-            options=options.cookie,
-            written=profile.table("cookie"),
-        ),
-        transport=PluginSpec(
-            name=flags.transport_name or written("transport", "name") or "",
-            options=options.transport,
-            written=profile.table("transport"),
-        ),
-        settings=options.session,
-        profile=profile.name,
-        node=flags.node,
-        all_targets=flags.all_targets,
-        caller_name=caller_name(flags.caller_name) or written("caller-name"),
-        visible=flags.visible,
-        guard=_guard(profile, flags),
-        no_input=flags.no_input,
-        as_name=alias_name(flags.as_name) or written("as"),
-        local_cookie_file=flags.local_cookie_file or _local_cookie_file(profile),
-    )
-
-
-def _guard(profile: Profile, flags: CliOptions) -> GuardConfig:
-    stop, inbound = profile.get("allow-stop"), profile.get("inbound")
-    wanted = flags.inbound or (inbound.value if inbound else "guarded")
-    return GuardConfig(
-        allow_stop=flags.allow_stop or bool(stop and stop.value),
-        inbound="full" if wanted == "full" else "guarded",
-    )
-
-
-def _local_cookie_file(profile: Profile) -> Path | None:
-    found = profile.get("local-cookie-file")
-    return beside(found.path, str(found.value)) if found else None
-
-
-def _command_option(flags: CliOptions) -> list[str]:
-    """Return ``--via`` as the setting that it is short for."""
-    if flags.via is None:
-        return []
-    if flags.transport not in (None, "command"):
-        raise UsageError(
-            f"--via is short for the transport command, and --transport names {flags.transport}",
-            remedy="Leave one of them out.",
-        )
-    return [f"transport.command={flags.via}"]
+    return f"{config.service} ({', '.join([backend.name, *shown])})"

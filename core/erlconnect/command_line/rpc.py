@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from erlconnect.command_line import options
-from erlconnect.command_line.options import CliOptions, takes_flags
+from erlconnect.command_line.options import CliOptions, takes_cli_options
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -29,7 +29,7 @@ Examples:
 """
 
 
-@takes_flags(without=("visible", "as_name", "local_cookie_file", "inbound"))
+@takes_cli_options(without=("visible", "as_name", "local_cookie_file", "inbound"))
 def rpc(
     *,
     target: options.Target,
@@ -50,7 +50,7 @@ def rpc(
             metavar="[TERM]...", help="Its arguments, in Erlang's syntax.", show_default=False
         ),
     ] = None,
-    flags: CliOptions,
+    cli: CliOptions,
     json_args: Annotated[
         bool,
         typer.Option("--json-args", help="The arguments are JSON.", rich_help_panel=options.CALL),
@@ -64,7 +64,7 @@ def rpc(
 ) -> None:
     """Read the terms and call."""
     from erlconnect.client.calls import stop_refused  # noqa: PLC0415 - --help is quick
-    from erlconnect.command_line.output import OutputOptions  # noqa: PLC0415
+    from erlconnect.command_line.output import CommandOutput  # noqa: PLC0415 - --help is quick
     from erlconnect.command_line.remote_calls import (  # noqa: PLC0415
         CallOptions,
         FunctionCall,
@@ -74,12 +74,12 @@ def rpc(
 
     name = module_name(module)
     args = _arguments(terms or (), as_json=json_args)
-    if not flags.allow_stop:
+    if not cli.allow_stop:
         stop_refused(name, function, args)
     call_targets(
         target,
-        flags,
-        OutputOptions(as_json=json, quiet=quiet, verbose=verbose),
+        cli,
+        CommandOutput(options.OutputOptions(as_json=json, quiet=quiet, verbose=verbose)),
         FunctionCall(module=name, function=function.removeprefix(":"), args=args),
         CallOptions(
             seconds=parse_time(timeout),

@@ -1,19 +1,13 @@
-"""The child of ``erlconnect shell``: iex or erl, with a home, a cookie and a name for this session.
+"""``erlconnect shell``: iex or erl in the remote node, with a home, a cookie and a name of its own.
 
-The name is the same each time, because the session's epmd is its own and every new name would stay
-in the remote node's atom table for ever.
+Erlang reads its cookie from HOME and from nowhere else that others cannot read: arguments are
+visible to all users, and an environment is inherited. So the shell gets a temporary HOME with a
+cookie that was made for this session; everything else in it links to the user's own files, so that
+version managers and histories work.
 
-A HOME in which Erlang finds a cookie that was made for one session.
-
-Erlang reads its cookie from HOME and nowhere else that others cannot look: arguments are open to
-all, and an environment goes on to children. Everything else in it is the user's own, by links, so
-that version managers and histories work.
-
-Which shell to open: iex or erl, by what is installed here and what runs there.
-
-A short-lived local node asks the remote one through the alias. So a link that is refused is known
-before a shell is opened: iex and erl hide the reason, and erl goes on in the local node. iex of
-another minor version of Elixir ends at once, or at the first line typed.
+A short-lived local node first asks the remote one through the alias which shell it can have. A link
+that is refused is thereby known before a shell starts: iex and erl hide the reason, and erl goes on
+in the local node. iex of another minor version of Elixir ends at once, or at the first line typed.
 """
 
 from __future__ import annotations
@@ -38,35 +32,20 @@ from erlconnect.session.instance_lock import instance_lock
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from erlconnect.command_line.child_session import ReadySession, Verbosity
-    from erlconnect.command_line.options import CliOptions
+    from erlconnect.command_line.child_session import ReadySession
+    from erlconnect.command_line.options import CliOptions, OutputOptions
     from erlconnect.errors import ErlconnectError
 
 _COOKIE: Final = ".erlang.cookie"
-
-
-def temp_home(folder: Path, environment: Mapping[str, str]) -> Path:
-    """Make a home below ``folder``, which nobody else can enter; return its path."""
-    home = folder / "home"
-    home.mkdir(mode=0o700)
-    make_cookie_file(cookie_file_in(home))
-    with contextlib.suppress(OSError):
-        for entry in os.scandir(environment.get("HOME", "")):
-            if entry.name != _COOKIE:
-                (home / entry.name).symlink_to(Path(entry.path).absolute())
-    return home
-
-
-def cookie_file_in(home: Path) -> Path:
-    """Say where Erlang looks for its cookie."""
-    return home / _COOKIE
-
-
+# Only the session has to reach the shell's node.
+_LOOPBACK_ONLY: Final = "-kernel inet_dist_use_interface {127,0,0,1}"
+# The name is the same each time: the epmd is the session's own, so it cannot be taken, and every
+# new name would stay in the remote node's atom table for ever.
 _SHELL_NAME: Final = "shell@127.0.0.1"
 _PROBE_NAME: Final = "shell-probe@127.0.0.1"
 _PROBE_SECONDS: Final = 20.0
-# A release has IEx and starts it with the first shell; Elixir itself has to run before. Asking
-# where a module is loads nothing into the remote node.
+# A release contains IEx and starts it with the first shell; the application elixir has to run
+# before that. code:which/1 loads no module into the remote node.
 _PROBE: Final = """
 Alias = list_to_atom(os:getenv("ERLCONNECT_ALIAS")),
 Ask = fun(M, F, A) -> rpc:call(Alias, M, F, A, 5000) end,
@@ -82,18 +61,69 @@ halt().
 """
 
 
+def open_shell(
+    target: str,
+    cli: CliOptions,
+    output: OutputOptions,
+    environment: Mapping[str, str],
+    *,
+    iex: bool | None,
+) -> int:
+    """Open a shell in a session of its own; return the exit code."""
+    with instance_lock(environment) as lock:
+        home = temp_home(lock.folder, environment)
+
+        async def prepare(session: ReadySession) -> ChildCommand:
+            # With passthrough the local node proves the cookie itself: it needs the user's file.
+            shared = session.ready.aliases[0].cookie_source == PASSTHROUGH
+            cookie_file = default_cookie_file() if shared else cookie_file_in(home)
+            variables = child_environment(environment, session.ready, cookie_file)
+            variables["ERL_FLAGS"] += f" {_LOOPBACK_ONLY}"
+            if not shared:
+                variables["HOME"] = str(home)
+            reporter = session.reporter
+            words = await choose_shell(
+                variables,
+                lambda: reporter.last_error,
+                lambda message: reporter.report(Warned(message=message)),
+                iex=iex,
+            )
+            return ChildCommand(words=words, environment=variables)
+
+        cli = replace(cli, local_cookie_file=cookie_file_in(home))
+        return run_child_session(target, cli, lock, output, prepare)
+
+
+def temp_home(folder: Path, environment: Mapping[str, str]) -> Path:
+    """Make a home with a new cookie in ``folder``, which nobody else can enter; return its path."""
+    home = folder / "home"
+    home.mkdir(mode=0o700)
+    make_cookie_file(cookie_file_in(home))
+    with contextlib.suppress(OSError):
+        # Without a HOME that can be read there is nothing to link to.
+        for entry in os.scandir(environment.get("HOME", "")):
+            if entry.name != _COOKIE:
+                (home / entry.name).symlink_to(Path(entry.path).absolute())
+    return home
+
+
+def cookie_file_in(home: Path) -> Path:
+    """Return where Erlang looks for its cookie."""
+    return home / _COOKIE
+
+
 async def choose_shell(
     variables: Mapping[str, str],
-    refusal: Callable[[], ErlconnectError | None],
+    last_error: Callable[[], ErlconnectError | None],
     warn: Callable[[str], None],
     *,
     iex: bool | None,
 ) -> list[str]:
-    """Return the words of the shell; ``iex`` says whether it has to be that one, or erl.
+    """Return the command line of the shell: iex or erl, as ``iex`` demands where it is no ``None``.
 
-    ``refusal`` tells why the session let no link come up; ``warn`` is told where two Elixirs do
-    not fit. Raises ``refusal``'s error, or another ``ErlconnectError`` where no shell can be
-    opened.
+    ``last_error`` returns why the session let no link come up; ``warn`` is called where the two
+    versions of Elixir do not fit. Raises that error, or another ``ErlconnectError`` where no shell
+    can be opened.
     """
     path = variables.get("PATH")
     for program in ("erl", *(["iex"] if iex else [])):
@@ -102,7 +132,7 @@ async def choose_shell(
     printed = await _probe(variables)
     found, _, there = printed.partition(" ")
     if found not in ("iex", "erl"):
-        raise refusal() or UnreachableError(
+        raise last_error() or UnreachableError(
             f"the local Erlang could not reach the remote node: {printed or 'it printed nothing'}",
             remedy="Run again with `-v` to see what the session saw.",
         )
@@ -116,7 +146,7 @@ async def choose_shell(
 async def _fits(
     variables: Mapping[str, str], there: str, warn: Callable[[str], None], *, iex: bool | None
 ) -> bool:
-    """Return whether iex of this machine can be a shell in a node with that Elixir."""
+    """Return whether iex of this machine works with version ``there`` of Elixir."""
     here = await local_elixir(variables)
     if here is None or not here.version or minor_of(here.version) == minor_of(there):
         return True
@@ -135,7 +165,7 @@ def _words(alias: str, *, iex: bool) -> list[str]:
 
 
 async def _probe(variables: Mapping[str, str]) -> str:
-    """Return what the local node printed: a shell, or what went wrong."""
+    """Return what the local node printed: the shell to use, or what went wrong."""
     words = ["erl", "-noinput", "-name", _PROBE_NAME, "-eval", _PROBE]
     try:
         output = await child_output(
@@ -154,39 +184,3 @@ def _not_installed(program: str) -> ConfigurationError:
         f"{program} is not on the PATH, and a shell needs it",
         remedy=f"Install {'Elixir' if program == 'iex' else 'Erlang'} on this machine.",
     )
-
-
-# The shell's node is nobody's to reach but the session's.
-_LOOPBACK_ONLY: Final = "-kernel inet_dist_use_interface {127,0,0,1}"
-
-
-def open_shell(
-    target: str,
-    flags: CliOptions,
-    talk: Verbosity,
-    environment: Mapping[str, str],
-    *,
-    iex: bool | None,
-) -> int:
-    """Open a shell in a session of its own; return the exit code."""
-    with instance_lock(environment) as slot:
-        home = temp_home(slot.folder, environment)
-
-        async def prepare(standing: ReadySession) -> ChildCommand:
-            shared = standing.ready.aliases[0].cookie_source == PASSTHROUGH
-            cookie_file = default_cookie_file() if shared else cookie_file_in(home)
-            variables = child_environment(environment, standing.ready, cookie_file)
-            variables["ERL_FLAGS"] += f" {_LOOPBACK_ONLY}"
-            if not shared:
-                variables["HOME"] = str(home)
-            reporter = standing.reporter
-            words = await choose_shell(
-                variables,
-                lambda: reporter.refusal,
-                lambda message: reporter.report(Warned(message=message)),
-                iex=iex,
-            )
-            return ChildCommand(words=words, environment=variables)
-
-        flags = replace(flags, local_cookie_file=cookie_file_in(home))
-        return run_child_session(target, flags, slot, talk, prepare)

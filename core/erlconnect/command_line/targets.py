@@ -1,4 +1,4 @@
-"""Listing targets: a table on a terminal, plain columns elsewhere, or JSON."""
+"""``erlconnect targets``: a table on a terminal, plain columns elsewhere, or JSON."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import os
 import sys
 from typing import TYPE_CHECKING, Final
 
-from erlconnect.command_line.output import plain, print_line, print_text, run_async
+from erlconnect.command_line.output import CommandOutput, plain, print_line, print_text, run_async
 from erlconnect.command_line.resolve import resolve_config
 from erlconnect.command_line.stdio import ignore_broken_pipe
 from erlconnect.diagnostics.events import target_payload
@@ -16,44 +16,46 @@ from erlconnect.diagnostics.targets import probe_targets
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from erlconnect.command_line.options import CliOptions
-    from erlconnect.command_line.output import OutputOptions
+    from erlconnect.command_line.options import CliOptions, OutputOptions
     from erlconnect.diagnostics.targets import TargetProbe
 
 _COLUMNS: Final = ("NODE", "ADDRESS", "PORT", "ANSWERS", "OTP", "FACTS")
 
 
-def list_targets(target: str, flags: CliOptions, voice: OutputOptions) -> None:
-    """Show what is found. Raises ``ErlconnectError`` where the lookup fails."""
-    chosen = resolve_config([target], flags, environment=os.environ, warn=voice.warn, ask=False)
-    voice.reporter.progress(f"looking for {chosen.choices[0].service}")
+def list_targets(target: str, cli: CliOptions, options: OutputOptions) -> None:
+    """Print the targets that are discovered. Raises ``ErlconnectError`` where discovery fails."""
+    output = CommandOutput(options)
+    resolved = resolve_config([target], cli, environment=os.environ, warn=output.warn, ask=False)
+    output.reporter.progress(f"looking for {resolved.configs[0].service}")
     try:
-        sightings = run_async(
-            probe_targets(chosen.choices[0], chosen.catalogue, os.environ, voice.warn)
+        probes = run_async(
+            probe_targets(resolved.configs[0], resolved.catalogue, os.environ, output.warn)
         )
     finally:
-        voice.silence()
-    if voice.as_json:
-        for sighting in sightings:
-            print_line(target_payload(sighting))
+        output.stop_progress()
+    if output.as_json:
+        for probe in probes:
+            print_line(target_payload(probe))
     elif sys.stdout.isatty():
-        _print_table([_row(sighting) for sighting in sightings])
+        _print_table([_row(probe) for probe in probes])
     else:
-        _print_columns([_row(sighting) for sighting in sightings])
-    for sighting in sightings:
-        if sighting.error and not voice.as_json:
-            voice.warn(f"no answer: {sighting.error.message}")
+        # Tables of rich are folded and padded for a terminal, so programs get plain columns.
+        _print_columns([_row(probe) for probe in probes])
+    for probe in probes:
+        if probe.error and not output.as_json:
+            output.warn(f"no answer: {probe.error.message}")
 
 
-def _row(sighting: TargetProbe) -> tuple[str, ...]:
-    target, connected = sighting.target, sighting.connected
+def _row(probe: TargetProbe) -> tuple[str, ...]:
+    target, connected = probe.target, probe.connected
     node = connected.target.node if connected else target.node
     port = connected.port if connected else target.dist_port
     return (
+        # A backend may know the host only; the name is in the handshake, which needs an answer.
         str(node) if node.name else f"?@{node.host}",
         target.address,
         str(port or "-"),
-        "yes" if connected else f"no ({sighting.error.cause if sighting.error else ''})",
+        "yes" if connected else f"no ({probe.error.cause if probe.error else ''})",
         (release_by_flags(connected.probe_result.flags) if connected else "") or "-",
         ", ".join(f"{name} {value}" for name, value in target.facts.items()) or "-",
     )

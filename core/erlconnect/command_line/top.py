@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 import typer
 
 from erlconnect.command_line import options
-from erlconnect.command_line.options import CliOptions, takes_flags
+from erlconnect.command_line.options import CliOptions, takes_cli_options
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
 
     from erlconnect.client.sampling import NodeFacts, NodeSampler, ProcessRow, Sample
-    from erlconnect.command_line.output import OutputOptions
+    from erlconnect.command_line.output import CommandOutput
     from erlconnect.distribution.etf import Pid
 
 HELP = """
@@ -35,11 +35,11 @@ SORTS: Final = ("memory", "reductions", "queue")
 _ROWS: Final = 20
 
 
-@takes_flags(without=("visible", "as_name", "local_cookie_file", "all_targets"))
+@takes_cli_options(without=("visible", "as_name", "local_cookie_file", "all_targets"))
 def top(
     *,
     target: options.Target,
-    flags: CliOptions,
+    cli: CliOptions,
     sort: Annotated[
         str,
         typer.Option(
@@ -85,7 +85,7 @@ def top(
 ) -> None:
     """Read the choices, and show it where it is wanted."""
     from erlconnect.command_line.output import (  # noqa: PLC0415 - --help is quick
-        OutputOptions,
+        CommandOutput,
         run_async,
     )
     from erlconnect.command_line.remote_calls import parse_time  # noqa: PLC0415
@@ -97,7 +97,7 @@ def top(
 
         serve(web, sys.argv[1:])
         return
-    voice = OutputOptions(as_json=json, quiet=quiet, verbose=verbose)
+    output = CommandOutput(options.OutputOptions(as_json=json, quiet=quiet, verbose=verbose))
 
     async def lines(sampler: NodeSampler) -> None:
         await print_samples(sampler, sort=sort, seconds=seconds, count=samples)
@@ -112,7 +112,7 @@ def top(
 
     if not json:
         need_extra()
-    run_async(_with_sampler(target, flags, voice, lines if json else screen))
+    run_async(_with_sampler(target, cli, output, lines if json else screen))
 
 
 def with_port(words: list[str]) -> list[str]:
@@ -153,8 +153,8 @@ def _check(sort: str, *, samples: int | None, json: bool, web: bool) -> None:
 
 async def _with_sampler(
     target: str,
-    flags: CliOptions,
-    voice: OutputOptions,
+    cli: CliOptions,
+    output: CommandOutput,
     work: Callable[[NodeSampler], Awaitable[None]],
 ) -> None:
     from erlconnect.client.sampling import NodeSampler  # noqa: PLC0415 - --help is quick
@@ -162,12 +162,12 @@ async def _with_sampler(
     from erlconnect.command_line.resolve import resolve_config  # noqa: PLC0415
     from erlconnect.session.inspection import inspection_session  # noqa: PLC0415
 
-    chosen = resolve_config([target], flags, environment=os.environ, warn=voice.warn)
-    choices = chosen.choices[0]
-    voice.reporter.progress(f"looking for {choices.service}")
-    async with inspection_session(choices, chosen.catalogue, os.environ, voice.warn) as looking:
+    resolved = resolve_config([target], cli, environment=os.environ, warn=output.warn)
+    config = resolved.configs[0]
+    output.reporter.progress(f"looking for {config.service}")
+    async with inspection_session(config, resolved.catalogue, os.environ, output.warn) as looking:
         approached = await looking.context.discovery.connect_first()
-        voice.silence()
+        output.stop_progress()
         try:
             async with connected(looking, approached) as connection:
                 await work(NodeSampler(connection))

@@ -1,4 +1,4 @@
-"""Showing what a project's file decides, asking, and remembering the answer."""
+"""``erlconnect trust``: show what a project's file decides, ask, and remember the answer."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 def trust_file(file: Path | None, *, yes: bool, no_input: bool) -> None:
-    """Trust ``file``, or the nearest project's file, after a look at it and a yes."""
+    """Trust ``file``, or the nearest project's file, after showing it and asking."""
     path = _path(file)
     document = _document(path)
     if not _show(document):
@@ -61,6 +61,7 @@ def _document(path: Path) -> Document:
     document = read_document(ConfigPath(path=path, scope=Scope.PROJECT))
     if document is None:
         raise ConfigurationError(f"there is no file {path}", remedy="Check the path.")
+    # What a file decides can be listed only if its keys and types are right.
     for problem in shape_problems(document):
         raise problem.error()
     return document
@@ -68,6 +69,7 @@ def _document(path: Path) -> Document:
 
 def _show(document: Document) -> bool:
     """Show what ``document`` decides; ``False`` where it decides nothing that needs trust."""
+    # What a project's file may do with a name depends on whether it is a profile of the user.
     users = users_profiles(read_documents(None, environment=os.environ))
     found = trust.decisions(document, users)
     if not found:
@@ -82,6 +84,10 @@ def _show(document: Document) -> bool:
 
 
 def _secret_keys() -> set[str]:
-    """Give the keys that hold a secret for any plugin: rather too few values than one too many."""
+    """Return the keys that hold a secret for any plugin.
+
+    Which plugin a table is for is not resolved here, so a value is hidden if any plugin calls its
+    key secret.
+    """
     offers = [offer for report in Catalogue().inspect_all() for offer in report.offers.values()]
     return {key for offer in offers for key in secret_keys(offer.settings)}

@@ -1,1 +1,1 @@
-"""Where each setting comes from: command line, environment, files, defaults."""
+"""The configuration: options, variables and files, their order, and who may decide what."""

@@ -1,10 +1,8 @@
-"""The configuration files of one run together: which were read, and what all of them say.
+"""Reading the configuration files: their bytes, their TOML, and all of them together.
 
-A file that is wrong, or that decides things without being trusted, stops here.
-
-One configuration file: its bytes, its TOML, and the lines on which its keys stand.
-
-Refuses to know what a key means. TOML: https://toml.io/en/v1.0.0
+``read_configuration`` is what commands call: it stops at a file that has mistakes, and at a
+project's file that decides things without being trusted. Completion reads names only, and ignores
+errors.
 """
 
 from __future__ import annotations
@@ -33,13 +31,17 @@ if TYPE_CHECKING:
     from erlconnect.configuration.problems import ProblemError
     from erlconnect.configuration.toml import KeyPath
 
+# A device, or the path of something else, must not fill the memory.
 _MAX_BYTES: Final = 1024 * 1024
-_PLACE: Final = re.compile(r" \(at (line (?P<line>\d+), column \d+|end of document)\)$")
+# tomllib before Python 3.14 tells the line in the text of its error only.
+_TOML_PLACE: Final = re.compile(r" \(at (line (?P<line>\d+), column \d+|end of document)\)$")
+# What reading names out of files can raise before their shape was checked.
+_FILE_ERRORS: Final = (ErlconnectError, TypeError, ValueError, AttributeError)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Document:
-    """A file that was read. ``digest`` is that of the very bytes that ``content`` came from."""
+    """A file that was read. ``digest`` is the SHA-256 of the bytes that ``content`` came from."""
 
     path: Path
     scope: Scope
@@ -55,81 +57,12 @@ class Document:
         return None
 
     def where(self, *keys: str) -> str:
-        """Name the line of a key for people."""
+        """Return the file and the line of a key, for people."""
         return written_where(self.path, self.line(*keys))
 
     def problem(self, keys: KeyPath, message: str, remedy: str) -> Problem:
-        """Return what is wrong with a key."""
+        """Return a problem at the line of a key."""
         return Problem(path=self.path, line=self.line(*keys), message=message, remedy=remedy)
-
-
-def read_document(place: ConfigPath) -> Document | None:
-    """Read the file at ``place``; ``None`` where nobody named it and it is not there.
-
-    Raises ``ConfigurationError``, with the line where TOML itself is broken.
-    """
-    data = _read(place)
-    if data is None:
-        return None
-    text = _decoded(place.path, data)
-    try:
-        content, lines = tomllib.loads(text), key_lines(text)
-    except tomllib.TOMLDecodeError as error:
-        raise _no_toml(place.path, text, str(error)).error() from None
-    except RecursionError:
-        raise _unreadable(place.path, "its brackets are nested too deeply") from None
-    return Document(
-        path=place.path,
-        scope=place.scope,
-        content=content,
-        lines=lines,
-        digest=hashlib.sha256(data).hexdigest(),
-    )
-
-
-def _read(place: ConfigPath) -> bytes | None:
-    try:
-        with place.path.open("rb") as file:
-            data = file.read(_MAX_BYTES + 1)
-    except FileNotFoundError as error:
-        if place.scope is Scope.NAMED:
-            raise _unreadable(place.path, "there is no such file") from error
-        return None
-    except OSError as error:
-        raise _unreadable(place.path, str(error.strerror)) from error
-    if len(data) > _MAX_BYTES:
-        raise _unreadable(place.path, f"it is longer than {_MAX_BYTES} bytes")
-    return data
-
-
-def _decoded(path: Path, data: bytes) -> str:
-    try:
-        # Without it, tomllib and the lines would not agree on what Windows writes.
-        return data.decode("utf-8-sig").replace("\r\n", "\n")
-    except UnicodeDecodeError as error:
-        raise _unreadable(path, f"it is not UTF-8 after {error.start} bytes") from error
-
-
-def _no_toml(path: Path, text: str, error: str) -> Problem:
-    """Return the line, which only the text of the error has; a column helps nobody."""
-    found = _PLACE.search(error)
-    last = text.count("\n") + 1
-    return Problem(
-        path=path,
-        line=int(found["line"]) if found and found["line"] else last,
-        message=f"this is not TOML: {_PLACE.sub('', error)}",
-        remedy="Correct that line.",
-    )
-
-
-def _unreadable(path: Path, reason: str) -> ProblemError:
-    message = f"this configuration file cannot be read: {reason}"
-    remedy = "Correct it, or name another one with --config."
-    return Problem(path=path, line=None, message=message, remedy=remedy).error()
-
-
-# What files raise that nobody has judged.
-_WRONG_FILES: Final = (ErlconnectError, TypeError, ValueError, AttributeError)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -166,14 +99,15 @@ def read_configuration(named: Path | None, *, environment: Mapping[str, str]) ->
 
 
 def read_documents(named: Path | None, *, environment: Mapping[str, str]) -> list[Document]:
-    """Read the files, the one that wins first, and judge nothing but TOML."""
-    read = [read_document(place) for place in config_paths(named, environment=environment)]
+    """Read the files, the best first. Raises ``ConfigurationError`` where TOML is broken."""
+    read = [read_document(path) for path in config_paths(named, environment=environment)]
     return [document for document in read if document]
 
 
 def configuration_of(documents: Sequence[Document]) -> Configuration:
-    """Return what files say whose shape is right."""
+    """Return the configuration of files that ``shape_problems`` has found right."""
     prefer: dict[str, str] = {}
+    # The best file comes last, and replaces what the others have.
     for document in reversed(documents):
         prefer |= document.content.get("plugins", {}).get("prefer", {})
     return Configuration(documents=tuple(documents), prefer=MappingProxyType(prefer))
@@ -185,8 +119,8 @@ def users_profiles(documents: Sequence[Document]) -> list[str]:
 
 
 def profile_names(environment: Mapping[str, str], named: Path | None = None) -> list[str]:
-    """Return what may stand behind ``-p``, for completion: quick, and never an error."""
-    with suppress(*_WRONG_FILES):
+    """Return the names of profiles for completion: quickly, and without an error."""
+    with suppress(*_FILE_ERRORS):
         return Profiles(read_documents(named, environment=environment)).names()
     return []
 
@@ -194,7 +128,75 @@ def profile_names(environment: Mapping[str, str], named: Path | None = None) -> 
 def service_names(
     profile: str, environment: Mapping[str, str], named: Path | None = None
 ) -> list[str]:
-    """Return the services that have a table in ``profile``, for completion as well."""
-    with suppress(*_WRONG_FILES):
+    """Return the services that have a table in ``profile``, for completion."""
+    with suppress(*_FILE_ERRORS):
         return Profiles(read_documents(named, environment=environment)).services(profile)
     return []
+
+
+def read_document(source: ConfigPath) -> Document | None:
+    """Read the file at ``source``; ``None`` if it does not exist and was not named.
+
+    Raises ``ConfigurationError``, with the line where TOML itself is broken.
+    """
+    data = _read(source)
+    if data is None:
+        return None
+    text = _decoded(source.path, data)
+    try:
+        content, lines = tomllib.loads(text), key_lines(text)
+    except tomllib.TOMLDecodeError as error:
+        raise _invalid_toml(source.path, text, str(error)).error() from None
+    # tomllib parses nested arrays by recursion.
+    except RecursionError:
+        raise _unreadable(source.path, "its brackets are nested too deeply") from None
+    return Document(
+        path=source.path,
+        scope=source.scope,
+        content=content,
+        lines=lines,
+        digest=hashlib.sha256(data).hexdigest(),
+    )
+
+
+def _read(source: ConfigPath) -> bytes | None:
+    try:
+        with source.path.open("rb") as file:
+            # One byte more shows whether there is more.
+            data = file.read(_MAX_BYTES + 1)
+    except FileNotFoundError as error:
+        if source.scope is Scope.NAMED:
+            raise _unreadable(source.path, "there is no such file") from error
+        return None
+    except OSError as error:
+        raise _unreadable(source.path, str(error.strerror)) from error
+    if len(data) > _MAX_BYTES:
+        raise _unreadable(source.path, f"it is longer than {_MAX_BYTES} bytes")
+    return data
+
+
+def _decoded(path: Path, data: bytes) -> str:
+    try:
+        # Editors on Windows write a byte order mark and CRLF. Without this, tomllib and
+        # ``key_lines`` would count lines differently.
+        return data.decode("utf-8-sig").replace("\r\n", "\n")
+    except UnicodeDecodeError as error:
+        raise _unreadable(path, f"it is not UTF-8 after {error.start} bytes") from error
+
+
+def _invalid_toml(path: Path, text: str, error: str) -> Problem:
+    """Return the problem with its line, without the column."""
+    found = _TOML_PLACE.search(error)
+    last = text.count("\n") + 1
+    return Problem(
+        path=path,
+        line=int(found["line"]) if found and found["line"] else last,
+        message=f"this is not TOML: {_TOML_PLACE.sub('', error)}",
+        remedy="Correct that line.",
+    )
+
+
+def _unreadable(path: Path, reason: str) -> ProblemError:
+    message = f"this configuration file cannot be read: {reason}"
+    remedy = "Correct it, or name another one with --config."
+    return Problem(path=path, line=None, message=message, remedy=remedy).error()

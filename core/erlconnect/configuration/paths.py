@@ -1,6 +1,7 @@
-"""Where configuration files are, and where it is kept which of them are trusted.
+"""Where the configuration files are, and the folder for what has to be remembered.
 
-Knows paths only and opens nothing. XDG: https://specifications.freedesktop.org/basedir-spec/
+Only paths are computed here; ``files`` opens them. Folders follow the XDG specification, or
+Windows' variables: https://specifications.freedesktop.org/basedir-spec/
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 PROJECT_FILE: Final = "erlconnect.toml"
+_WINDOWS: Final = os.name == "nt"
 
 
 class Scope(StrEnum):
@@ -50,22 +52,17 @@ def config_paths(named: Path | None, *, environment: Mapping[str, str]) -> list[
 
 
 def user_file(environment: Mapping[str, str]) -> Path:
-    """Return the place of the user's own file: XDG, or ``%APPDATA%`` on Windows."""
-    if os.name == "nt":
-        import platformdirs  # noqa: PLC0415 - only Windows needs it
-
-        folder = platformdirs.user_config_path("erlconnect", appauthor=False, roaming=True)
-        return folder / "config.toml"
-    return _xdg_folder(environment, "XDG_CONFIG_HOME", ".config") / "config.toml"
+    """Return the user's own file: XDG, or below ``%APPDATA%`` on Windows."""
+    if _WINDOWS:
+        return _own_folder(environment, "APPDATA", "AppData/Roaming") / "config.toml"
+    return _own_folder(environment, "XDG_CONFIG_HOME", ".config") / "config.toml"
 
 
 def state_folder(environment: Mapping[str, str]) -> Path:
     """Return the folder for what erlconnect has to remember: XDG, or ``%LOCALAPPDATA%``."""
-    if os.name == "nt":
-        import platformdirs  # noqa: PLC0415 - only Windows needs it
-
-        return platformdirs.user_state_path("erlconnect", appauthor=False)
-    return _xdg_folder(environment, "XDG_STATE_HOME", ".local/state")
+    if _WINDOWS:
+        return _own_folder(environment, "LOCALAPPDATA", "AppData/Local")
+    return _own_folder(environment, "XDG_STATE_HOME", ".local/state")
 
 
 def project_file(environment: Mapping[str, str]) -> Path | None:
@@ -75,10 +72,11 @@ def project_file(environment: Mapping[str, str]) -> Path | None:
     """
     try:
         here = Path.cwd()
-    except OSError:  # Somebody has removed it.
+    except OSError:  # The working directory was removed.
         return None
+    # Path.cwd() has no symbolic links in it, so the home must not have any either.
     for folder in _upwards(here, Path(os.path.realpath(home_folder(environment)))):
-        # Unlike Path.is_file, it takes a folder that may not be looked into for one without it.
+        # Unlike Path.is_file, os.path.isfile is false for a folder without read permission.
         if os.path.isfile(folder / PROJECT_FILE):  # noqa: PTH113
             return folder / PROJECT_FILE
     return None
@@ -90,20 +88,23 @@ def home_folder(environment: Mapping[str, str]) -> Path:
     return Path(home) if home else Path.home()
 
 
+def beside(file: Path, path: str) -> Path:
+    """Return a path that stands in ``file``; a relative one starts at the folder of that file."""
+    return Path(path).expanduser() if path.startswith("~") else file.absolute().parent / path
+
+
 def _upwards(here: Path, home: Path) -> Iterator[Path]:
     for folder in (here, *here.parents):
         yield folder
+        # Not a check for a folder: in a worktree of git, .git is a file.
         if folder == home or os.path.exists(folder / ".git"):  # noqa: PTH110 - as above
             return
 
 
-def _xdg_folder(environment: Mapping[str, str], variable: str, default: str) -> Path:
+def _own_folder(environment: Mapping[str, str], variable: str, default: str) -> Path:
+    """Return erlconnect's folder below that of ``variable``, else below ``default`` in the home."""
     folder = Path(environment.get(variable, ""))
-    if not folder.is_absolute():  # The XDG specification has relative ones ignored.
+    # The XDG specification has relative paths ignored.
+    if not folder.is_absolute():
         folder = home_folder(environment) / default
     return folder / "erlconnect"
-
-
-def beside(file: Path, path: str) -> Path:
-    """Return a path that is written in ``file``; a relative one begins at the folder of that."""
-    return Path(path).expanduser() if path.startswith("~") else file.absolute().parent / path

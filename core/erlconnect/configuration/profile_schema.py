@@ -1,12 +1,12 @@
-"""What may stand in a profile: each key with its type and its meaning, declared once.
+"""The keys of a profile, declared once, and the check of a file's shape.
 
-The checks of files, the JSON schema and the reference come from here. The settings of backends,
-cookie sources and transports are no business of this file; their plugins declare those.
+The check, the JSON schema and the reference in the documentation come from these declarations. The
+tables of plugins are checked for plain values only; their plugins validate the rest.
 
-Whether a file holds what erlconnect knows, in the types that it takes.
-
-Knows every key except the settings of plugins, which only the plugins can judge. Never quotes the
-value of a cookie: what is refused there may be the secret itself.
+This is no pydantic model: a message is ours and names the key of the file, problems come in the
+order of the file, unknown tables may belong to a backend, and a refused cookie must not be quoted.
+Each of these would be a validator that replaces pydantic's own, and the import alone takes longer
+than reading all files.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from erlconnect.configuration.problems import Problem
     from erlconnect.configuration.toml import KeyPath
 
-# What stands before the first slash of TARGET may be one of these instead of a profile.
+# ``deploy/shop`` as TARGET names a Kubernetes object, so no profile can have one of these names.
 KUBERNETES_KINDS: Final = frozenset(
     word
     for words in (
@@ -50,25 +50,20 @@ KUBERNETES_KINDS: Final = frozenset(
 INBOUND: Final = ("guarded", "full")
 PLUGIN_NAME: Final = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 PROFILE_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+_TOP_LEVEL: Final = ("default-profile", "profiles", "plugins")
+_PLUGINS: Final = ("prefer",)
+_PLAIN: Final = (str, int, float, bool)
+_CORRECT: Final = "Correct that line."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProfileKey:
-    """One key. ``fault`` says in words what is wrong with a value; nothing where it fits."""
+    """One key. ``fault`` returns what is wrong with a value, and an empty text if it fits."""
 
     name: str
     meaning: str
     fault: Callable[[object], str]
     schema: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
-
-
-def name_fault(name: str) -> str:
-    """Say why a profile cannot have this name; nothing where it can."""
-    if not PROFILE_NAME.fullmatch(name):
-        return "cannot name a profile: use letters, digits, '.', '_' and '-'"
-    if name.lower() in KUBERNETES_KINDS:
-        return f"cannot name a profile: `{name}/shop` means a Kubernetes object"
-    return ""
 
 
 def _text(value: object) -> str:
@@ -105,8 +100,8 @@ def _transport(value: object) -> str:
 
 
 def _part(value: object, key: str) -> str:
-    """Say what is wrong with the name of an offer in the table of its settings."""
-    assert isinstance(value, dict)  # noqa: S101 - both callers have looked
+    """Return what is wrong with the name of an offer in the table of its settings."""
+    assert isinstance(value, dict)  # noqa: S101 - both callers have checked it
     fault = _plugin(value[key]) if key in value else ""
     return f"needs a {key!r} that {fault}" if fault else ""
 
@@ -131,6 +126,7 @@ def _number(key: str) -> Callable[[object], str]:
     lowest, highest = RANGES[key]
 
     def fault(value: object) -> str:
+        # Not isinstance: a bool is an int for Python.
         fits = type(value) is int and lowest <= value <= highest
         return "" if fits else f"must be a number from {lowest} to {highest}"
 
@@ -219,21 +215,10 @@ PROFILE_KEYS: Final = {key.name: key for key in (*PROFILE_ONLY, *SHARED)}
 SERVICE_KEYS: Final = {key.name: key for key in (SERVICE_ONLY, *SHARED)}
 
 
-def profile_name(text: str) -> str:
-    """Return the nearest name that a profile can have."""
-    name = re.sub(r"[^A-Za-z0-9._-]+", "-", text).strip("._-") or "profile"
-    return f"{name}-1" if name_fault(name) else name
-
-
-_TOP_LEVEL: Final = ("default-profile", "profiles", "plugins")
-_PLUGINS: Final = ("prefer",)
-_PLAIN: Final = (str, int, float, bool)
-_CORRECT: Final = "Correct that line."
-
-
 def shape_problems(document: Document) -> Iterator[Problem]:
-    """Return all that is wrong with the shape of a file, in the order of its tables."""
+    """Return all mistakes in the keys and types of a file, in the order of its tables."""
     yield from _unknown(document, (), document.content, _TOP_LEVEL)
+    # Any text will do for a file without the key.
     default = document.content.get("default-profile", "any")
     if not isinstance(default, str) or not default:
         yield document.problem(
@@ -246,6 +231,21 @@ def shape_problems(document: Document) -> Iterator[Problem]:
     yield from problems
     for name, table in profiles.items():
         yield from _profile_problems(document, name, table)
+
+
+def name_fault(name: str) -> str:
+    """Return why a profile cannot have this name; an empty text where it can."""
+    if not PROFILE_NAME.fullmatch(name):
+        return "cannot name a profile: use letters, digits, '.', '_' and '-'"
+    if name.lower() in KUBERNETES_KINDS:
+        return f"cannot name a profile: `{name}/shop` means a Kubernetes object"
+    return ""
+
+
+def profile_name(text: str) -> str:
+    """Return a name like ``text`` that a profile can have."""
+    name = re.sub(r"[^A-Za-z0-9._-]+", "-", text).strip("._-") or "profile"
+    return f"{name}-1" if name_fault(name) else name
 
 
 def _plugins_problems(document: Document, plugins: Mapping[str, Any]) -> Iterator[Problem]:
@@ -268,6 +268,7 @@ def _profile_problems(document: Document, name: str, table: object) -> Iterator[
         return
     yield from _values_problems(document, path, table, PROFILE_KEYS)
     services = table.get("services", {})
+    # If it is no table, that was reported with the other values.
     for service, inner in services.items() if isinstance(services, dict) else ():
         place = (*path, "services", service)
         if isinstance(inner, dict):
@@ -279,9 +280,10 @@ def _profile_problems(document: Document, name: str, table: object) -> Iterator[
 def _values_problems(
     document: Document, path: KeyPath, table: Mapping[str, Any], known: Mapping[str, ProfileKey]
 ) -> Iterator[Problem]:
-    # An unknown table may be that of a backend; which ones are installed is not known here.
-    judged = [key for key, value in table.items() if not _may_be_a_backend(key, value)]
-    yield from _unknown(document, path, judged, known)
+    # An unknown table may be that of a backend. Which backends are installed is checked later, by
+    # ``plugin_manager.profiles``.
+    own_keys = [key for key, value in table.items() if not _may_be_a_backend(key, value)]
+    yield from _unknown(document, path, own_keys, known)
     for key, value in table.items():
         if key == "cookie" and (refused := _literal_cookie(document, path, value)):
             yield refused
@@ -298,6 +300,7 @@ def _may_be_a_backend(key: str, value: object) -> bool:
 def _literal_cookie(document: Document, path: KeyPath, value: object) -> Problem | None:
     if not isinstance(value, str):
         return None
+    # What has no form of a name may be the secret itself, and must appear nowhere from now on.
     if not PLUGIN_NAME.fullmatch(value):
         remember(value)
     return document.problem(
@@ -310,6 +313,7 @@ def _literal_cookie(document: Document, path: KeyPath, value: object) -> Problem
 
 def _nested(document: Document, path: KeyPath, table: Mapping[str, Any]) -> Iterator[Problem]:
     for key, value in table.items():
+        # Variables and -o can set scalars and lists only, so settings are nothing else.
         if not all(type(one) in _PLAIN for one in (value if isinstance(value, list) else [value])):
             what = f"{key!r} must be a text, a number, true, false or a list of those"
             yield document.problem((*path, key), what, _CORRECT)

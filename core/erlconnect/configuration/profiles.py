@@ -1,11 +1,8 @@
-"""One profile as it holds: which of several values wins, and which mean nothing here.
+"""Profiles: which there are, from which others they inherit, and which of several values holds.
 
-Knows values with their places, best first, and refuses to know the files that they come from.
-
-Profiles: which there are, from which others they inherit, and in which tables they are written.
-
-Order, best first: the service's tables before the profile's own, a profile before the one that it
-inherits from, the project's file before the user's. Knows nothing of flags and variables.
+Order, best first: the tables of the service before those of the profile, a profile before the one
+that it inherits from, the project's file before the user's. Options and variables come later, in
+``command_line.resolve`` and in ``settings``.
 """
 
 from __future__ import annotations
@@ -25,19 +22,22 @@ if TYPE_CHECKING:
 
 # The key that names an offer, in the table of its settings.
 OFFER_KEYS: Final = {"cookie": "from", "transport": "name"}
-# Whatever the transport: they say how the node speaks. ``tls_settings``, which is slow to import,
-# declares them.
+# They hold with any transport, because they say how the node speaks. ``tls_settings`` declares
+# them; it imports pydantic, which is slow. A test holds the two against each other.
 OF_ANY_TRANSPORT: Final = frozenset({"tls-ca", "tls-cert", "tls-key", "tls-server-name"})
 # The values of one table of one file.
 Layer: TypeAlias = Mapping[KeyPath, ConfigValue]
+# They say how profiles are put together, and hold no setting.
+_STRUCTURE_KEYS: Final = ("inherits", "services")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Profile:
-    """What holds for one profile, and for one service of it where ``service`` names one.
+    """The values of one profile, and of one service of it where ``service`` names one.
 
-    ``stacks`` has all that is written for a key, best first: the first one holds. ``unused`` are
-    settings that belong to another cookie source or transport than the one that is chosen.
+    ``chain`` has its name and those of its ancestors, nearest first. ``stacks`` has all values of a
+    key, best first: the first one holds. ``unused`` has settings that belong to another cookie
+    source or transport than the one that is chosen.
     """
 
     name: str
@@ -67,50 +67,6 @@ class Profile:
 NO_PROFILE: Final = Profile(name="", service="", chain=(), stacks={}, unused={})
 
 
-def merged(
-    name: str,
-    service: str,
-    chain: Sequence[str],
-    layers: Sequence[Layer],
-    chosen: Mapping[str, str | None],
-) -> Profile:
-    """Return what holds of ``layers``, which are best first; ``chosen`` as ``Profiles.resolve``."""
-    stacks: dict[KeyPath, list[ConfigValue]] = {}
-    unused: dict[KeyPath, list[ConfigValue]] = {}
-    fitting = {kind: _fitting(layers, kind, chosen.get(kind)) for kind in OFFER_KEYS}
-    for number, layer in enumerate(layers):
-        for keys, written in layer.items():
-            fits = not _of_one_offer(keys) or number in fitting[keys[0]]
-            (stacks if fits else unused).setdefault(keys, []).append(written)
-    return Profile(name=name, service=service, chain=chain, stacks=stacks, unused=unused)
-
-
-def _of_one_offer(keys: KeyPath) -> bool:
-    """Whether this is a setting of one cookie source or transport, and of no other."""
-    if keys[0] not in OFFER_KEYS or keys[1] == OFFER_KEYS[keys[0]]:
-        return False
-    return keys[0] != "transport" or keys[1] not in OF_ANY_TRANSPORT
-
-
-def _fitting(layers: Sequence[Layer], kind: str, chosen: str | None) -> set[int]:
-    """Return the numbers of the layers whose settings are for the offer that is in force.
-
-    A layer's settings are for the offer that it names, else for the one named next below it; where
-    nothing below names any, they are for whichever is chosen.
-    """
-    named = [_value(layer, kind, OFFER_KEYS[kind]) for layer in layers]
-    meant = [next((one for one in named[number:] if one), None) for number in range(len(named))]
-    in_force = chosen or next((one for one in named if one), None)
-    return {number for number, offer in enumerate(meant) if offer in (None, in_force)}
-
-
-def _value(layer: Layer, *keys: str) -> object:
-    return layer[keys].value if keys in layer else None
-
-
-_STRUCTURE: Final = ("inherits", "services")
-
-
 class Profiles:
     """All profiles of some files, best file first."""
 
@@ -118,13 +74,13 @@ class Profiles:
         self._documents = documents
 
     def names(self) -> list[str]:
-        """Return the names of all profiles, in the order of the alphabet."""
+        """Return the names of all profiles, sorted."""
         return sorted({name for document in self._documents for name in _profiles(document)})
 
-    def written(self, name: str) -> ConfigValue:
-        """Return the table of a profile, in the file that wins."""
+    def definition(self, name: str) -> ConfigValue:
+        """Return the table of a profile, in the best file that has one."""
         document, path, table = next(self._tables([name]))
-        return _written(document, path, table)
+        return _config_value(document, path, table)
 
     def services(self, name: str) -> list[str]:
         """Return the names of the services that a profile or its ancestors have tables for."""
@@ -141,9 +97,9 @@ class Profiles:
             if value is not None:
                 if value in self.names():
                     return str(value)
-                written = _written(document, ("default-profile",), value)
+                written = _config_value(document, ("default-profile",), value)
                 message = f"there is no profile {value!r}"
-                raise written.problem(message, self._known(str(value))).error()
+                raise written.problem(message, self._known_names(str(value))).error()
         return None
 
     def chain(self, name: str) -> list[str]:
@@ -157,40 +113,42 @@ class Profiles:
         chain = [name]
         while parent := self._parent(chain[-1]):
             ancestor = str(parent.value)
+            # Without this check a circle would never end.
             if ancestor in chain:
                 circle = " -> ".join([*chain[chain.index(ancestor) :], ancestor])
                 message = f"profiles inherit in a circle: {circle}"
                 raise parent.problem(message, "Take one `inherits` out of it.").error()
             if ancestor not in self.names():
                 message = f"there is no profile {ancestor!r} to inherit from"
-                raise parent.problem(message, self._known(ancestor)).error()
+                raise parent.problem(message, self._known_names(ancestor)).error()
             chain.append(ancestor)
         return chain
 
     def resolve(
         self, name: str, service: str = "", *, chosen: Mapping[str, str | None] | None = None
     ) -> Profile:
-        """Return what holds for a profile and a service.
+        """Return the values of a profile and a service.
 
         ``chosen`` has the cookie source (``"cookie"``) and the transport (``"transport"``) that
-        the command line names. Settings that are written for another one are left out.
+        the command line names. Settings for another one are ``unused``.
         """
         chain = self.chain(name)
-        return merged(name, service, chain, self._layers(chain, service), chosen or {})
+        return _merged(name, service, chain, self._layers(chain, service), chosen or {})
 
     def unknown(self, name: str, message: str) -> UnknownProfileError:
         """Return the error for a name that is no profile's."""
-        return UnknownProfileError(message, remedy=self._known(name))
+        return UnknownProfileError(message, remedy=self._known_names(name))
 
     def _parent(self, name: str) -> ConfigValue | None:
         for document in self._documents:
             value = _profiles(document).get(name, {}).get("inherits")
             if value is not None:
-                return _written(document, ("profiles", name, "inherits"), value)
+                return _config_value(document, ("profiles", name, "inherits"), value)
         return None
 
     def _layers(self, chain: Sequence[str], service: str) -> list[Layer]:
         own = list(self._tables(chain))
+        # The tables of the service win over all others, even those of ancestors.
         of_service = [
             (document, (*path, "services", service), table["services"][service])
             for document, path, table in own
@@ -206,13 +164,54 @@ class Profiles:
                 if name in _profiles(document):
                     yield document, ("profiles", name), _profiles(document)[name]
 
-    def _known(self, name: str) -> str:
-        """Say which profile may be meant by ``name``, and which there are."""
+    def _known_names(self, name: str) -> str:
+        """Return which profile may be meant by ``name``, and which there are."""
         names = self.names()
         known = (
             f"There are: {', '.join(names)}." if names else "`erlconnect profiles init` makes one."
         )
         return f"{did_you_mean(name, names)}{known}"
+
+
+def _merged(
+    name: str,
+    service: str,
+    chain: Sequence[str],
+    layers: Sequence[Layer],
+    chosen: Mapping[str, str | None],
+) -> Profile:
+    """Return the profile of ``layers``, which are best first; ``chosen`` as in ``resolve``."""
+    stacks: dict[KeyPath, list[ConfigValue]] = {}
+    unused: dict[KeyPath, list[ConfigValue]] = {}
+    fitting = {kind: _fitting(layers, kind, chosen.get(kind)) for kind in OFFER_KEYS}
+    for number, layer in enumerate(layers):
+        for keys, written in layer.items():
+            fits = not _of_one_offer(keys) or number in fitting[keys[0]]
+            (stacks if fits else unused).setdefault(keys, []).append(written)
+    return Profile(name=name, service=service, chain=chain, stacks=stacks, unused=unused)
+
+
+def _of_one_offer(keys: KeyPath) -> bool:
+    """Return whether this is a setting of one particular cookie source or transport."""
+    if keys[0] not in OFFER_KEYS or keys[1] == OFFER_KEYS[keys[0]]:
+        return False
+    return keys[0] != "transport" or keys[1] not in OF_ANY_TRANSPORT
+
+
+def _fitting(layers: Sequence[Layer], kind: str, chosen: str | None) -> set[int]:
+    """Return the numbers of the layers whose settings are for the offer that is used.
+
+    A layer's settings are for the offer that it names, else for the one that the next layer below
+    names. Where none below names any, they are for the one that is used, whichever that is.
+    """
+    named = [_value(layer, kind, OFFER_KEYS[kind]) for layer in layers]
+    meant = [next((one for one in named[number:] if one), None) for number in range(len(named))]
+    used = chosen or next((one for one in named if one), None)
+    return {number for number, offer in enumerate(meant) if offer in (None, used)}
+
+
+def _value(layer: Layer, *keys: str) -> object:
+    return layer[keys].value if keys in layer else None
 
 
 def _profiles(document: Document) -> Mapping[str, dict[str, Any]]:
@@ -224,22 +223,22 @@ def _values(
     document: Document, path: KeyPath, table: Mapping[str, Any]
 ) -> Iterator[tuple[KeyPath, ConfigValue]]:
     for key, value in table.items():
-        if key in _STRUCTURE:
+        if key in _STRUCTURE_KEYS:
             continue
         if isinstance(value, dict):
             for inner, setting in value.items():
-                yield (key, inner), _written(document, (*path, key, inner), setting)
+                yield (key, inner), _config_value(document, (*path, key, inner), setting)
         elif key in OFFER_KEYS:
-            yield (key, OFFER_KEYS[key]), _written(document, (*path, key), value)
+            # `transport = "direct"` is short for `transport = { name = "direct" }`.
+            yield (key, OFFER_KEYS[key]), _config_value(document, (*path, key), value)
         else:
-            yield (key,), _written(document, (*path, key), value)
+            yield (key,), _config_value(document, (*path, key), value)
 
 
-def _written(document: Document, keys: KeyPath, value: object) -> ConfigValue:
+def _config_value(document: Document, keys: KeyPath, value: object) -> ConfigValue:
     return ConfigValue(
         value=value,
         path=document.path,
-        scope=document.scope,
         line=document.line(*keys),
         table=toml_key(keys[:-1]),
     )

@@ -1,6 +1,8 @@
-"""The settings that the session itself takes with every backend, third parties' too.
+"""The session's own settings, which hold with every backend, and the sorting of ``-o KEY=VALUE``.
 
-Sorts ``-o KEY=VALUE`` by whom it is for; refuses to know what the offers' keys mean.
+``-o`` items are sorted by prefix: the session, the backend, ``cookie.`` and ``transport.``. The
+settings of plugins are validated later, in ``settings``. Nothing heavy is imported here, because
+``profile_schema`` and completion need the keys.
 """
 
 from __future__ import annotations
@@ -25,13 +27,13 @@ _MEGABYTE: Final = 1024 * 1024
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SessionSettings:
-    """What holds whatever backend finds the targets.
+    """The settings of a session, independent of the backend.
 
     ``None`` leaves a port or the node name as the backend found it. ``node`` is a template or a
     literal name. ``max_frame`` is the number of bytes of the longest unfragmented frame.
-    ``look_again`` is after how many seconds a backend that sees no changes by itself is asked again
-    for all instances. ``local_tls_cert`` and ``local_tls_key`` are files for local nodes that speak
-    TLS.
+    ``look_again`` is the number of seconds between two discoveries of all instances, for a backend
+    that cannot watch for changes. ``local_tls_cert`` and ``local_tls_key`` are files for local
+    nodes that speak TLS.
     """
 
     epmd_port: int | None = None
@@ -48,7 +50,8 @@ PATHS: Final = ("local-tls-cert", "local-tls-key")
 RANGES: Final = {
     "epmd-port": (1, 65535),
     "dist-port": (1, 65535),
-    # OTP cuts fragments at 64 KB; a length field of the protocol ends at 4 GB.
+    # OTP cuts fragments at 64 KB, so a smaller limit helps nobody; the length field of a frame has
+    # four bytes ("Protocol between Connected Nodes").
     "max-frame": (_MEGABYTE, 2**32 - 1),
     "look-again": (1, 3600),
 }
@@ -63,15 +66,15 @@ def resolve_session_settings(
     """Read the session's keys: ``-o`` over ``ERLCONNECT_SESSION_<KEY>`` over a profile's values.
 
     Raises ``UnknownSettingError`` for a value in ``options`` and ``ConfigurationError`` for a
-    variable that cannot be used. What is ``written`` was judged when its file was read.
+    variable that cannot be used. ``written`` was validated when its file was read.
     """
     values: dict[str, Any] = {
-        key: beside(one.path, str(one.value)) if key in PATHS else one.value
+        key: beside(one.file, str(one.value)) if key in PATHS else one.value
         for key, one in written.items()
     }
     for key, (variable, text) in session_variables(environment).items():
         try:
-            values[key] = _value(key, text)
+            values[key] = _parsed(key, text)
         except ValueError as error:
             raise ConfigurationError(
                 f"The variable {variable}={text} cannot be used: {error}",
@@ -79,7 +82,7 @@ def resolve_session_settings(
             ) from None
     for key, text in options.items():
         try:
-            values[key] = _value(key, text)
+            values[key] = _parsed(key, text)
         except ValueError as error:
             raise UnknownSettingError(
                 f"-o {key}={text} cannot be used: {error}", remedy="Give another value."
@@ -88,9 +91,13 @@ def resolve_session_settings(
 
 
 def session_variables(environment: Mapping[str, str]) -> dict[str, tuple[str, str]]:
-    """Return the variable and its text for each key that ``environment`` sets."""
+    """Return the variable and its text for each key that ``environment`` sets; empty is unset.
+
+    Raises ``ConfigurationError`` for a variable of the session that names no setting.
+    """
     known = {SESSION_PREFIX + key.replace("-", "_").upper(): key for key in SESSION_KEYS}
     for variable in environment:
+        # A variable that sets nothing is probably mistyped, so it is an error.
         if variable.startswith(SESSION_PREFIX) and variable not in known:
             raise ConfigurationError(
                 f"The variable {variable} names no setting of the session",
@@ -103,12 +110,13 @@ def session_variables(environment: Mapping[str, str]) -> dict[str, tuple[str, st
     }
 
 
-def _value(key: str, text: str) -> int | str | Path:
+def _parsed(key: str, text: str) -> int | str | Path:
     if key not in RANGES:
         if not text:
             raise ValueError("it is empty")
         return Path(text) if key in PATHS else text
     lowest, highest = RANGES[key]
+    # int() alone would take signs, spaces, underscores and the digits of other scripts.
     if not (text.isascii() and text.isdigit() and lowest <= int(text) <= highest):
         raise ValueError(f"it must be a number from {lowest} to {highest}")
     return int(text)
@@ -146,11 +154,8 @@ def parse_options(
         if not equals or not key or (dot and not rest):
             raise _not_key_and_value(key)
         if prefix not in groups or (dot and not prefix):
-            raise UnknownSettingError(
-                f"-o {key}: nothing takes settings that begin with {prefix + dot!r}",
-                remedy=f"{did_you_mean(prefix, ('cookie', 'transport'))}"
-                "Possible are KEY=, cookie.KEY= and transport.KEY=.",
-            )
+            raise _unknown_prefix(key, prefix, dot)
+        # No backend may have a setting of that name; ``plugin_manager.validation`` refuses it.
         group = session if key in SESSION_KEYS else groups[prefix]
         group[rest] = value
     return Options(
@@ -163,3 +168,11 @@ def parse_options(
 
 def _not_key_and_value(key: str) -> UsageError:
     return UsageError(f"-o {key}: this is not KEY=VALUE", remedy="Write -o KEY=VALUE.")
+
+
+def _unknown_prefix(key: str, prefix: str, dot: str) -> UnknownSettingError:
+    return UnknownSettingError(
+        f"-o {key}: nothing takes settings that begin with {prefix + dot!r}",
+        remedy=f"{did_you_mean(prefix, ('cookie', 'transport'))}"
+        "Possible are KEY=, cookie.KEY= and transport.KEY=.",
+    )

@@ -1,13 +1,8 @@
-"""The settings of one offer, from every place that may set them.
+"""The settings of an offer: resolved from every place that may set them, and validated.
 
-Order: ``-o`` over ``ERLCONNECT_<OFFER>_<KEY>`` over the profile over what comes with the target
-over the field's default. Knows which place each value came from, so that an error names it.
-
-What is wrong with given settings, in words that name the place of each.
-
-Knows the model of the settings, the values and their places; refuses to show a secret's value.
-
-The fields of an offer's settings: how people spell them, and what kind of value they hold.
+Order, best first: ``-o``, the variable ``ERLCONNECT_<OFFER>_<KEY>``, the profile, the reference
+that came with the target, the default of the field. Each value keeps its place, so that an error
+names it; the value of a secret is never shown. ``plugin_manager`` calls this for every plugin.
 """
 
 from __future__ import annotations
@@ -15,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Protocol, get_args, get_origin
+from typing import TYPE_CHECKING, Any, Final, Protocol, get_args, get_origin
 
 import pydantic
 
@@ -33,7 +28,57 @@ if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
 
     from erlconnect.configuration.problems import ConfigValue, Problem
-    from erlconnect.contract import Offer, Settings
+    from erlconnect.contract import Settings
+
+_LIST_TYPES: Final = (tuple, list, set, frozenset)
+
+
+def resolve_settings(
+    offer: DeclaresSettings,
+    *,
+    options: Mapping[str, str],
+    inherited: Mapping[str, object],
+    environment: Mapping[str, str],
+    written: Mapping[str, ConfigValue] = MappingProxyType({}),
+    foreign: Collection[str] = (),
+    option_prefix: str = "",
+) -> Settings:
+    """Validate the settings of ``offer``.
+
+    ``options`` come without their prefix; ``option_prefix`` (``"cookie."``, ``"transport."``) is
+    for messages. ``written`` has the values of a profile, ``inherited`` those of the target's
+    reference. ``foreign`` has prefixes of variables that look like this offer's and belong to
+    another: ``ERLCONNECT_CONSUL_KV_`` sets nothing of ``consul``. An empty variable is unset.
+
+    Raises ``UnknownSettingError`` for a mistake on the command line, ``ConfigurationError`` for one
+    in variables, files and references, ``UsageError`` for a setting that is missing.
+    """
+    fields = setting_fields(offer.settings)
+    # Later ones replace earlier ones, so the best comes last.
+    candidates = {
+        **_from_target(offer.name, inherited),
+        **_from_files(fields, written),
+        **_from_environment(offer.name, fields, environment, foreign),
+        **_from_options(fields, options, option_prefix),
+    }
+    settings = _validated(offer, candidates, fields, option_prefix)
+    if isinstance(settings, list):
+        raise settings[0].exception()
+    return settings
+
+
+def written_problems(
+    offer: DeclaresSettings, written: Mapping[str, ConfigValue]
+) -> Iterator[Problem]:
+    """Return all mistakes in the settings of an offer that files have; a missing one is none."""
+    fields = setting_fields(offer.settings)
+    settings = _validated(offer, _from_files(fields, written), fields, "")
+    for fault in settings if isinstance(settings, list) else ():
+        if fault.key in written:
+            yield fault.problem(written[fault.key])
+        # No line is that of all settings together; the first one has to do.
+        elif not fault.key:
+            yield fault.problem(next(iter(written.values())))
 
 
 class DeclaresSettings(Protocol):
@@ -70,8 +115,11 @@ def variable_name(offer_name: str, key: str) -> str:
     return f"ERLCONNECT_{offer_name}_{key}".replace("-", "_").upper()
 
 
-def argument_option(offer: Offer, argument: str) -> dict[str, str]:
-    """Return ``NAME:ARG`` as the option it is short for; ``UsageError`` where ARG is not taken."""
+def argument_option(offer: DeclaresSettings, argument: str) -> dict[str, str]:
+    """Return the option that ARG of ``NAME:ARG`` is short for.
+
+    Raises ``UsageError`` where the offer takes no argument.
+    """
     field = offer.settings.argument
     if field is None:
         raise UsageError(
@@ -81,25 +129,25 @@ def argument_option(offer: Offer, argument: str) -> dict[str, str]:
 
 
 def is_secret(field: FieldInfo) -> bool:
-    """Whether nobody may see the value of ``field``."""
+    """Return whether the value of ``field`` must not be shown."""
     return not field.repr or mentions(field.annotation, (pydantic.SecretStr, pydantic.SecretBytes))
 
 
 def secret_keys(model: type[Settings]) -> set[str]:
-    """Return the keys whose values nobody may see."""
+    """Return the keys whose values must not be shown."""
     return {key for key, field in setting_fields(model).items() if is_secret(field)}
 
 
 def mentions(annotation: Any, types: tuple[type, ...]) -> bool:
-    """Whether ``annotation`` is one of ``types``, or has one inside."""
+    """Return whether ``annotation`` is one of ``types``, or contains one."""
     if annotation in types or get_origin(annotation) in types:
         return True
     return any(mentions(part, types) for part in get_args(annotation))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class GivenValue:
-    """A value, the text it was given as, and the place it came from."""
+class _Candidate:
+    """A value to validate: ``text`` as it was given, ``error`` to raise if it cannot be used."""
 
     value: object
     text: str
@@ -108,8 +156,8 @@ class GivenValue:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SettingFault:
-    """One thing that is wrong: ``what`` follows the place, or the key in a file."""
+class _SettingError:
+    """One mistake: ``what`` continues the sentence that ``place``, or the key in a file, begins."""
 
     key: str
     place: str
@@ -118,50 +166,50 @@ class SettingFault:
     error: type[ErlconnectError]
 
     def exception(self) -> ErlconnectError:
-        """Give it as the error with which a command ends."""
+        """Return the error with which a command ends."""
         place = f"T{self.place[1:]}" if self.place.startswith("the ") else self.place
         return self.error(f"{place}{self.what}", remedy=self.remedy)
 
     def problem(self, written: ConfigValue) -> Problem:
-        """Give it as a problem of the file where the value is written."""
+        """Return it as a problem of the file where the value is."""
         subject = toml_key([self.key]) if self.key else self.place
         return written.problem(f"{subject}{self.what}", self.remedy)
 
 
-def validated(
+def _validated(
     offer: DeclaresSettings,
-    given: Mapping[str, GivenValue],
+    candidates: Mapping[str, _Candidate],
     fields: Mapping[str, FieldInfo],
     option_prefix: str,
-) -> Settings | list[SettingFault]:
-    """Return the settings, or all that is wrong: unknown keys first, then values that do not fit.
-
-    The validators of a plugin may read files or start programs, so they run once.
-    """
+) -> Settings | list[_SettingError]:
+    """Return the settings, or all mistakes: unknown keys first, then values that do not fit."""
     wrong = [
-        _unknown(offer.name, key, one, fields) for key, one in given.items() if key not in fields
+        _unknown(offer.name, key, one, fields)
+        for key, one in candidates.items()
+        if key not in fields
     ]
     try:
+        # Once only: the validators of a plugin may read files or start programs.
         settings = offer.settings.model_validate(
-            {key: found.value for key, found in given.items() if key in fields}
+            {key: found.value for key, found in candidates.items() if key in fields}
         )
     except pydantic.ValidationError as error:
         return wrong + [
-            _unusable(offer.name, details, given, fields, option_prefix)
+            _unusable(offer.name, details, candidates, fields, option_prefix)
             for details in error.errors(include_url=False, include_context=False)
         ]
     return wrong or settings
 
 
 def _unknown(
-    name: str, key: str, found: GivenValue, fields: Mapping[str, FieldInfo]
-) -> SettingFault:
-    # Only an unknown variable is kept under its own name.
+    name: str, key: str, found: _Candidate, fields: Mapping[str, FieldInfo]
+) -> _SettingError:
+    # ``_from_environment`` keeps a variable that sets nothing under its own name.
     variable = key.startswith(variable_name(name, ""))
     spelled = [variable_name(name, field) if variable else field for field in fields]
     possible = ", ".join(spelled) or "none"
     misplaced = _misplaced(name, key, found)
-    return SettingFault(
+    return _SettingError(
         key=key,
         place=found.place,
         what=misplaced[0] if misplaced else f": {name!r} has no such setting",
@@ -172,7 +220,7 @@ def _unknown(
     )
 
 
-def _misplaced(name: str, key: str, found: GivenValue) -> tuple[str, str] | None:
+def _misplaced(name: str, key: str, found: _Candidate) -> tuple[str, str] | None:
     """Return what is wrong and where it belongs, for a key that is the session's or a profile's."""
     prefix = variable_name(name, "")
     own = key.removeprefix(prefix).lower().replace("_", "-")
@@ -193,20 +241,23 @@ def _misplaced(name: str, key: str, found: GivenValue) -> tuple[str, str] | None
 def _unusable(
     name: str,
     details: ErrorDetails,
-    given: Mapping[str, GivenValue],
+    candidates: Mapping[str, _Candidate],
     fields: Mapping[str, FieldInfo],
     option_prefix: str,
-) -> SettingFault:
+) -> _SettingError:
     key = str(details["loc"][0]) if details["loc"] else ""
-    if key in fields and key not in given:
+    # Pydantic reports a required field that is missing at the place of that field.
+    if key in fields and key not in candidates:
         return _missing(name, key, option_prefix)
-    if key not in given:
-        return _clash(name, details, given)
-    found, field = given[key], fields[key]
+    # A validator of the whole model has no field as its place.
+    if key not in candidates:
+        return _clash(name, details, candidates)
+    found, field = candidates[key], fields[key]
     meaning = f" It means: {field.description}" if field.description else ""
     said = "" if is_secret(field) else f"={found.text}"
+    # Pydantic quotes the value in some messages.
     why = "" if is_secret(field) else f": {details['msg']}"
-    return SettingFault(
+    return _SettingError(
         key=key,
         place=found.place,
         what=f"{said} cannot be used{why}",
@@ -215,8 +266,8 @@ def _unusable(
     )
 
 
-def _missing(name: str, key: str, option_prefix: str) -> SettingFault:
-    return SettingFault(
+def _missing(name: str, key: str, option_prefix: str) -> _SettingError:
+    return _SettingError(
         key=key,
         place=repr(name),
         what=f" needs the setting {key!r}",
@@ -225,79 +276,48 @@ def _missing(name: str, key: str, option_prefix: str) -> SettingFault:
     )
 
 
-def _clash(name: str, details: ErrorDetails, given: Mapping[str, GivenValue]) -> SettingFault:
-    by_user = any(found.error is UnknownSettingError for found in given.values())
-    return SettingFault(
+def _clash(name: str, details: ErrorDetails, candidates: Mapping[str, _Candidate]) -> _SettingError:
+    by_user = any(found.error is UnknownSettingError for found in candidates.values())
+    return _SettingError(
         key="",
         place=f"the settings of {name!r}",
         what=f" do not fit together: {details['msg']}",
-        remedy=f"Given were: {', '.join(found.place for found in given.values()) or 'none'}.",
+        remedy=f"Given were: {', '.join(found.place for found in candidates.values()) or 'none'}.",
         error=UnknownSettingError if by_user else ConfigurationError,
     )
 
 
-__all__ = ["argument_option", "resolve_settings", "setting_fields", "variable_name"]
-_LIST_TYPES = (tuple, list, set, frozenset)
-
-
-def resolve_settings(
-    offer: DeclaresSettings,
-    *,
-    options: Mapping[str, str],
-    inherited: Mapping[str, object],
-    environment: Mapping[str, str],
-    written: Mapping[str, ConfigValue] = MappingProxyType({}),
-    foreign: Collection[str] = (),
-    option_prefix: str = "",
-) -> Settings:
-    """Validate the settings of ``offer``.
-
-    ``options`` come without their prefix; ``option_prefix`` (``"cookie."``, ``"transport."``) is
-    put back in messages. ``written`` is what a profile says, ``inherited`` what came with the
-    target. ``foreign`` holds beginnings of variable names that look like this offer's and are
-    another's: ``ERLCONNECT_CONSUL_KV_`` is no setting of ``consul``. An empty variable counts as
-    unset.
-
-    Raises ``UnknownSettingError`` for what the command line got wrong, ``ConfigurationError`` for
-    the environment, the files and what is inherited, ``UsageError`` for a setting that is missing.
-    """
-    fields = setting_fields(offer.settings)
-    given: dict[str, GivenValue] = {}
-    for key, value in inherited.items():
-        place = f"the setting {key!r} that {offer.name!r} got with the target"
-        given[key.replace("_", "-")] = GivenValue(
-            value=value, text=str(value), place=place, error=ConfigurationError
+def _from_target(name: str, inherited: Mapping[str, object]) -> dict[str, _Candidate]:
+    return {
+        key.replace("_", "-"): _Candidate(
+            value=value,
+            text=str(value),
+            place=f"the setting {key!r} that {name!r} got with the target",
+            error=ConfigurationError,
         )
-    given |= _from_files(fields, written)
-    given |= _from_environment(offer.name, fields, environment, foreign)
-    for key, text in options.items():
-        place = f"-o {option_prefix}{key}"
-        value = _parsed(fields.get(key), text)
-        given[key] = GivenValue(value=value, text=text, place=place, error=UnknownSettingError)
-    settings = validated(offer, given, fields, option_prefix)
-    if isinstance(settings, list):
-        raise settings[0].exception()
-    return settings
+        for key, value in inherited.items()
+    }
 
 
-def written_problems(
-    offer: DeclaresSettings, written: Mapping[str, ConfigValue]
-) -> Iterator[Problem]:
-    """Return all that is wrong with what files say of an offer; missing is not wrong."""
-    fields = setting_fields(offer.settings)
-    settings = validated(offer, _from_files(fields, written), fields, "")
-    for fault in settings if isinstance(settings, list) else ():
-        if fault.key in written:
-            yield fault.problem(written[fault.key])
-        elif not fault.key:
-            yield fault.problem(next(iter(written.values())))
+def _from_options(
+    fields: Mapping[str, FieldInfo], options: Mapping[str, str], prefix: str
+) -> dict[str, _Candidate]:
+    return {
+        key: _Candidate(
+            value=_parsed(fields.get(key), text),
+            text=text,
+            place=f"-o {prefix}{key}",
+            error=UnknownSettingError,
+        )
+        for key, text in options.items()
+    }
 
 
 def _from_files(
     fields: Mapping[str, FieldInfo], written: Mapping[str, ConfigValue]
-) -> dict[str, GivenValue]:
+) -> dict[str, _Candidate]:
     return {
-        key: GivenValue(
+        key: _Candidate(
             value=_located(fields.get(key), one),
             text=toml_value(one.value),
             place=f"{one.where}: {toml_key([key])}",
@@ -308,11 +328,11 @@ def _from_files(
 
 
 def _located(field: FieldInfo | None, written: ConfigValue) -> object:
-    """Return the value; what is a path begins at the folder of the file that it is written in."""
+    """Return the value; a relative path starts at the folder of the file that it is in."""
     value = written.value
     if field is None or not isinstance(value, str) or not mentions(field.annotation, (Path,)):
         return value
-    return beside(written.path, value)
+    return beside(written.file, value)
 
 
 def _from_environment(
@@ -320,27 +340,29 @@ def _from_environment(
     fields: Mapping[str, FieldInfo],
     environment: Mapping[str, str],
     foreign: Collection[str],
-) -> dict[str, GivenValue]:
+) -> dict[str, _Candidate]:
     keys = {variable_name(name, key): key for key in fields}
-    given: dict[str, GivenValue] = {}
+    candidates: dict[str, _Candidate] = {}
     for variable, text in environment.items():
         mine = variable.startswith(variable_name(name, "")) and not variable.startswith(
             tuple(foreign)
         )
+        # A variable with the prefix of the offer that sets nothing is probably mistyped; it stays
+        # under its own name, for an error.
         if text and (variable in keys or mine):
             key = keys.get(variable, variable)
             value = _parsed(fields.get(key), text)
-            given[key] = GivenValue(
+            candidates[key] = _Candidate(
                 value=value,
                 text=text,
                 place=f"the variable {variable}",
                 error=ConfigurationError,
             )
-    return given
+    return candidates
 
 
 def _parsed(field: FieldInfo | None, text: str) -> object:
-    """Split lists at commas; everything else is read from its text by pydantic."""
+    """Return the text; for a list its parts between commas. Pydantic converts the rest."""
     if field is None or not mentions(field.annotation, _LIST_TYPES):
         return text
     return [part.strip() for part in text.split(",") if part.strip()]

@@ -1,9 +1,7 @@
-"""On which line of a TOML text each key stands; ``tomllib`` does not say.
+"""What ``tomllib`` lacks: the line on which each key stands, and writing keys and values.
 
-Takes text that ``tomllib`` has accepted and refuses to judge it: what a value means is of no
-interest here. TOML: https://toml.io/en/v1.0.0
-
-Writes keys and values as TOML; what would not show, or would move the cursor, is escaped.
+The text was accepted by ``tomllib`` before, so the scanner checks nothing. tomlkit knows lines as
+well, but importing it would slow down every start. TOML: https://toml.io/en/v1.0.0
 """
 
 from __future__ import annotations
@@ -16,6 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
 KeyPath: TypeAlias = tuple[str, ...]
+# Multi-line strings come before simple ones: three quotes would be an empty string and a quote
+# otherwise. Up to two quotes before the closing delimiter belong to the text.
 _TOKEN: Final = re.compile(
     r"""
     (?P<blank> [ \t\r]+ | \#[^\n]* )
@@ -37,9 +37,9 @@ class _Token(NamedTuple):
 
 
 def key_lines(text: str) -> dict[KeyPath, int]:
-    """Return the line on which each key, and each table, is first written.
+    """Return the first line of each key and each table in ``text``, which has to be valid TOML.
 
-    Keys inside of arrays are given without the array's index.
+    Paths of keys inside of arrays have no index.
     """
     return _Scanner(text).scan()
 
@@ -54,7 +54,7 @@ def _tokens(text: str) -> Iterator[_Token]:
 
 
 class _Scanner:
-    """Walks the tokens of one text and notes where keys stand."""
+    """Reads the tokens of one text and notes the lines of its keys."""
 
     def __init__(self, text: str) -> None:
         self._tokens = _tokens(text)
@@ -81,6 +81,7 @@ class _Scanner:
     def _header(self) -> KeyPath:
         while self._next.text == "[":
             self._take()
+        # An array of tables has two brackets on each side.
         table = self._key(())
         while self._next.text == "]":
             self._take()
@@ -96,8 +97,10 @@ class _Scanner:
             token = self._take()
             name = token.text
             if token.kind == "text":
+                # Escapes in quoted keys are those of strings.
                 name = tomllib.loads(f"name = {token.text}")["name"]
             path = (*path, name)
+            # The first one: `[a]` and `[a.b]` both mention `a`.
             self._lines.setdefault(path, token.line)
             if self._next.text != ".":
                 return path
@@ -128,12 +131,12 @@ _LONGEST_SHORT: Final = 0xFFFF
 
 
 def toml_key(keys: Iterable[str]) -> str:
-    """Write a dotted key."""
+    """Return a dotted key as TOML."""
     return ".".join(key if _BARE_KEY.fullmatch(key) else _quoted(key) for key in keys)
 
 
 def toml_value(value: object) -> str:
-    """Write a value; dates and the like as their text."""
+    """Return a value as TOML. What is not printable, or could move the cursor, is escaped."""
     match value:
         case bool():
             return str(value).lower()

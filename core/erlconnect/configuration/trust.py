@@ -1,8 +1,8 @@
-"""Which project files are trusted, and what a file may say that is not.
+"""Which project files are trusted, and what a file may decide without being trusted.
 
-Whoever connects lets the other node run code here, so a file that came with a repository decides
-nothing before its owner has looked at it. The rule is a list of what is allowed; whatever is not on
-it, today or later, needs trust.
+A connection lets the other node run code on this machine. So a file that came with a repository
+decides nothing before the user has looked at it. The rule lists what is allowed; everything that is
+not on the list needs trust. A record below the state folder keeps the digest of each trusted file.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decision:
-    """One thing that a file decides and that needs trust."""
+    """One value in a file that needs trust."""
 
     keys: KeyPath
     value: object
@@ -37,7 +37,7 @@ class Decision:
 
 
 def decisions(document: Document, users_profiles: Collection[str]) -> list[Decision]:
-    """Give what ``document`` says beyond choosing among the user's profiles and naming services."""
+    """Return what ``document`` decides beyond choosing a profile and naming services."""
     return [
         Decision(keys=keys, value=value, line=document.line(*keys))
         for keys, value in _leaves((), document.content)
@@ -48,7 +48,7 @@ def decisions(document: Document, users_profiles: Collection[str]) -> list[Decis
 def untrusted_decisions(
     document: Document, users_profiles: Collection[str], environment: Mapping[str, str]
 ) -> list[Decision]:
-    """Return what a project's file decides although nobody has trusted it."""
+    """Return what a project's file decides without being trusted; nothing for other files."""
     if document.scope is not Scope.PROJECT or is_trusted(document, environment):
         return []
     return decisions(document, users_profiles)
@@ -73,21 +73,23 @@ def refuse_untrusted(
 
 
 def is_trusted(document: Document, environment: Mapping[str, str]) -> bool:
-    """Whether ``trust`` has seen this very content at this very place."""
+    """Return whether this content was trusted at this path."""
     try:
         record = json.loads(_record(document.path, environment).read_text(encoding="utf-8"))
+    # A record that is broken trusts nothing.
     except (OSError, ValueError):
         return False
     return isinstance(record, dict) and record.get("sha256") == document.digest
 
 
 def trust(document: Document, environment: Mapping[str, str]) -> None:
-    """Remember the content of ``document``; what was trusted at its place before is forgotten.
+    """Trust ``document`` as it is now, instead of an earlier content at its path.
 
-    Raises ``ConfigurationError`` where it cannot be written down.
+    Raises ``ConfigurationError`` where the record cannot be written.
     """
     record = _record(document.path, environment)
     text = json.dumps({"path": str(_real(document.path)), "sha256": document.digest}, indent=2)
+    # Written beside the record and renamed, so that a crash leaves no half record.
     draft = record.with_name(f"{record.name}.{secrets.token_hex(8)}")
     try:
         record.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -105,7 +107,7 @@ def trust(document: Document, environment: Mapping[str, str]) -> None:
 
 
 def forget(path: Path, environment: Mapping[str, str]) -> bool:
-    """Trust the file at ``path`` no longer; ``False`` where it was not trusted anyway."""
+    """Trust the file at ``path`` no longer; return whether it was trusted."""
     try:
         _record(path, environment).unlink()
     except FileNotFoundError:
@@ -118,12 +120,13 @@ def _harmless(keys: KeyPath, value: object, users_profiles: Collection[str]) -> 
         case ("default-profile",):
             return True
         case ("profiles", name):
-            # An empty table. One that is called like a profile of the user changes nothing.
+            # An empty table changes nothing, even if the user has a profile of that name.
             return value == {}
         case ("profiles", name, "inherits"):
-            # Under the name of a profile of the user it would turn that into another one.
+            # In a profile of the user it would replace what that inherits from.
             return name not in users_profiles
         case ("profiles", _, "confirm") | ("profiles", _, "services", _, "confirm"):
+            # A question more is harmless; `false` could take one away.
             return value is True
         case ("profiles", _, "services", _) | ("profiles", _, "services"):
             return value == {}
@@ -132,7 +135,7 @@ def _harmless(keys: KeyPath, value: object, users_profiles: Collection[str]) -> 
 
 
 def _leaves(keys: KeyPath, table: Mapping[str, Any]) -> Iterator[tuple[KeyPath, object]]:
-    """Return every value; of an empty table the table itself."""
+    """Yield every value with its path; of an empty table the table itself."""
     for key, value in table.items():
         if isinstance(value, dict) and value:
             yield from _leaves((*keys, key), value)
@@ -146,4 +149,5 @@ def _record(path: Path, environment: Mapping[str, str]) -> Path:
 
 
 def _real(path: Path) -> Path:
+    # One file has one record, by whichever path it is reached.
     return Path(os.path.realpath(path))

@@ -92,7 +92,7 @@ async def needed_rights(
     async with inspection_session(config, catalogue, environment, warn) as inspection:
         for kind, name, offer in _plugins_in_use(inspection):
             if isinstance(offer, DescribesRights):
-                with catalogue.blaming(kind, name, "rights()"):
+                with catalogue.attribute_errors(kind, name, "rights()"):
                     parts.append(await offer.rights(query, inspection.context.discovery))
     if not parts:
         raise UsageError(

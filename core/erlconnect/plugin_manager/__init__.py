@@ -1,8 +1,8 @@
-"""Finding, loading and judging plugins.
+"""Finding, loading and validating plugins.
 
-``entries`` reads which plugins are installed and imports none, ``loading`` imports the one that
-was asked for, ``judging`` looks at what it registered, and ``catalogue`` is what the rest of
-erlconnect uses. Importing this package imports neither pydantic nor asyncio.
+``loading`` reads which plugins are installed and imports the one that was asked for, ``validation``
+checks what it registered, and ``catalogue`` is what the rest of erlconnect uses. Importing this
+package imports neither pydantic nor asyncio.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""What the rest of erlconnect asks for plugins.
+"""The installed plugins, as the rest of erlconnect uses them.
 
-Finds what a name stands for, and says in words why it stands for nothing.
-
-Tells one plugin of a link that came or went.
+``Catalogue`` finds a plugin by its name, imports it at its first use, validates its settings,
+creates its object, and passes link events to the plugins that observe. Every error names the plugin
+and its distribution.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from erlconnect.plugin_manager.validation import (
     Kind,
     attribute_errors,
     plugin_error,
-    refuse_unfinished,
+    refuse_asynchronous,
     require_libraries,
     slow_call_watchdog,
     validate_created,
@@ -40,98 +40,11 @@ if TYPE_CHECKING:
     from erlconnect.contract import Backend, CookieSource, Offer, Settings, Transport
     from erlconnect.hookspecs import LinkEvent
 
-
-def find(
-    entries: Sequence[CatalogueEntry], name: str, *, even_refused: bool = False
-) -> CatalogueEntry:
-    """Return the entry that may be used under ``name``.
-
-    Raises ``PluginError`` where every claim to the name was refused (``even_refused`` gives the
-    first of them instead) and ``UnknownPluginError`` where nobody claims it.
-    """
-    claims = [entry for entry in entries if entry.name == name]
-    usable = [entry for entry in claims if not entry.problem]
-    if not claims:
-        raise _unknown(entries, name)
-    if usable or even_refused:
-        return (usable or claims)[0]
-    raise PluginError(
-        f"The plugin {name!r} is not used: {claims[0].problem}",
-        remedy=f'Choose one in the configuration file ([plugins] prefer = {{ {name} = "..." }}) '
-        "or uninstall what you do not want; `erlconnect plugins` lists it.",
-    )
-
-
-def offered(report: PluginReport, kind: Kind) -> Offer:
-    """Return what a plugin offers of ``kind``; the error says what it offers instead."""
-    offer = report.offers.get(kind)
-    if offer is not None:
-        return offer
-    if not report.offers and report.problems:
-        raise plugin_error(report.entry, "; ".join(report.problems))
-    kinds = " and a ".join(report.offers) or "plugin that only observes"
-    raise UnknownPluginError(
-        f"{report.entry.name!r} of {report.entry.origin} is a {kinds}, not a {kind}",
-        remedy="`erlconnect plugins` lists what is installed.",
-    )
-
-
-def foreign_variables(
-    entries: Sequence[CatalogueEntry], report: PluginReport, kind: Kind
-) -> tuple[str, ...]:
-    """Return beginnings of variables that look like the settings of this offer and are another's.
-
-    They belong to plugins with a longer name (``consul-kv`` beside ``consul``) or to the other
-    kinds that the same plugin offers.
-    """
-    from erlconnect.configuration.settings import (  # noqa: PLC0415 - pydantic
-        setting_fields,
-        variable_name,
-    )
-
-    name = report.entry.name
-    longer = [
-        variable_name(entry.name, "") for entry in entries if entry.name.startswith(f"{name}-")
-    ]
-    other_kinds = [
-        variable_name(name, key)
-        for other, offer in report.offers.items()
-        if other is not kind
-        for key in setting_fields(offer.settings)
-    ]
-    return (*longer, *other_kinds)
-
-
-def _unknown(entries: Sequence[CatalogueEntry], name: str) -> UnknownPluginError:
-    usable = [entry.name for entry in entries if not entry.problem]
-    return UnknownPluginError(
-        f"Nothing that is installed is called {name!r}",
-        remedy=f"{did_you_mean(name, usable)}`erlconnect plugins` lists what is installed.",
-    )
-
-
-_HOOK: Final = "erlconnect_link_event"
-
-
-def notify(
-    manager: pluggy.PluginManager,
-    entry: CatalogueEntry,
-    event: LinkEvent,
-    warn: Callable[[str], None],
-) -> None:
-    """Call the observing hooks of one plugin; ``PluginError`` where it fails.
-
-    ``warn`` is called from another thread while the plugin takes too long.
-    """
-    arguments = {"event": event}
-    for implementation in implementations(manager, entry.name, _HOOK):
-        with slow_call_watchdog(entry, _HOOK, warn):
-            result = implementation.function(*(arguments[name] for name in implementation.argnames))
-        refuse_unfinished(entry, _HOOK, result)
+_LINK_HOOK: Final = "erlconnect_link_event"
 
 
 def _log(message: str) -> None:
-    import logging  # noqa: PLC0415 - most callers give their own ``warn``
+    import logging  # noqa: PLC0415 - most callers pass their own ``warn``
 
     logging.getLogger(__name__).warning("%s", message)
 
@@ -139,9 +52,9 @@ def _log(message: str) -> None:
 class Catalogue:
     """All installed plugins; each is imported when it is first asked for by name.
 
-    ``prefer`` maps a name to the distribution that shall have it where several outsiders claim it.
-    ``warn`` is told what does not stop the session; it may be called from another thread. An
-    object of this class belongs to one thread.
+    ``prefer`` maps a name that several distributions claim to the one that gets it. ``warn`` is
+    called for what stops nothing, possibly from another thread. An object of this class belongs to
+    one thread.
     """
 
     def __init__(
@@ -154,7 +67,7 @@ class Catalogue:
         self._warn = warn
         self._reports: dict[str, PluginReport] = {}
         self._failures: dict[str, PluginError] = {}
-        self._complained: set[str] = set()
+        self._warned_of: set[str] = set()
         self._manager = pluggy.PluginManager("erlconnect")
         self._manager.add_hookspecs(hookspecs)
 
@@ -171,8 +84,8 @@ class Catalogue:
         """Return the offer that people call ``name``, importing its plugin.
 
         Raises ``UnknownPluginError`` where nothing of this kind has the name, ``PluginError``
-        where the plugin is broken or its name is not its own, and ``MissingExtraError`` where a
-        library that it needs is not installed.
+        where the plugin is broken or refused, and ``MissingExtraError`` where a library
+        that it needs is not installed.
         """
         entry = find(self._entries, name)
         offer = offered(self._load(entry), kind)
@@ -191,12 +104,13 @@ class Catalogue:
     ) -> Settings:
         """Resolve the settings of an offer as ``resolve_settings`` does, and with its errors.
 
-        Variables of other offers are told apart: ``ERLCONNECT_CONSUL_KV_KEY`` is not of ``consul``.
+        Variables of other offers are left out: ``ERLCONNECT_CONSUL_KV_KEY`` is not of ``consul``.
         """
         from erlconnect.configuration.settings import resolve_settings  # noqa: PLC0415 - pydantic
 
         offer = self.offer(kind, name)
-        with self.blaming(kind, name, "the validation of its settings"):
+        # The validators of the settings are code of the plugin.
+        with self.attribute_errors(kind, name, "the validation of its settings"):
             return resolve_settings(
                 offer,
                 options=options,
@@ -224,15 +138,16 @@ class Catalogue:
         ``PluginError`` for every other exception or for an object that is not of this kind.
         """
         offer = self.offer(kind, name)
-        with self.blaming(kind, name, "create()"):
+        with self.attribute_errors(kind, name, "create()"):
             created = offer.create(settings)
         return validate_created(find(self._entries, name), kind, created)
 
-    def blaming(self, kind: Kind, name: str, doing: str) -> AbstractContextManager[None]:
+    def attribute_errors(self, kind: Kind, name: str, doing: str) -> AbstractContextManager[None]:
         """Return a context that turns a plugin's exceptions into ``PluginError`` with its name.
 
-        For calls into what ``create`` gave: ``with catalogue.blaming(kind, "dns", "discover()")``.
-        ``ErlconnectError`` and cancellation pass. What a cookie source raises is not quoted.
+        It is for calls into what ``create`` returned:
+        ``with catalogue.attribute_errors(kind, "dns", "discover()")``. ``ErlconnectError`` and
+        cancellation pass. The text of a cookie source's exception is left out.
         """
         return attribute_errors(
             find(self._entries, name),
@@ -242,20 +157,20 @@ class Catalogue:
         )
 
     def inspect(self, name: str) -> PluginReport:
-        """Import the plugin ``name`` and tell all about it; a broken one is a report, no error.
+        """Import the plugin ``name`` and return its report; a broken one raises nothing.
 
         Raises ``UnknownPluginError`` where nothing has the name.
         """
         return self._report(find(self._entries, name, even_refused=True))
 
     def inspect_all(self) -> Sequence[PluginReport]:
-        """Import every plugin that may be used and tell all about every entry."""
+        """Import every plugin that can be used, and return the report of every entry."""
         return [self._report(entry) for entry in self._entries]
 
     def load_observers(self, environment: Mapping[str, str]) -> None:
-        """Load the plugins that ``ERLCONNECT_PLUGINS`` names (commas between) to observe links.
+        """Load the plugins that ``ERLCONNECT_PLUGINS`` lists (commas between) to observe links.
 
-        One that is unknown or broken is warned about and stops nothing.
+        One that is unknown or broken causes a warning only.
         """
         for name in environment.get("ERLCONNECT_PLUGINS", "").split(","):
             if name.strip():
@@ -265,19 +180,21 @@ class Catalogue:
                     self._warn(f"ERLCONNECT_PLUGINS: {error.message}. {error.remedy}")
 
     def link_event(self, event: LinkEvent) -> None:
-        """Tell every loaded plugin that observes; never raises.
+        """Pass ``event`` to every loaded plugin that observes links; raises nothing.
 
-        A plugin that fails is named in a warning the first time, and the others still run.
+        A plugin that fails causes a warning the first time, and the others still run.
         """
         for report in self._reports.values():
             try:
-                notify(self._manager, report.entry, event, self._warn)
+                _notify(self._manager, report.entry, event, self._warn)
             except PluginError as error:
-                if report.entry.name not in self._complained:
-                    self._complained.add(report.entry.name)
+                if report.entry.name not in self._warned_of:
+                    # Once is enough: links come and go often.
+                    self._warned_of.add(report.entry.name)
                     self._warn(f"{error.message}. {error.remedy}")
 
     def _load(self, entry: CatalogueEntry) -> PluginReport:
+        # A failed import is not repeated: the modules that it has imported would not run again.
         if entry.name in self._failures:
             raise self._failures[entry.name]
         if entry.name not in self._reports:
@@ -296,3 +213,94 @@ class Catalogue:
             except PluginError as error:
                 problem = error.message
         return PluginReport(entry=entry, offers={}, seconds={}, problems=(problem,))
+
+
+def find(
+    entries: Sequence[CatalogueEntry], name: str, *, even_refused: bool = False
+) -> CatalogueEntry:
+    """Return the entry that is used for ``name``.
+
+    Raises ``PluginError`` where every entry of that name was refused (``even_refused`` returns the
+    first one instead), and ``UnknownPluginError`` where there is none.
+    """
+    named = [entry for entry in entries if entry.name == name]
+    usable = [entry for entry in named if not entry.problem]
+    if not named:
+        raise _unknown(entries, name)
+    if usable or even_refused:
+        return (usable or named)[0]
+    raise PluginError(
+        f"The plugin {name!r} is not used: {named[0].problem}",
+        remedy=f'Choose one in the configuration file ([plugins] prefer = {{ {name} = "..." }}) '
+        "or uninstall what you do not want; `erlconnect plugins` lists it.",
+    )
+
+
+def offered(report: PluginReport, kind: Kind) -> Offer:
+    """Return what a plugin offers of ``kind``; the error says what it offers instead.
+
+    Raises ``UnknownPluginError``, or ``PluginError`` where the plugin is broken.
+    """
+    offer = report.offers.get(kind)
+    if offer is not None:
+        return offer
+    if not report.offers and report.problems:
+        raise plugin_error(report.entry, "; ".join(report.problems))
+    kinds = " and a ".join(report.offers) or "plugin that only observes"
+    raise UnknownPluginError(
+        f"{report.entry.name!r} of {report.entry.origin} is a {kinds}, not a {kind}",
+        remedy="`erlconnect plugins` lists what is installed.",
+    )
+
+
+def foreign_variables(
+    entries: Sequence[CatalogueEntry], report: PluginReport, kind: Kind
+) -> tuple[str, ...]:
+    """Return prefixes of variables that look like settings of this offer and belong to another.
+
+    These are plugins with a longer name (``consul-kv`` beside ``consul``), and the other kinds that
+    the same plugin offers.
+    """
+    from erlconnect.configuration.settings import (  # noqa: PLC0415 - pydantic
+        setting_fields,
+        variable_name,
+    )
+
+    name = report.entry.name
+    # ERLCONNECT_CONSUL_ is also the beginning of ERLCONNECT_CONSUL_KV_.
+    longer = [
+        variable_name(entry.name, "") for entry in entries if entry.name.startswith(f"{name}-")
+    ]
+    other_kinds = [
+        variable_name(name, key)
+        for other, offer in report.offers.items()
+        if other is not kind
+        for key in setting_fields(offer.settings)
+    ]
+    return (*longer, *other_kinds)
+
+
+def _unknown(entries: Sequence[CatalogueEntry], name: str) -> UnknownPluginError:
+    usable = [entry.name for entry in entries if not entry.problem]
+    return UnknownPluginError(
+        f"Nothing that is installed is called {name!r}",
+        remedy=f"{did_you_mean(name, usable)}`erlconnect plugins` lists what is installed.",
+    )
+
+
+def _notify(
+    manager: pluggy.PluginManager,
+    entry: CatalogueEntry,
+    event: LinkEvent,
+    warn: Callable[[str], None],
+) -> None:
+    """Call the link hooks of one plugin; ``PluginError`` where it fails.
+
+    ``warn`` is called from another thread while the plugin takes too long.
+    """
+    # As pluggy does: a hook takes the arguments that it names.
+    arguments = {"event": event}
+    for implementation in implementations(manager, entry.name, _LINK_HOOK):
+        with slow_call_watchdog(entry, _LINK_HOOK, warn):
+            result = implementation.function(*(arguments[name] for name in implementation.argnames))
+        refuse_asynchronous(entry, _LINK_HOOK, result)

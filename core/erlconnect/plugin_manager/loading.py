@@ -1,17 +1,10 @@
-"""Imports one plugin, registers it in pluggy under its name, and collects its offers.
+"""Installed plugins: reading which there are, importing one, and collecting its offers.
 
-Hooks are called one plugin at a time and never through ``manager.hook``: results there do not say
-whose they are, and one plugin's exception would take the others' results with it.
-
-Which plugins are installed, and which of them may have their name.
-
-Knows package metadata only and imports no plugin, so listing and completion stay quick and a
-broken plugin is harmless until somebody asks for it. Entry points:
+``scan`` reads package metadata and imports no plugin, so listing and completion stay quick and a
+broken plugin harms nobody who does not name it. ``load`` imports one plugin and registers it in
+pluggy under its name. ``names_of_kind`` reads the kinds of a plugin off its source, for completion,
+which must not run foreign code. Entry points:
 https://packaging.python.org/en/latest/specifications/entry-points/
-
-Which kinds of offers a plugin may have, read off its source: nothing is imported for it.
-
-A hint for completion, which has to be quick and must not run what somebody else wrote.
 """
 
 from __future__ import annotations
@@ -50,6 +43,7 @@ GROUP: Final = "erlconnect"
 OWN_DISTRIBUTION: Final = "erlconnect"
 # A name becomes part of NAME:ARG, of -o keys and of ERLCONNECT_<NAME>_<KEY>.
 _USABLE_NAME: Final = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
+# ERLCONNECT_SESSION_ is the prefix of the session's own settings.
 _RESERVED_NAMES: Final = frozenset({"session"})
 
 
@@ -57,7 +51,7 @@ _RESERVED_NAMES: Final = frozenset({"session"})
 class CatalogueEntry:
     """One entry point of the group ``erlconnect``.
 
-    ``problem`` says why this entry is never used; it is empty where the entry may be used.
+    ``problem`` says why this entry cannot be used; it is empty where it can.
     """
 
     name: str
@@ -73,21 +67,90 @@ class CatalogueEntry:
         return f"{self.distribution} {self.version}"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PluginReport:
+    """What is known of one plugin after its import, or after an import that failed.
+
+    ``seconds`` has the time of each step: ``"its import"``, and each hook by its name.
+    """
+
+    entry: CatalogueEntry
+    offers: Mapping[Kind, Offer]
+    seconds: Mapping[str, float]
+    problems: tuple[str, ...]
+
+
 def scan(prefer: Mapping[str, str]) -> tuple[tuple[CatalogueEntry, ...], tuple[str, ...]]:
     """Return all entries, ours first, then by name; and problems that belong to no entry.
 
-    ``prefer`` maps a name to the distribution that shall have it where several outsiders claim it.
+    ``prefer`` maps a name that several distributions claim to the one that gets it.
     """
     problems: list[str] = []
     claims: dict[str, list[CatalogueEntry]] = {}
+    # Metadata comes twice where one folder is on sys.path twice.
     for entry in dict.fromkeys(_claims(problems)):
         claims.setdefault(entry.name, []).append(entry)
     problems.extend(_useless_preferences(prefer, claims))
-    judged = _refuse_shared_modules(
-        [entry for name in claims for entry in _judge(claims[name], prefer=prefer.get(name, ""))]
+    entries = _refuse_shared_modules(
+        [
+            entry
+            for name in claims
+            for entry in _resolve_claims(claims[name], prefer=prefer.get(name, ""))
+        ]
     )
-    judged.sort(key=lambda entry: (not entry.built_in, entry.name, entry.distribution))
-    return tuple(judged), tuple(problems)
+    entries.sort(key=lambda entry: (not entry.built_in, entry.name, entry.distribution))
+    return tuple(entries), tuple(problems)
+
+
+def load(
+    entry: CatalogueEntry, manager: pluggy.PluginManager, warn: Callable[[str], None]
+) -> PluginReport:
+    """Import and register the plugin of ``entry``; after ``PluginError`` it is not registered.
+
+    ``warn`` is called from another thread while something takes too long.
+    """
+    seconds: dict[str, float] = {}
+    problems: list[str] = []
+    with _timed(entry, "its import", seconds, warn):
+        plugin = EntryPoint(name=entry.name, value=entry.module, group=GROUP).load()
+    _refuse_newer(entry, plugin)
+    try:
+        with validation.attribute_errors(entry, "its registration"):
+            manager.register(plugin, name=entry.name)
+        for implementation in implementations(manager, entry.name):
+            _refuse_unusable(entry, implementation)
+        offers = _collect(entry, manager, seconds, problems, warn)
+    except PluginError:
+        # pluggy keeps a plugin registered although it has refused its hooks.
+        if manager.has_plugin(entry.name):
+            manager.unregister(name=entry.name)
+        raise
+    problems.extend(_slow(seconds))
+    problems.extend(_unknown_hooks(manager, entry.name))
+    problems.extend(_missing(offers))
+    return PluginReport(entry=entry, offers=offers, seconds=seconds, problems=tuple(problems))
+
+
+def implementations(
+    manager: pluggy.PluginManager, name: str, hook: str = ""
+) -> Iterator[pluggy.HookImpl]:
+    """Yield the hook functions of the plugin ``name``: of one hook, or of all.
+
+    They are called one plugin at a time and never through ``manager.hook``: results there do not
+    say whose they are, and one plugin's exception would lose the results of the others.
+    """
+    for caller in manager.get_hookcallers(manager.get_plugin(name)) or ():
+        if hook in ("", caller.name):
+            for implementation in caller.get_hookimpls():
+                if implementation.plugin_name == name:
+                    yield implementation
+
+
+def names_of_kind(entries: Iterable[CatalogueEntry], kind: Kind) -> Iterator[str]:
+    """Yield the names that can be used and probably have an offer of ``kind``."""
+    for entry in entries:
+        if not entry.problem and _may_offer(entry.module, kind):
+            yield entry.name
 
 
 def normalized(distribution_name: str) -> str:
@@ -99,6 +162,7 @@ def _claims(problems: list[str]) -> Iterator[CatalogueEntry]:
     for found in distributions():
         try:
             yield from _claims_of(found)
+        # One broken package must not hide the plugins of all others.
         except (ValueError, TypeError, KeyError, OSError) as error:
             place = found.locate_file("")
             problems.append(f"the metadata of a package in {place} cannot be read: {error}")
@@ -120,7 +184,8 @@ def _claims_of(found: Distribution) -> Iterator[CatalogueEntry]:
 
 
 def _hidden_by_another_copy(found: Distribution) -> bool:
-    # Python imports the first copy on its path, so the metadata of a later one is not of that code.
+    # Python imports the first copy on its path, so the metadata of a later copy describes code that
+    # is never imported.
     try:
         first = distribution(found.metadata["Name"])
     except PackageNotFoundError:
@@ -128,16 +193,16 @@ def _hidden_by_another_copy(found: Distribution) -> bool:
     return (first.locate_file(""), first.version) != (found.locate_file(""), found.version)
 
 
-def _judge(claims: Sequence[CatalogueEntry], *, prefer: str) -> list[CatalogueEntry]:
+def _resolve_claims(claims: Sequence[CatalogueEntry], *, prefer: str) -> list[CatalogueEntry]:
     name = claims[0].name
     if not _USABLE_NAME.fullmatch(name) or name in _RESERVED_NAMES:
         return _refuse(claims, f"{name!r} cannot be the name of a plugin")
     if any(claim.built_in for claim in claims):
-        outsiders = [claim for claim in claims if not claim.built_in]
+        third_party = [claim for claim in claims if not claim.built_in]
         own = [claim for claim in claims if claim.built_in]
-        return own + _refuse(outsiders, f"{name!r} is a name of erlconnect itself")
+        return own + _refuse(third_party, f"{name!r} is a name of erlconnect itself")
     if prefer:
-        return _choose(claims, prefer=prefer)
+        return _prefer(claims, prefer=prefer)
     if len(claims) > 1:
         return _refuse(
             claims,
@@ -150,14 +215,14 @@ def _useless_preferences(
     prefer: Mapping[str, str], claims: Mapping[str, Sequence[CatalogueEntry]]
 ) -> Iterator[str]:
     for name, distribution_name in prefer.items():
-        said = f"[plugins] prefer names {distribution_name} for {name!r}, which"
+        beginning = f"[plugins] prefer names {distribution_name} for {name!r}, which"
         if name not in claims:
-            yield f"{said} nothing that is installed offers"
+            yield f"{beginning} nothing that is installed offers"
         elif any(claim.built_in for claim in claims[name]):
-            yield f"{said} is erlconnect's own"
+            yield f"{beginning} is erlconnect's own"
 
 
-def _choose(claims: Sequence[CatalogueEntry], *, prefer: str) -> list[CatalogueEntry]:
+def _prefer(claims: Sequence[CatalogueEntry], *, prefer: str) -> list[CatalogueEntry]:
     name = claims[0].name
     chosen = [claim for claim in claims if normalized(claim.distribution) == normalized(prefer)]
     others = [claim for claim in claims if claim not in chosen]
@@ -188,59 +253,6 @@ def _refuse(claims: Sequence[CatalogueEntry], problem: str) -> list[CatalogueEnt
 
 def _and(claims: Sequence[CatalogueEntry]) -> str:
     return " and ".join(sorted(claim.origin for claim in claims))
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PluginReport:
-    """What is known of one plugin after it was imported, or after it could not be.
-
-    ``seconds`` holds how long each step took: ``"its import"`` and each hook by its name.
-    """
-
-    entry: CatalogueEntry
-    offers: Mapping[Kind, Offer]
-    seconds: Mapping[str, float]
-    problems: tuple[str, ...]
-
-
-def load(
-    entry: CatalogueEntry, manager: pluggy.PluginManager, warn: Callable[[str], None]
-) -> PluginReport:
-    """Import and register the plugin of ``entry``; ``PluginError`` leaves it unregistered.
-
-    ``warn`` is called from another thread while something takes too long.
-    """
-    seconds: dict[str, float] = {}
-    problems: list[str] = []
-    with _timed(entry, "its import", seconds, warn):
-        plugin = EntryPoint(name=entry.name, value=entry.module, group=GROUP).load()
-    _refuse_newer(entry, plugin)
-    try:
-        with validation.attribute_errors(entry, "its registration"):
-            manager.register(plugin, name=entry.name)
-        for implementation in implementations(manager, entry.name):
-            _refuse_unusable(entry, implementation)
-        offers = _collect(entry, manager, seconds, problems, warn)
-    except PluginError:
-        # pluggy keeps a plugin whose hooks it has refused.
-        if manager.has_plugin(entry.name):
-            manager.unregister(name=entry.name)
-        raise
-    problems.extend(_slow(seconds))
-    problems.extend(_strange_hooks(manager, entry.name))
-    problems.extend(_missing(offers))
-    return PluginReport(entry=entry, offers=offers, seconds=seconds, problems=tuple(problems))
-
-
-def implementations(
-    manager: pluggy.PluginManager, name: str, hook: str = ""
-) -> Iterator[pluggy.HookImpl]:
-    """Return the hook functions of the plugin ``name``: of one hook, or of all."""
-    for caller in manager.get_hookcallers(manager.get_plugin(name)) or ():
-        if hook in ("", caller.name):
-            for implementation in caller.get_hookimpls():
-                if implementation.plugin_name == name:
-                    yield implementation
 
 
 def _collect(
@@ -290,11 +302,13 @@ def _slow(seconds: Mapping[str, float]) -> Iterator[str]:
             yield f"took {duration:.1f} s for {step}"
 
 
-def _strange_hooks(manager: pluggy.PluginManager, name: str) -> Iterator[str]:
+def _unknown_hooks(manager: pluggy.PluginManager, name: str) -> Iterator[str]:
     callers = manager.get_hookcallers(manager.get_plugin(name)) or ()
+    # Registered, a plugin without hooks would do nothing without a word.
     if not callers:
         yield "registers nothing: no function in it carries erlconnect.api.hookimpl"
     for caller in callers:
+        # With optionalhook a plugin may have hooks that only a later erlconnect knows.
         optional = all(implementation.optionalhook for implementation in caller.get_hookimpls())
         if not caller.has_spec() and not optional:
             yield f"has a hook {caller.name!r} that this erlconnect does not know"
@@ -311,7 +325,7 @@ def _missing(offers: Mapping[Kind, Offer]) -> Iterator[str]:
 def _timed(
     entry: CatalogueEntry, step: str, seconds: dict[str, float], warn: Callable[[str], None]
 ) -> Iterator[None]:
-    """Attend to the plugin, and note how long it takes."""
+    """Run a step of a plugin under the watchdog, and note how long it takes."""
     begin = monotonic()
     try:
         with validation.slow_call_watchdog(entry, step, warn):
@@ -320,17 +334,10 @@ def _timed(
         seconds[step] = seconds.get(step, 0.0) + monotonic() - begin
 
 
-def names_of_kind(entries: Iterable[CatalogueEntry], kind: Kind) -> Iterator[str]:
-    """Return the names that may be used and may mean an offer of ``kind``."""
-    for entry in entries:
-        if not entry.problem and _may_offer(entry.module, kind):
-            yield entry.name
-
-
 def _may_offer(module: str, kind: Kind) -> bool:
-    """Return whether the source of ``module`` names the hook; yes where there is none to read."""
+    """Return whether the source of ``module`` mentions the hook; true where it cannot be read."""
     source = _source(module)
-    # A package may be called like a hook, as our own is.
+    # Not before a dot: a package may be called like a hook, as our own erlconnect_backends is.
     return source is None or bool(re.search(rf"\b{kind.hook}\b(?!\.)", source))
 
 
@@ -340,6 +347,7 @@ def _source(module: str) -> str | None:
     places: Sequence[str] | None = None
     origin = ""
     for name in accumulate(module.split("."), "{}.{}".format):
+        # importlib.util.find_spec would import the package of a module.
         spec = PathFinder.find_spec(name, places)
         if spec is None:
             return None
@@ -348,6 +356,6 @@ def _source(module: str) -> str | None:
         text = Path(origin).read_text()
     except (OSError, ValueError):
         return None
-    # A class ends where a line begins at the first column.
+    # A class ends at the next line that starts in the first column.
     block = re.search(rf"^class {attribute}\b.*?\n(?=\S|\Z)", text, re.DOTALL | re.MULTILINE)
     return block[0] if attribute and block else text

@@ -1,12 +1,8 @@
-"""What is wrong with a profile that only the installed plugins can tell.
+"""Profiles together with the installed plugins: mistakes, sources of values, and the JSON schema.
 
-Every value that holds for a profile, with where it is written and what it is written over.
-
-Knows files and variables; flags come with one command only. Refuses to give a secret's value.
-
-The JSON schema of configuration files, out of the keys of profiles and the plugins' settings.
-
-JSON Schema 2020-12: https://json-schema.org/draft/2020-12
+``configuration`` checks the keys of a file; here the plugins that a profile names validate their
+settings. The values are those of files and variables: options belong to one command only. The
+value of a secret is never returned. JSON Schema 2020-12: https://json-schema.org/draft/2020-12
 """
 
 from __future__ import annotations
@@ -14,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
-from erlconnect.configuration.problems import ProblemError, did_you_mean
+from erlconnect.configuration.problems import ConfigValue, ProblemError, did_you_mean
 from erlconnect.configuration.profile_schema import (
     PLUGIN_NAME,
     PROFILE_KEYS,
@@ -34,9 +30,8 @@ from erlconnect.plugin_manager.validation import Kind
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
-    from pathlib import Path
 
-    from erlconnect.configuration.problems import ConfigValue, Problem
+    from erlconnect.configuration.problems import Problem
     from erlconnect.configuration.profile_schema import ProfileKey
     from erlconnect.configuration.profiles import Profile, Profiles
     from erlconnect.configuration.settings import DeclaresSettings
@@ -45,15 +40,43 @@ if TYPE_CHECKING:
     from erlconnect.plugin_manager.catalogue import Catalogue
     from erlconnect.plugin_manager.loading import CatalogueEntry, PluginReport
 
-_NAMES: Final = (("backend",), *(tuple(pair) for pair in OFFER_KEYS.items()))
+_NAMING_KEYS: Final = (("backend",), *(tuple(pair) for pair in OFFER_KEYS.items()))
+_KEYS_IN_ORDER: Final = tuple(SERVICE_KEYS)
+_CHOICES: Final = {"cookie": "the cookie is from", "transport": "the transport is"}
+HIDDEN: Final = "[hidden]"
+_KINDS_OF_TABLES: Final = {"cookie": Kind.COOKIE_SOURCE, "transport": Kind.TRANSPORT}
+
+
+def problems(catalogue: Catalogue, profile: Profile) -> Iterator[Problem]:
+    """Yield all mistakes in ``profile`` that only the installed plugins can tell."""
+    yield from name_problems(catalogue.entries(), profile)
+    yield from setting_problems(catalogue, profile)
+
+
+def all_problems(catalogue: Catalogue, profiles: Profiles) -> list[Problem]:
+    """Return all mistakes in ``profiles``, each one once: profiles may inherit the same line."""
+    found: dict[Problem, None] = {}
+    try:
+        profiles.default()
+    except ProblemError as error:
+        found[error.problem] = None
+    for name in profiles.names():
+        try:
+            # A mistake may be in the table of one service only.
+            for service in ("", *profiles.services(name)):
+                found |= dict.fromkeys(problems(catalogue, profiles.resolve(name, service)))
+        except ProblemError as error:
+            found[error.problem] = None
+    return list(found)
 
 
 def name_problems(entries: Sequence[CatalogueEntry], profile: Profile) -> Iterator[Problem]:
-    """Return the names in ``profile`` that nothing which is installed has; imports no plugin."""
+    """Yield the names in ``profile`` that no installed plugin has; imports no plugin."""
     installed = [entry.name for entry in entries]
-    for keys in _NAMES:
+    for keys in _NAMING_KEYS:
         named = profile.get(*keys)
         if named and named.value not in installed:
+            # Names are compared with the metadata: a plugin that nobody uses here is not imported.
             guess = did_you_mean(str(named.value), installed)
             yield named.problem(
                 f"nothing that is installed is called {named.value!r}",
@@ -71,14 +94,15 @@ def name_problems(entries: Sequence[CatalogueEntry], profile: Profile) -> Iterat
 
 
 def setting_problems(catalogue: Catalogue, profile: Profile) -> Iterator[Problem]:
-    """Give what is wrong with the settings in ``profile``, importing the plugins that they are for.
+    """Yield the mistakes in the settings of ``profile``, importing the plugins that they are for.
 
-    A setting that is missing is not wrong: the command line or an heir may give it.
+    A setting that is missing is no mistake: the command line, or a profile that inherits from this
+    one, may have it.
     """
     installed = [entry.name for entry in catalogue.entries()]
     for kind, table, named in offers_named(profile):
         if named.value not in installed:
-            continue  # ``name_problems`` says so.
+            continue  # ``name_problems`` reports it.
         report = catalogue.inspect(str(named.value))
         if kind in report.offers:
             written = profile.table(table)
@@ -95,9 +119,10 @@ def setting_problems(catalogue: Catalogue, profile: Profile) -> Iterator[Problem
 
 
 def offers_named(profile: Profile) -> Iterator[tuple[Kind, str, ConfigValue]]:
-    """Return each offer that ``profile`` names: its kind, the table of its settings, its name.
+    """Yield each offer that ``profile`` names: its kind, the table of its settings, its name.
 
-    Backends whose tables are not in use come, too; for those the first setting stands for the name.
+    That includes backends that have a table and are not used. No value names these, so the place of
+    their first setting is that of the name.
     """
     backend = profile.get("backend")
     if backend:
@@ -112,76 +137,38 @@ def offers_named(profile: Profile) -> Iterator[tuple[Kind, str, ConfigValue]]:
             yield kind, key, named
 
 
-def problems(catalogue: Catalogue, profile: Profile) -> Iterator[Problem]:
-    """Return all that is wrong with ``profile``."""
-    yield from name_problems(catalogue.entries(), profile)
-    yield from setting_problems(catalogue, profile)
-
-
-def all_problems(catalogue: Catalogue, profiles: Profiles) -> list[Problem]:
-    """Return all that is wrong with ``profiles``, each of it once."""
-    found: dict[Problem, None] = {}
-    try:
-        profiles.default()
-    except ProblemError as error:
-        found[error.problem] = None
-    for name in profiles.names():
-        try:
-            for service in ("", *profiles.services(name)):
-                found |= dict.fromkeys(problems(catalogue, profiles.resolve(name, service)))
-        except ProblemError as error:
-            found[error.problem] = None
-    return list(found)
-
-
-_DECLARED: Final = tuple(SERVICE_KEYS)
-_CHOSEN: Final = {"cookie": "the cookie is from", "transport": "the transport is"}
-HIDDEN: Final = "[hidden]"
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Source:
-    """One place that gives a value: a variable, or a line of a file."""
-
-    value: object
-    variable: str = ""
-    path: Path | None = None
-    line: int | None = None
-    table: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Explained:
-    """One key with all its sources; the first holds. ``unused`` says why none of them does."""
+class Explanation:
+    """One key with all its values, best first; ``unused`` says why none of them is used."""
 
     keys: KeyPath
-    sources: Sequence[Source]
+    sources: Sequence[ConfigValue]
     unused: str = ""
 
 
 def explain(
     catalogue: Catalogue, profile: Profile, environment: Mapping[str, str]
-) -> list[Explained]:
-    """Return every key that a file or a variable sets, in the order in which profiles show them."""
+) -> list[Explanation]:
+    """Return every key that a file or a variable sets, in the order of their declaration."""
     offers = list(_offers(catalogue, profile))
     sources = {keys: [source] for keys, source in _variables(offers, environment)}
     for keys, stack in profile.stacks.items():
-        sources.setdefault(keys, []).extend(_source(one) for one in stack)
+        sources.setdefault(keys, []).extend(stack)
     explained = [
-        Explained(keys=keys, sources=found, unused=_why_unused(keys, profile.get("backend")))
+        Explanation(keys=keys, sources=found, unused=_why_unused(keys, profile.get("backend")))
         for keys, found in sources.items()
     ]
     for keys, stack in profile.unused.items():
         named = profile.get(keys[0], OFFER_KEYS[keys[0]])
-        why = f"{_CHOSEN[keys[0]]} {named.value}" if named else "another one is chosen"
-        explained.append(Explained(keys=keys, sources=[_source(one) for one in stack], unused=why))
+        why = f"{_CHOICES[keys[0]]} {named.value}" if named else "another one is chosen"
+        explained.append(Explanation(keys=keys, sources=stack, unused=why))
     ordered = sorted(explained, key=lambda one: (bool(one.unused), _rank(one.keys)))
     secret = set(_secret_keys(offers))
     return [_hidden(one) if one.keys in secret else one for one in ordered]
 
 
 def _offers(catalogue: Catalogue, profile: Profile) -> Iterator[tuple[str, DeclaresSettings]]:
-    """Return each offer that ``profile`` has settings for, with the table of those."""
+    """Yield each offer that ``profile`` has settings for, with the name of their table."""
     yield "transport", TLS
     for kind, table, named in offers_named(profile):
         offer = catalogue.inspect(str(named.value)).offers.get(kind)
@@ -191,15 +178,15 @@ def _offers(catalogue: Catalogue, profile: Profile) -> Iterator[tuple[str, Decla
 
 def _variables(
     offers: Sequence[tuple[str, DeclaresSettings]], environment: Mapping[str, str]
-) -> Iterator[tuple[KeyPath, Source]]:
-    """Return the variables that set something of the session or of ``offers``."""
+) -> Iterator[tuple[KeyPath, ConfigValue]]:
+    """Yield the variables that set something of the session or of ``offers``."""
     for key, (variable, text) in session_variables(environment).items():
-        yield (key,), Source(value=text, variable=variable)
+        yield (key,), ConfigValue(value=text, variable=variable)
     for table, offer in offers:
         for key in setting_fields(offer.settings):
             variable = variable_name(offer.name, key)
             if environment.get(variable):
-                yield (table, key), Source(value=environment[variable], variable=variable)
+                yield (table, key), ConfigValue(value=environment[variable], variable=variable)
 
 
 def _secret_keys(offers: Sequence[tuple[str, DeclaresSettings]]) -> Iterator[KeyPath]:
@@ -208,7 +195,7 @@ def _secret_keys(offers: Sequence[tuple[str, DeclaresSettings]]) -> Iterator[Key
             yield table, key
 
 
-def _hidden(one: Explained) -> Explained:
+def _hidden(one: Explanation) -> Explanation:
     return replace(one, sources=[replace(source, value=HIDDEN) for source in one.sources])
 
 
@@ -219,17 +206,12 @@ def _why_unused(keys: KeyPath, backend: ConfigValue | None) -> str:
 
 
 def _rank(keys: KeyPath) -> int:
-    """Order keys as they are declared; the tables with the settings of offers come after them."""
+    """Return where a key is sorted: as it is declared, with tables of settings at the end."""
     if len(keys) == 1:
-        return _DECLARED.index(keys[0])
-    return len(_DECLARED) + (1 + list(OFFER_KEYS).index(keys[0]) if keys[0] in OFFER_KEYS else 0)
-
-
-def _source(written: ConfigValue) -> Source:
-    return Source(value=written.value, path=written.path, line=written.line, table=written.table)
-
-
-_TABLES: Final = {"cookie": Kind.COOKIE_SOURCE, "transport": Kind.TRANSPORT}
+        return _KEYS_IN_ORDER.index(keys[0])
+    return len(_KEYS_IN_ORDER) + (
+        1 + list(OFFER_KEYS).index(keys[0]) if keys[0] in OFFER_KEYS else 0
+    )
 
 
 def config_schema(reports: Iterable[PluginReport]) -> dict[str, Any]:
@@ -241,7 +223,7 @@ def config_schema(reports: Iterable[PluginReport]) -> dict[str, Any]:
     definitions: dict[str, Any] = {}
     for offer in offers[Kind.BACKEND].values():
         definitions[f"backend {offer.name}"] = _settings(offer, definitions)
-    for key, kind in _TABLES.items():
+    for key, kind in _KINDS_OF_TABLES.items():
         definitions[key] = {"anyOf": list(_tables_of(key, offers[kind], definitions))}
     definitions["backend"] = _name(offers[Kind.BACKEND])
     definitions["transport"]["anyOf"].append(_name(offers[Kind.TRANSPORT]))
@@ -272,11 +254,12 @@ def config_schema(reports: Iterable[PluginReport]) -> dict[str, Any]:
 def _values(keys: Mapping[str, ProfileKey], tables: Mapping[str, Any]) -> dict[str, Any]:
     own = {}
     for key in keys.values():
-        shared = _ref(key.name) if key.name in (*_TABLES, "backend") else key.schema
+        shared = _ref(key.name) if key.name in (*_KINDS_OF_TABLES, "backend") else key.schema
         own[key.name] = {"description": key.meaning, **shared, **tables.get(key.name, {})}
     return {
         "type": "object",
         "properties": {**tables, **own},
+        # A table may belong to a backend that is not installed here.
         "additionalProperties": {"type": "object"},
     }
 
@@ -290,6 +273,7 @@ def _tables_of(
     for offer in offers.values():
         settings = {**shared, **_properties(offer, definitions)}
         yield _object({name: {"const": offer.name}, **settings}, required=[name])
+    # A name that is not installed here may be installed elsewhere, so its table may hold anything.
     others = {"type": "string", "not": {"enum": list(offers)}}
     yield {"type": "object", "properties": {name: others}}
 
@@ -299,7 +283,7 @@ def _settings(offer: Offer, definitions: dict[str, Any]) -> dict[str, Any]:
 
 
 def _properties(offer: DeclaresSettings, definitions: dict[str, Any]) -> dict[str, Any]:
-    """Return the settings; none is required, because a flag or an heir may give it."""
+    """Return the settings; none is required, as options or an inheriting profile may have it."""
     schema = offer.settings.model_json_schema()
     definitions |= schema.get("$defs", {})
     properties: dict[str, Any] = schema.get("properties", {})
@@ -307,7 +291,7 @@ def _properties(offer: DeclaresSettings, definitions: dict[str, Any]) -> dict[st
 
 
 def _name(offers: Mapping[str, Offer]) -> dict[str, Any]:
-    """Return the schema of a name; the known ones are for completion."""
+    """Return the schema of a name; the ``enum`` is for completion in editors."""
     known = {"enum": list(offers)}
     return {"anyOf": [known, {"type": "string", "pattern": f"^{PLUGIN_NAME.pattern}$"}]}
 

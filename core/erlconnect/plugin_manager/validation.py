@@ -1,8 +1,8 @@
-"""Looks at what a hook returned and at what an offer created; believes nothing.
+"""Checks of what a plugin returns, and guards around the calls into it.
 
-Puts a plugin's name on what goes wrong inside it, and on what takes too long.
-
-The three kinds of offers, and what each kind means to hooks, options and objects.
+Annotations bind nobody at run time, so the result of every hook and of ``create`` is checked here.
+A guard names the plugin in what it raises, and warns of a call that takes too long. ``Kind`` has
+the three kinds of offers, with their hooks, their options and their one required method.
 """
 
 from __future__ import annotations
@@ -28,63 +28,8 @@ SLOW_SECONDS: Final = 2.0
 _LONGEST_QUOTE: Final = 300
 
 
-def plugin_error(entry: CatalogueEntry, what: str) -> PluginError:
-    """Return the error that says what is wrong with a plugin, and to whom to tell it."""
-    if entry.built_in:
-        remedy = "This is a bug in erlconnect: please report it."
-    else:
-        remedy = f"Upgrade or uninstall {entry.distribution}, or report it to its authors."
-    return PluginError(f"The plugin {entry.name!r} of {entry.origin} {what}", remedy=remedy)
-
-
-@contextmanager
-def attribute_errors(
-    entry: CatalogueEntry,
-    doing: str,
-    *,
-    expected: tuple[type[Exception], ...] = (),
-    secretive: bool = False,
-) -> Iterator[None]:
-    """Turn whatever is raised inside into a ``PluginError`` that says who was ``doing`` what.
-
-    ``expected`` passes unchanged, and so do cancellation and Ctrl-C. ``secretive`` keeps the text
-    of the exception back, because it may quote a cookie.
-    """
-    try:
-        yield
-    except expected:
-        raise
-    except (Exception, SystemExit) as error:
-        kind = type(error).__name__
-        if secretive:
-            raise plugin_error(entry, f"raised {kind} in {doing}") from None
-        text = " ".join(str(error).split())[:_LONGEST_QUOTE]
-        raise plugin_error(entry, f"raised {kind} in {doing}: {text}") from error
-
-
-@contextmanager
-def slow_call_watchdog(
-    entry: CatalogueEntry, doing: str, warn: Callable[[str], None]
-) -> Iterator[None]:
-    """Run a plugin's import or hook: blame it for what it raises, and say when it is slow.
-
-    ``warn`` is called, from another thread, when it takes longer than ``SLOW_SECONDS``: synchronous
-    code cannot be stopped from outside, so it is only named.
-    """
-    slow = f"takes more than {SLOW_SECONDS:g} s for {doing}"
-    message = f"The plugin {entry.name!r} of {entry.origin} {slow}"
-    timer = threading.Timer(SLOW_SECONDS, warn, [message])
-    timer.daemon = True
-    timer.start()
-    try:
-        with attribute_errors(entry, doing):
-            yield
-    finally:
-        timer.cancel()
-
-
 class Kind(StrEnum):
-    """What an offer is for; the value is the word that people read."""
+    """What an offer is; the value is the word that people read."""
 
     BACKEND = "backend"
     COOKIE_SOURCE = "cookie source"
@@ -102,15 +47,73 @@ class Kind(StrEnum):
 
     @property
     def method(self) -> str:
-        """The method without which an object is none of this kind."""
+        """The method that an object of this kind must have."""
         return {"backend": "discover", "cookie source": "fetch", "transport": "open"}[self.value]
 
 
+def plugin_error(entry: CatalogueEntry, what: str) -> PluginError:
+    """Return the error that says what is wrong with a plugin, and who can mend it."""
+    if entry.built_in:
+        remedy = "This is a bug in erlconnect: please report it."
+    else:
+        remedy = f"Upgrade or uninstall {entry.distribution}, or report it to its authors."
+    return PluginError(f"The plugin {entry.name!r} of {entry.origin} {what}", remedy=remedy)
+
+
+@contextmanager
+def attribute_errors(
+    entry: CatalogueEntry,
+    doing: str,
+    *,
+    expected: tuple[type[Exception], ...] = (),
+    secretive: bool = False,
+) -> Iterator[None]:
+    """Turn exceptions inside into ``PluginError``, which names the plugin and ``doing``.
+
+    ``expected`` passes unchanged, and so do cancellation and Ctrl-C. ``secretive`` leaves the text
+    of the exception out, because it may quote a cookie.
+    """
+    try:
+        yield
+    except expected:
+        raise
+    # A plugin that calls sys.exit() must not end the session.
+    except (Exception, SystemExit) as error:
+        kind = type(error).__name__
+        if secretive:
+            # Without a cause, because a traceback would show its text.
+            raise plugin_error(entry, f"raised {kind} in {doing}") from None
+        text = " ".join(str(error).split())[:_LONGEST_QUOTE]
+        raise plugin_error(entry, f"raised {kind} in {doing}: {text}") from error
+
+
+@contextmanager
+def slow_call_watchdog(
+    entry: CatalogueEntry, doing: str, warn: Callable[[str], None]
+) -> Iterator[None]:
+    """Turn what a plugin's import or hook raises into ``PluginError``, and warn if it is slow.
+
+    ``warn`` is called, from another thread, when it takes longer than ``SLOW_SECONDS``. Synchronous
+    code cannot be stopped from outside, so the plugin is only named.
+    """
+    slow = f"takes more than {SLOW_SECONDS:g} s for {doing}"
+    message = f"The plugin {entry.name!r} of {entry.origin} {slow}"
+    timer = threading.Timer(SLOW_SECONDS, warn, [message])
+    # It must not keep the process alive.
+    timer.daemon = True
+    timer.start()
+    try:
+        with attribute_errors(entry, doing):
+            yield
+    finally:
+        timer.cancel()
+
+
 def validate_result(entry: CatalogueEntry, kind: Kind, result: object) -> Sequence[Offer]:
-    """Return the offers that a hook returned; ``PluginError`` where they are none."""
+    """Return ``result`` as the offers of a hook; ``PluginError`` where it is none."""
     from erlconnect.contract import Offer  # noqa: PLC0415 - it imports pydantic
 
-    refuse_unfinished(entry, kind.hook, result)
+    refuse_asynchronous(entry, kind.hook, result)
     if not isinstance(result, list | tuple):
         raise plugin_error(entry, f"returned {type(result).__name__} from {kind.hook}, not a list")
     for offer in result:
@@ -125,8 +128,8 @@ def validate_result(entry: CatalogueEntry, kind: Kind, result: object) -> Sequen
 
 
 def validate_created(entry: CatalogueEntry, kind: Kind, created: object) -> object:
-    """Give ``created`` back where it is what ``kind`` has to be; else ``PluginError``."""
-    refuse_unfinished(entry, f"create() of its {kind}", created)
+    """Return ``created`` if it has the method of its kind; else raise ``PluginError``."""
+    refuse_asynchronous(entry, f"create() of its {kind}", created)
     if not callable(getattr(created, kind.method, None)):
         raise plugin_error(
             entry,
@@ -135,8 +138,9 @@ def validate_created(entry: CatalogueEntry, kind: Kind, created: object) -> obje
     return created
 
 
-def refuse_unfinished(entry: CatalogueEntry, doing: str, result: object) -> None:
-    """Raise ``PluginError`` for what has to be awaited or iterated before it is a result."""
+def refuse_asynchronous(entry: CatalogueEntry, doing: str, result: object) -> None:
+    """Raise ``PluginError`` for a coroutine, another awaitable, or a generator."""
+    # A coroutine that is neither awaited nor closed makes Python warn later.
     if inspect.iscoroutine(result) or inspect.isgenerator(result):
         result.close()
     if inspect.isawaitable(result) or inspect.isgenerator(result) or inspect.isasyncgen(result):
@@ -144,7 +148,7 @@ def refuse_unfinished(entry: CatalogueEntry, doing: str, result: object) -> None
 
 
 def missing_libraries(offer: Offer) -> tuple[str, ...]:
-    """Return those of the offer's libraries that are not installed; imports none of them."""
+    """Return the libraries of the offer that are not installed; imports none of them."""
     return tuple(name for name in offer.needs if not _installed(name))
 
 
@@ -162,14 +166,16 @@ def require_libraries(entry: CatalogueEntry, kind: Kind, offer: Offer) -> None:
 def _installed(library: str) -> bool:
     try:
         return find_spec(library) is not None
+    # find_spec raises ValueError for a module that has no __spec__.
     except (ImportError, ValueError):
         return False
 
 
 def _fault(kind: Kind, offer: Offer) -> str:
-    """Say what makes ``offer`` unusable; annotations do not bind anybody at run time."""
+    """Return what makes ``offer`` unusable; an empty text if nothing does."""
     from erlconnect.contract import Settings  # noqa: PLC0415 - it imports pydantic
 
+    # mypy trusts the annotations of Offer, and would call the checks below unreachable.
     anything: Any = offer
     if not isinstance(anything.name, str) or not isinstance(anything.summary, str):
         return "its name or its summary is no text"
@@ -177,19 +183,20 @@ def _fault(kind: Kind, offer: Offer) -> str:
         return "its settings are no subclass of erlconnect.api.Settings"
     if not callable(anything.create):
         return "its create cannot be called"
-    if not _texts(anything.needs) or not isinstance(anything.install, str):
+    if not _is_texts(anything.needs) or not isinstance(anything.install, str):
         return "its needs are no tuple of texts, or its install is no text"
-    return _clash(kind, offer)
+    return _key_conflict(kind, offer)
 
 
-def _texts(value: object) -> bool:
+def _is_texts(value: object) -> bool:
     return isinstance(value, tuple) and all(isinstance(part, str) and part for part in value)
 
 
-def _clash(kind: Kind, offer: Offer) -> str:
+def _key_conflict(kind: Kind, offer: Offer) -> str:
     from erlconnect.configuration.settings import setting_fields  # noqa: PLC0415 - pydantic
 
     keys = set(setting_fields(offer.settings))
+    # Keys of a backend have no prefix on the command line, so one of these would be ambiguous.
     taken = sorted(keys & set(SESSION_KEYS))
     if kind is Kind.BACKEND and taken:
         return f"its setting {taken[0]!r} is one of the session's own"

@@ -138,7 +138,7 @@ class Connector:
         try:
             with (
                 self._timer.phase("transport", name),
-                self._plugins.catalogue.blaming(Kind.TRANSPORT, name, "open()"),
+                self._plugins.catalogue.attribute_errors(Kind.TRANSPORT, name, "open()"),
             ):
                 async with asyncio.timeout(_OPEN_SECONDS):
                     dialer, close = await hold_open(self._group, transport.open(target))
@@ -154,7 +154,7 @@ class Connector:
 
     async def _connect_through(self, target: Target, opened: _OpenTransport) -> ConnectedTarget:
         try:
-            with self._plugins.catalogue.blaming(Kind.TRANSPORT, opened.name, "dial()"):
+            with self._plugins.catalogue.attribute_errors(Kind.TRANSPORT, opened.name, "dial()"):
                 port, result = await self._find_and_probe(target, opened.dialer, opened.seconds)
         # A cancellation, too: nobody else knows of this transport.
         except BaseException:

@@ -76,7 +76,7 @@ class RemoteCookies:
         )
 
     async def _fetch(self, choice: CookieSourceChoice, target: Target) -> Cookie | None:
-        with self._plugins.catalogue.blaming(Kind.COOKIE_SOURCE, choice.name, "fetch()"):
+        with self._plugins.catalogue.attribute_errors(Kind.COOKIE_SOURCE, choice.name, "fetch()"):
             cookie = await choice.source.fetch(target)
         if cookie is not None and cookie.note:
             self._warn(cookie.note)

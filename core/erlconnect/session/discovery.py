@@ -84,7 +84,7 @@ class Discovery:
         self._warnings_before, self._warnings = self._warnings, set()
         query = Query(service=self._config.service)
         backend = self._config.backend.name
-        with self._plugins.catalogue.blaming(Kind.BACKEND, backend, "discover()"):
+        with self._plugins.catalogue.attribute_errors(Kind.BACKEND, backend, "discover()"):
             found = await self._discover_in_time(query)
         if not found:
             raise NoNodeFoundError(
@@ -102,7 +102,7 @@ class Discovery:
             return
         query = Query(service=self._config.service)
         try:
-            with self._plugins.catalogue.blaming(
+            with self._plugins.catalogue.attribute_errors(
                 Kind.BACKEND, self._config.backend.name, "watch()"
             ):
                 async for found in self._backend.watch(query, self):

@@ -1,4 +1,4 @@
-"""Rates between two looks, and the units in which people read numbers."""
+"""Rates between two statuses, and the units in which people read numbers."""
 
 from __future__ import annotations
 
@@ -6,8 +6,7 @@ from typing import Any
 
 import pytest
 
-from erlconnect.command_line.live_view import Throughput
-from erlconnect.command_line.status_table import duration, size
+from erlconnect.command_line.status import Throughput, duration, size
 
 
 def session(**links: tuple[int, int]) -> dict[str, Any]:
@@ -23,13 +22,13 @@ def speeds(status: dict[str, Any]) -> list[tuple[int, int]]:
     return [(one["bytes_in_per_second"], one["bytes_out_per_second"]) for one in alias["links"]]
 
 
-def test_a_rate_is_what_came_between_two_looks(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_rate_is_what_came_between_two_statuses(monkeypatch: pytest.MonkeyPatch) -> None:
     clock = iter([10.0, 12.0, 12.0])
-    monkeypatch.setattr("erlconnect.command_line.live_view.time.monotonic", lambda: next(clock))
-    looked = Throughput()
-    assert speeds(looked.add(session(dev=(100, 50)))) == [(0, 0)]
-    # The second link is new: what it carried before nobody looked is no rate.
-    assert speeds(looked.add(session(dev=(1100, 50), other=(9000, 1)))) == [(500, 0), (0, 0)]
+    monkeypatch.setattr("erlconnect.command_line.status.time.monotonic", lambda: next(clock))
+    throughput = Throughput()
+    assert speeds(throughput.add(session(dev=(100, 50)))) == [(0, 0)]
+    # The second link is new: what it carried before its first status is no rate.
+    assert speeds(throughput.add(session(dev=(1100, 50), other=(9000, 1)))) == [(500, 0), (0, 0)]
 
 
 @pytest.mark.parametrize(
