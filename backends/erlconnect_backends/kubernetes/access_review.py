@@ -72,10 +72,10 @@ def rights_for_cookie(container: Mapping[str, Any], names: Collection[str]) -> s
 
 async def denied(rest: ApiClient, rights: Collection[Right]) -> list[Right]:
     """Return those of ``rights`` that the server denies. Cancelled, it leaves nothing behind."""
-    asked = sorted(rights)
+    reviewed = sorted(rights)
     # At the same time, so that a slow server costs its time once.
-    answers = await asyncio.gather(*(_is_denied(rest, right) for right in asked))
-    return [right for right, is_denied in zip(asked, answers, strict=True) if is_denied]
+    answers = await asyncio.gather(*(_is_denied(rest, right) for right in reviewed))
+    return [right for right, is_denied in zip(reviewed, answers, strict=True) if is_denied]
 
 
 def may_be_refused(missing: Collection[Right], *, namespace: str) -> str:

@@ -201,11 +201,11 @@ async def wait_for_change(rest: ApiClient, request: ApiRequest, *, since: str) -
     Without the right to watch it returns after 15 s. Raises as ``ApiClient``. Cancelled, it leaves
     no connection behind.
     """
-    asked = changes_of(request, since=since, seconds=_WATCH_SECONDS)
+    changes = changes_of(request, since=since, seconds=_WATCH_SECONDS)
     try:
         async with (
             asyncio.timeout(_WATCH_SECONDS + _GRACE_SECONDS),
-            aclosing(rest.watch(asked)) as events,
+            aclosing(rest.watch(changes)) as events,
         ):
             async for _ in events:
                 return

@@ -143,15 +143,15 @@ class ContainerEnvironment:
         if not source:
             return ""
         if reference := source.get("fieldRef"):
-            place = str(reference.get("fieldPath"))
-            value = field_value(self._pod, place)
+            origin = str(reference.get("fieldPath"))
+            value = field_value(self._pod, origin)
         elif reference := source.get("resourceFieldRef"):
-            place = str(reference.get("resource"))
+            origin = str(reference.get("resource"))
             value = resource_value(self._pod, self._container, reference)
         else:
-            place, value = next(iter(source)), None
+            origin, value = next(iter(source)), None
         if value is None:
-            raise UnknownValueError(f"{variable} is taken from {place}, which is not known here")
+            raise UnknownValueError(f"{variable} is taken from {origin}, which is not known here")
         return value
 
     async def _key(

@@ -45,7 +45,7 @@ class NoWebSocketError(UnreachableError):
         self.error = error
 
 
-def asked(endpoint: PodEndpoint, port: int) -> str:
+def purpose(endpoint: PodEndpoint, port: int) -> str:
     """Return what was asked for, for a message."""
     return f"a port-forward to port {port} of pod {endpoint}"
 
@@ -69,7 +69,7 @@ def kubectl_failed(endpoint: PodEndpoint, port: int, said: str) -> UnreachableEr
 def asked_for(endpoint: PodEndpoint, port: int) -> ApiCall:
     """Return the same with the rights that it needs."""
     return ApiCall(
-        what=asked(endpoint, port),
+        what=purpose(endpoint, port),
         namespace=endpoint.namespace,
         rights=tuple(sorted(PORT_FORWARD)),
     )
@@ -78,7 +78,7 @@ def asked_for(endpoint: PodEndpoint, port: int) -> ApiCall:
 def no_websocket(endpoint: PodEndpoint, port: int, words: str) -> UnreachableError:
     """Return the error where the server, or something before it, cannot do it at all."""
     return UnreachableError(
-        f"Asked for {asked(endpoint, port)}: the API server {endpoint.access.server}, or a proxy"
+        f"Asked for {purpose(endpoint, port)}: the API server {endpoint.access.server}, or a proxy"
         f" before it, opens no websocket: {errors.shown(words)}",
         remedy="Let the proxy pass websockets on, or install kubectl, which is used then.",
     )
@@ -95,13 +95,13 @@ def as_transport(error: ErlconnectError) -> ErlconnectError:
 
 def silent(endpoint: PodEndpoint, port: int, seconds: float) -> TimedOutError:
     """Return the error where the websocket did not open, or its port was not announced."""
-    error = errors.silence(endpoint.access, asked(endpoint, port), seconds)
+    error = errors.silence(endpoint.access, purpose(endpoint, port), seconds)
     return TimedOutError(error.message, remedy=error.remedy)
 
 
 def unreachable(endpoint: PodEndpoint, port: int, error: OSError) -> ErlconnectError:
     """Return the error where there is no connection to the API server."""
-    return as_transport(errors.unreachable(endpoint.access, asked(endpoint, port), error))
+    return as_transport(errors.unreachable(endpoint.access, purpose(endpoint, port), error))
 
 
 def both(first: ErlconnectError, second: ErlconnectError) -> ErlconnectError:

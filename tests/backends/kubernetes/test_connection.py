@@ -1,10 +1,8 @@
-"""Through real proxies to a server whose certificate is checked behind them all the same.
-
-Which proxy leads to an API server.
-"""
+"""Connections to an API server, through real proxies and without; which proxy counts."""
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -110,6 +108,49 @@ async def test_an_ipv6_server_is_asked_by_its_address(api: KubernetesApi, tmp_pa
     rest = await through(api, tmp_path, "", server=gone).rest()
     with pytest.raises(LookupFailedError, match=r"https://\[::1\]:.* Connection refused"):
         await rest.items(PODS)
+
+
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        (b"SSH-2.0-OpenSSH_9.2\r\n", "does not lead there: it does not speak HTTP"),
+        (
+            b"HTTP/1.1 200 OK\r\nVia: " + b"x" * 70_000,
+            "does not lead there: an answer without an end",
+        ),
+        (b"HTTP/1.1 200 OK\r\n\r\nhello", "does not lead there: it sent something before"),
+        (b"HTTP/1.1 599\r\n\r\n", r"does not lead there: HTTP/1\.1 599$"),
+        (b"HTTP/1.1 200 OK\r\n", "the proxy closed the connection"),
+    ],
+)
+async def test_what_is_no_answer_of_a_proxy_is_said_to_be_none(
+    api: KubernetesApi, tmp_path: Path, answer: bytes, words: str
+) -> None:
+    async def speak(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(answer)
+        writer.close()
+
+    async with await asyncio.start_server(speak, "127.0.0.1", 0) as server:
+        address = f"127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        rest = await through(api, tmp_path, f"http://{address}").rest()
+        with pytest.raises(LookupFailedError, match=words):
+            await rest.items(PODS)
+    assert api.requests.seen() == []
+
+
+async def test_a_server_that_closes_in_the_middle_of_the_tls_handshake_is_said_to(
+    api: KubernetesApi, tmp_path: Path
+) -> None:
+    async def close(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(1024 * 1024)
+        writer.close()
+
+    async with await asyncio.start_server(close, "127.0.0.1", 0) as server:
+        url = f"https://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        rest = await through(api, tmp_path, "", server=url).rest()
+        with pytest.raises(LookupFailedError, match="the server closed the connection"):
+            await rest.items(PODS)
 
 
 PROXY = "http://proxy.test:3128"

@@ -1,8 +1,6 @@
-"""What fieldRef and resourceFieldRef give.
+"""References in a container's variables: to fields and resources, to other variables, to objects.
 
-``$(VAR)`` exactly as the kubelet reads it: each case is one of its own source's tests.
-
-The objects that a variable may come from, so that a Role can name them.
+Each case of ``$(VAR)`` is one of the kubelet's own tests.
 """
 
 from __future__ import annotations

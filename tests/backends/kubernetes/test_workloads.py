@@ -1,7 +1,4 @@
-"""Which pods TARGET means: those that kubectl would take, and of a Deployment the current ones.
-
-Label selectors as text.
-"""
+"""Which pods TARGET means, as kubectl would take them, and label selectors as text."""
 
 from __future__ import annotations
 
