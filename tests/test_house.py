@@ -22,7 +22,8 @@ FOLDER_INSTEAD_OF: Final = {Path("command_line"): Path("end_to_end")}
 # Small modules with one importer that stay alone, and why. No line here need modules that an entry
 # point names, bodies of commands that are imported when they run, `__init__` and `__main__`.
 ALONE: Final = {
-    "erlconnect.diagnostics.targets": "a ring below the command line, which shows what it returns",
+    "erlconnect.guard.malformed": "a rule, as `stop` and `inbound` are; the table of rules names it",
+    "erlconnect.guard.reads": "the state that the rules of `stop` need; the rules have none",
 }
 # Modules without a test file of their name, and the files that test them instead.
 TESTED_ELSEWHERE: Final = {
@@ -35,6 +36,8 @@ TESTED_ELSEWHERE: Final = {
     "erlconnect.diagnostics.events": "test_docs.py",
     "erlconnect.distribution.errors": "distribution/test_frames.py",
     "erlconnect.session.config": "session/test_discovery.py",
+    "erlconnect.guard.answers": "end_to_end/test_guard_stop.py",
+    "erlconnect.guard.message": "guard/test_frame_guard.py",
     "erlconnect_plugins.commands": "end_to_end/test_plugins_end_to_end.py",
     # They choose the words of errors, which the tests of what fails compare.
     "erlconnect.proxy.errors": "proxy/test_handshake.py",
@@ -47,7 +50,22 @@ TESTED_ELSEWHERE: Final = {
     # They do nothing without what is around them: the tests run both with real peers.
     "erlconnect.command_line.child_process": "end_to_end/test_signals.py",
     "erlconnect.command_line.connect": "end_to_end/test_human_output.py end_to_end/test_dry_run.py",
+    "erlconnect.command_line.remote_calls": "end_to_end/test_rpc.py end_to_end/test_eval.py",
+    "erlconnect.command_line.top_app": "end_to_end/test_top.py",
+    "erlconnect.command_line.top_web": "end_to_end/test_top.py",
     "erlconnect.command_line.demo": "end_to_end/test_getting_started.py",
+    "erlconnect.client.connection": "client/test_calls.py",
+    "erlconnect.client.elixir_syntax": "client/test_erlang_syntax_with_nodes.py",
+    "erlconnect.client.evaluation": "end_to_end/test_eval.py",
+    "erlconnect.client.group_leader": "client/test_calls.py",
+    "erlconnect.client.json_terms": "end_to_end/test_rpc.py",
+    "erlconnect.client.sampling": "end_to_end/test_top.py",
+    "erlconnect.guard.calls": "guard/test_frame_guard.py",
+    "erlconnect.guard.inbound": "end_to_end/test_guard_inbound.py",
+    "erlconnect.guard.link_guard": "end_to_end/test_guard_links.py",
+    "erlconnect.guard.reads": "end_to_end/test_guard_shells.py",
+    "erlconnect.guard.stop": "end_to_end/test_guard_stop.py",
+    "erlconnect.guard.stop_calls": "guard/test_frame_guard.py",
     "erlconnect.diagnostics.doctor": "end_to_end/test_doctor.py",
     "erlconnect.diagnostics.ping": "end_to_end/test_ping.py",
     "erlconnect.diagnostics.targets": "end_to_end/test_targets.py",

@@ -35,7 +35,16 @@ SORTS: Final = ("memory", "reductions", "queue")
 _ROWS: Final = 20
 
 
-@takes_cli_options(without=("visible", "as_name", "local_cookie_file", "all_targets"))
+@takes_cli_options(
+    without=(
+        "visible",
+        "as_name",
+        "local_cookie_file",
+        "all_targets",
+        "allow_stop",
+        "inbound",
+    )
+)
 def top(
     *,
     target: options.Target,

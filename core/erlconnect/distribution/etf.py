@@ -125,7 +125,8 @@ Term: TypeAlias = (
     "Atom | int | float | bytes | Bitstring | Pid | Port | Reference | Export | Fun | Record | "
     "Map | ImproperList | tuple[Term, ...] | list[Any]"
 )
-DEEPEST: Final = 4096
+DEEPEST: Final = 256
+"""How deep a term may be: Python compares, hashes and prints nested values by recursion."""
 MOST_TERMS: Final = 5_000_000
 """How many terms one may consist of: each may take some 60 bytes of memory, and 1 on the wire."""
 _BYTE: Final = 255
