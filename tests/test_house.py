@@ -22,7 +22,7 @@ FOLDER_INSTEAD_OF: Final = {Path("command_line"): Path("end_to_end")}
 # Small modules with one importer that stay alone, and why. No line here need modules that an entry
 # point names, bodies of commands that are imported when they run, `__init__` and `__main__`.
 ALONE: Final = {
-    "erlconnect.guard.malformed": "a rule, as `stop` and `inbound` are; the table of rules names it",
+    "erlconnect.guard.malformed": "a rule, as `stop` and `inbound` are; the table names it",
     "erlconnect.guard.reads": "the state that the rules of `stop` need; the rules have none",
 }
 # Modules without a test file of their name, and the files that test them instead.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from typing import TYPE_CHECKING
 
 import pytest
@@ -10,12 +11,12 @@ from client.nodes import CALLER, client_of
 from world.connected import remote_node
 from world.waiting import wait_until
 
-from erlconnect.client.calls import Raised, Returned, call, refuse_stop
+from erlconnect.client.calls import Raised, Returned, call, stop_refused
 from erlconnect.client.connection import CLAIMED_FLAGS, LONGEST_MESSAGE
-from erlconnect.distribution.control_messages import Operation
+from erlconnect.distribution.control import Operation
 from erlconnect.distribution.etf import Atom, Map, Pid, Term
 from erlconnect.distribution.flags import DistributionFlag
-from erlconnect.errors import AnswerTooLargeError, TimedOutError, UnreachableError
+from erlconnect.errors import AnswerTooLargeError, RefusedError, TimedOutError, UnreachableError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -194,24 +195,34 @@ async def forms(client: Client, text: str) -> Term:
     [
         ("init", "stop", [], "init:stop/0"),
         ("erlang", "halt", [0, []], "erlang:halt/2"),
-        ("Elixir.System", "halt", [0], "Elixir.System:halt/1"),
+        ("Elixir.System", "halt", [0], "System:halt/1"),
         ("application", "stop", [Atom("kernel")], "application:stop/1"),
         ("application", "stop", [Atom("shop")], None),
         ("init", "get_status", [], None),
+        # Calls of other functions that would make such a call.
+        ("erlang", "apply", [Atom("init"), Atom("stop"), []], "init:stop/0"),
+        ("timer", "apply_after", [1, Atom("erlang"), Atom("halt"), [0]], "erlang:halt/1"),
+        ("Elixir.Code", "eval_string", [b"System.halt()"], "System:halt/0"),
     ],
 )
 def test_calls_that_end_a_node(
     module: str, function: str, args: list[Term], expected: str | None
 ) -> None:
-    assert refuse_stop(module, function, args) == expected
+    if expected is None:
+        stop_refused(module, function, args)
+        return
+    with pytest.raises(RefusedError, match=f"^{re.escape(expected)} would end or restart"):
+        stop_refused(module, function, args)
 
 
 def test_operations_are_those_of_the_specification() -> None:
     names = (
-        "LINK=1 SEND=2 EXIT=3 REG_SEND=6 EXIT2=8 SEND_TT=12 EXIT_TT=13 MONITOR_P=19 "
-        "MONITOR_P_EXIT=21 SEND_SENDER=22 SEND_SENDER_TT=23 PAYLOAD_EXIT=24 PAYLOAD_EXIT_TT=25 "
-        "SPAWN_REQUEST=29 SPAWN_REPLY=31 ALIAS_SEND=33 ALIAS_SEND_TT=34 UNLINK_ID=35 "
-        "UNLINK_ID_ACK=36"
+        "LINK=1 SEND=2 EXIT=3 UNLINK=4 NODE_LINK=5 REG_SEND=6 GROUP_LEADER=7 EXIT2=8 SEND_TT=12 "
+        "EXIT_TT=13 REG_SEND_TT=16 EXIT2_TT=18 MONITOR_P=19 DEMONITOR_P=20 MONITOR_P_EXIT=21 "
+        "SEND_SENDER=22 SEND_SENDER_TT=23 PAYLOAD_EXIT=24 PAYLOAD_EXIT_TT=25 PAYLOAD_EXIT2=26 "
+        "PAYLOAD_EXIT2_TT=27 PAYLOAD_MONITOR_P_EXIT=28 SPAWN_REQUEST=29 SPAWN_REQUEST_TT=30 "
+        "SPAWN_REPLY=31 SPAWN_REPLY_TT=32 ALIAS_SEND=33 ALIAS_SEND_TT=34 UNLINK_ID=35 "
+        "UNLINK_ID_ACK=36 ALTACT_SIG_SEND=37"
     )
     assert " ".join(f"{one.name}={int(one)}" for one in Operation) == names
 

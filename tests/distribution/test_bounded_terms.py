@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import struct
+from typing import TYPE_CHECKING, cast
 
 import pytest
 from hypothesis import given
@@ -14,7 +15,6 @@ from erlconnect.distribution.bounded_terms import (
     UNREAD,
     Export,
     Fun,
-    ImproperList,
     Map,
     Opaque,
     decode_prefix,
@@ -22,7 +22,10 @@ from erlconnect.distribution.bounded_terms import (
     is_atom,
 )
 from erlconnect.distribution.errors import RemoteProtocolError
-from erlconnect.distribution.etf import Atom, Pid, Reference, encode
+from erlconnect.distribution.etf import Atom, ImproperList, Pid, Reference, encode
+
+if TYPE_CHECKING:
+    from erlconnect.distribution.etf import Term
 
 PID = Pid(node="app@host", id=90, serial=1, creation=7)
 REFERENCE = Reference(node="app@host", creation=7, words=(1, 2, 3))
@@ -102,7 +105,7 @@ def test_each_kind_of_term_is_read(data: bytes, term: object) -> None:
     ("data", "term"),
     [
         (b"h\x03a\x01h\x02a\x02", (1, (2, UNREAD), UNREAD)),
-        (b"l\x00\x00\x00\x03a\x01", ImproperList((1,), UNREAD)),
+        (b"l\x00\x00\x00\x03a\x01", ImproperList((1,), cast("Term", UNREAD))),
         (b"t\x00\x00\x00\x02a\x01a\x02a\x03", Map(((1, 2), (3, UNREAD)))),
         (b"t\x00\x00\x00\x02a\x01a\x02", Map(((1, 2), (UNREAD, UNREAD)))),
         (b"h\x02w\x02ok\x01", (Atom("ok"), UNREAD)),

@@ -6,8 +6,7 @@ import struct
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from erlconnect.distribution.bounded_terms import ImproperList
-from erlconnect.distribution.etf import Atom, Pid, Reference
+from erlconnect.distribution.etf import Atom, ImproperList, Pid, Reference
 
 if TYPE_CHECKING:
     from collections.abc import Callable

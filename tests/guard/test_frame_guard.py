@@ -10,9 +10,9 @@ from guard.frames import LOCAL, REFERENCE, REMOTE, WRITERS, Writer
 from hypothesis import given
 from hypothesis import strategies as st
 
-from erlconnect.distribution.bounded_terms import ImproperList, decode_prefix
+from erlconnect.distribution.bounded_terms import decode_prefix
 from erlconnect.distribution.control import AtomCache, read_control
-from erlconnect.distribution.etf import Atom
+from erlconnect.distribution.etf import Atom, ImproperList
 from erlconnect.distribution.name_mapping import CompiledMapping
 from erlconnect.distribution.rewriter import Rewriter
 from erlconnect.guard.link_guard import GuardConfig, LinkGuard, Refusal

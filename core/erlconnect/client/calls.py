@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final
 from erlconnect.distribution.control_messages import kill, link, send, send_to_name, spawn_request
 from erlconnect.distribution.etf import Atom, Pid, Term
 from erlconnect.errors import ErlconnectError, NotDistributionError, RefusedError, TimedOutError
+from erlconnect.guard.stop_calls import stopping_call
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,35 +25,11 @@ if TYPE_CHECKING:
 
 _KILL_SECONDS: Final = 2.0
 _BADRPC: Final = ("badrpc",)
-# To be joined with the guard's table of the same calls. ``None`` stands for every arity.
-_STOP_CALLS: Final = {
-    ("init", "stop"),
-    ("init", "restart"),
-    ("init", "reboot"),
-    ("erlang", "halt"),
-    ("c", "q"),
-    ("shell_default", "q"),
-    ("Elixir.System", "stop"),
-    ("Elixir.System", "halt"),
-    ("Elixir.System", "restart"),
-}
-_APPLICATION_CALLS: Final = {("application", "stop"), ("Elixir.Application", "stop")}
-_LAST_APPLICATIONS: Final = {"kernel", "stdlib", "elixir"}
-
-
-def refuse_stop(module: str, function: str, args: Sequence[Term]) -> str | None:
-    """Return how a call that would end or restart the node is named; ``None`` for any other."""
-    name = f"{module}:{function}/{len(args)}"
-    if (module, function) in _STOP_CALLS:
-        return name
-    if (module, function) in _APPLICATION_CALLS and args and args[0] in _LAST_APPLICATIONS:
-        return name
-    return None
 
 
 def stop_refused(module: str, function: str, args: Sequence[Term]) -> None:
     """Raise ``RefusedError`` for a call that would end or restart the node."""
-    if named := refuse_stop(module, function, args):
+    if named := stopping_call(Atom(module), Atom(function), list(args)):
         raise RefusedError(
             f"{named} would end or restart the remote node, and was not sent",
             remedy="If that is what you want, add --allow-stop.",

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from erlconnect.distribution.errors import RemoteProtocolError
-from erlconnect.distribution.etf import Atom, Pid, Reference
+from erlconnect.distribution.etf import Atom, ImproperList, Pid, Reference
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -30,14 +30,6 @@ class Unread:
 
 
 UNREAD: Final = Unread()
-
-
-@dataclass(frozen=True, slots=True)
-class ImproperList:
-    """A list whose tail is neither a list nor empty; also a list whose end was not read."""
-
-    elements: tuple[Any, ...]
-    tail: Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +112,8 @@ class _Container:
         """Return what there is of it, ``UNREAD`` in place of the rest."""
         missing = self.size - len(self.items)
         if self.kind == _LIST:
-            return ImproperList(tuple(self.items), UNREAD)
+            unread: Any = UNREAD
+            return ImproperList(tuple(self.items), unread)
         if self.kind == _MAP:
             missing = 2 - len(self.items) % 2
         elif self.kind == _TUPLE and self.size > _LONGEST_FILLED:

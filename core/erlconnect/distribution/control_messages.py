@@ -9,38 +9,14 @@ Source: "Protocol between Connected Nodes" and "Distribution Header".
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import IntEnum
 from typing import TYPE_CHECKING, Final
 
+from erlconnect.distribution.control import Operation
 from erlconnect.distribution.errors import MessageTooLongError, RemoteProtocolError
 from erlconnect.distribution.etf import Atom, Pid, Reference, Term, decode, encode
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-
-class Operation(IntEnum):
-    """The first element of a control message, by the names of the specification."""
-
-    LINK = 1
-    SEND = 2
-    EXIT = 3
-    REG_SEND = 6
-    EXIT2 = 8
-    SEND_TT = 12
-    EXIT_TT = 13
-    MONITOR_P = 19
-    MONITOR_P_EXIT = 21
-    SEND_SENDER = 22
-    SEND_SENDER_TT = 23
-    PAYLOAD_EXIT = 24
-    PAYLOAD_EXIT_TT = 25
-    SPAWN_REQUEST = 29
-    SPAWN_REPLY = 31
-    ALIAS_SEND = 33
-    ALIAS_SEND_TT = 34
-    UNLINK_ID = 35
-    UNLINK_ID_ACK = 36
 
 
 _MESSAGES: Final = {

@@ -9,9 +9,8 @@ from __future__ import annotations
 import struct
 from typing import Any, Final, NamedTuple
 
-from erlconnect.distribution.bounded_terms import ImproperList
 from erlconnect.distribution.control import Operation
-from erlconnect.distribution.etf import Atom, Pid, Reference, encode
+from erlconnect.distribution.etf import Atom, ImproperList, Pid, Reference, encode
 from erlconnect.distribution.frames import framed
 
 REASON: Final = Atom("refused_by_erlconnect")

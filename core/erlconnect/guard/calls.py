@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from erlconnect.distribution.bounded_terms import UNREAD, Fun, ImproperList, Map
+from erlconnect.distribution.bounded_terms import UNREAD, Fun, Map
+from erlconnect.distribution.etf import ImproperList
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

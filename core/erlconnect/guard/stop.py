@@ -5,9 +5,9 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Any, Final
 
-from erlconnect.distribution.bounded_terms import Fun, ImproperList, Unread, is_atom
+from erlconnect.distribution.bounded_terms import Fun, Unread, is_atom
 from erlconnect.distribution.control import REGISTERED_SENDS, SPAWN_REQUESTS
-from erlconnect.distribution.etf import Atom, Reference
+from erlconnect.distribution.etf import Atom, ImproperList, Reference
 from erlconnect.guard import answers
 from erlconnect.guard.answers import encode_term
 from erlconnect.guard.calls import elements, head_of, named_call, spawned

@@ -9,8 +9,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any, Final
 
-from erlconnect.distribution.bounded_terms import Export, ImproperList, is_atom
-from erlconnect.distribution.etf import Atom
+from erlconnect.distribution.bounded_terms import Export, is_atom
+from erlconnect.distribution.etf import Atom, ImproperList
 from erlconnect.guard.calls import subterms
 from erlconnect.guard.rules import (
     APPLICATION_STOPS,
