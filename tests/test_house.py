@@ -71,7 +71,6 @@ TESTED_ELSEWHERE: Final = {
     "erlconnect.diagnostics.targets": "end_to_end/test_targets.py",
     "erlconnect.net.stream_pump": "net/test_tls.py",
     "erlconnect.plugin_manager.validation": "plugin_manager/test_catalogue.py",
-    "erlconnect.proxy.frame_stream": "proxy/test_handshake.py",
     "erlconnect.session.connector": "session/test_session.py",
     "erlconnect.session.cookies": "end_to_end/test_cookies_end_to_end.py",
     "erlconnect.session.inspection": "end_to_end/test_doctor.py",

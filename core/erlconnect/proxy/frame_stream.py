@@ -101,9 +101,11 @@ class FrameStream:
 
     async def _body(self, message: str) -> bytes:
         head = await self._exactly(self._length_size)
-        if head in (_TLS_ALERT, _TLS_HANDSHAKE):
+        # As a length, two or four bytes that begin so would be beyond every message.
+        start = head[: len(_HTTP)]
+        if start in (_TLS_ALERT, _TLS_HANDSHAKE):
             raise TlsSpokenError(self.peer, f"{message}: TLS came instead")
-        if head == _HTTP:
+        if start == _HTTP:
             raise RemoteProtocolError(f"{message}: an HTTP answer came instead")
         length = int.from_bytes(head, "big")
         if not 0 < length <= _MAX_BODY:
