@@ -265,9 +265,14 @@ def _tls(settings: AccessSettings, environment: Mapping[str, str]) -> ssl.SSLCon
             remedy="Correct -o ca-file= or CONSUL_CACERT, a file of PEM certificates, or"
             " CONSUL_CAPATH, a folder of such files and nothing else.",
         ) from error
+    # Tokens go to the agent, and cookies and private keys come from it: never without a check.
     if environment.get("CONSUL_HTTP_SSL_VERIFY", "").lower() in _FALSE:
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
+        raise ConfigurationError(
+            "CONSUL_HTTP_SSL_VERIFY=false turns off the check of the agent's certificate, and so"
+            " anybody on the way could read the token and the cookie; Consul was not asked",
+            remedy="Take it out, and name what vouches for the agent with -o ca-file= or"
+            " CONSUL_CACERT: its CA, or its own certificate.",
+        )
     _load_own(context, settings, environment)
     return context
 

@@ -160,13 +160,19 @@ async def test_the_name_to_expect_is_a_setting(https_port: int, certificates: Pa
     assert await found("shop", address=address, tls_server_name="server.dc1.consul", **options)
 
 
-async def test_whoever_turns_verification_off_is_obeyed(
-    https_port: int, certificates: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("value", ["false", "0", "F"])
+async def test_an_agent_whose_certificate_would_not_be_checked_is_not_asked(
+    value: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("CONSUL_HTTP_SSL_VERIFY", "false")
-    monkeypatch.setenv("CONSUL_CLIENT_CERT", str(certificates / "dc1-client-consul-0.pem"))
-    monkeypatch.setenv("CONSUL_CLIENT_KEY", str(certificates / "dc1-client-consul-0-key.pem"))
-    assert await found("shop", address=f"https://127.0.0.1:{https_port}")
+    """A token would go to whoever answers, and a cookie would come from there."""
+    monkeypatch.setenv("CONSUL_HTTP_SSL_VERIFY", value)
+    with socket.create_server(("127.0.0.1", 0)) as agent:
+        with pytest.raises(ConfigurationError, match="CONSUL_HTTP_SSL_VERIFY=false") as caught:
+            await found("shop", address=f"https://127.0.0.1:{agent.getsockname()[1]}")
+        assert "CONSUL_CACERT" in caught.value.remedy
+        agent.setblocking(False)
+        with pytest.raises(BlockingIOError):
+            agent.accept()
 
 
 async def test_an_agent_that_wants_a_certificate_says_so(
