@@ -13,7 +13,6 @@ import base64
 import errno
 import os
 import re
-import ssl
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final, Literal
@@ -30,6 +29,7 @@ from erlconnect.api import (
 )
 
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import Mapping
 
 DEFAULT: Final = "127.0.0.1:8500"
