@@ -141,7 +141,9 @@ def test_visible_is_what_its_question_warns_of() -> None:
     with (
         cluster() as nodes,
         machine() as here,
-        AtTerminal(*fixed(nodes[0]), "--visible", environment=here.environment()) as terminal,
+        AtTerminal(
+            *fixed(nodes[0]), "--visible", "--inbound", "full", environment=here.environment()
+        ) as terminal,
     ):
         terminal.wait_for("disconnect production nodes from each other. Go on? [y/N]:")
         terminal.type("y\n")

@@ -85,7 +85,7 @@ class Joined:
 def world(folder: Path, template: Template | None = None, replicas: int = 1) -> Iterator[World]:
     template = template or Template(cookie=REMOTE_COOKIE, env=[FROM_SECRET], environment={})
     with KubernetesApi() as api:
-        values = {"cookie": f"{template.cookie}\n"}
+        values = {"cookie": template.cookie}
         api.objects.put(secret("shop", values, namespace="shop"))
         with (
             ErlangDeployment(api.cluster, "shop", template, replicas=replicas) as shop,

@@ -36,6 +36,9 @@ MEGABYTE = 1024 * 1024
 PORT_FORWARD = "/portforward"
 LOOPBACK_ONLY = ("-kernel", "inet_dist_use_interface", "{127,0,0,1}")
 
+# The remote node sends to a process that the local one has registered.
+INBOUND = ("--inbound", "full")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class World:
@@ -119,7 +122,7 @@ def test_no_node_listens_there(tmp_path: Path) -> None:
 def test_two_opposed_floods_of_a_gigabyte_cost_no_memory(tmp_path: Path) -> None:
     with (
         world(tmp_path) as there,
-        there.session() as session,
+        there.session(*INBOUND) as session,
         there.here.node() as local,
     ):
         remote = there.pod.node
@@ -166,7 +169,7 @@ def test_who_does_not_read_stops_the_sender_and_costs_no_memory(
 ) -> None:
     with (
         world(tmp_path) as there,
-        there.session() as session,
+        there.session(*INBOUND) as session,
         there.here.node() as local,
     ):
         assert call(session, local, "net_adm:ping(Alias).") == "pong"

@@ -47,7 +47,7 @@ FLOOD = """
 
 @pytest.mark.parametrize("size", [MEGABYTE, 64 * MEGABYTE])
 def test_two_opposed_floods_of_a_gigabyte(size: int) -> None:
-    with connected() as world:
+    with connected("--inbound", "full") as world:
         assert world.call("net_adm:ping(Alias).") == "pong"
         caller = f"'{world.session.wait_event('link-up')['caller_name']}'"
         for node in (world.local, world.remote):

@@ -32,6 +32,9 @@ SWAPPED = """
           material:inline(material:mixed([Alias, node(), Real, {caller}], 1000), 10))}}.
 """
 
+# The remote node calls the local one in these tests.
+FULL = ("--inbound", "full")
+
 
 def test_the_real_name_and_the_alias_change_places() -> None:
     """What the local side calls by the real name is there what bears the alias: another node."""
@@ -115,7 +118,9 @@ def test_pids_of_a_third_node_here_pass_and_come_back() -> None:
 def test_two_machines_with_nodes_of_one_name_reach_a_node_at_the_same_time() -> None:
     with mirrored() as one, ExitStack() as stack:
         epmd_port = stack.enter_context(RealEpmd(free_port())).port
-        session = stack.enter_context(session_to(one.remote, home=one.home, epmd_port=epmd_port))
+        session = stack.enter_context(
+            session_to(one.remote, *FULL, home=one.home, epmd_port=epmd_port)
+        )
         ready = session.ready()
         local = stack.enter_context(
             ErlangNode.start(
@@ -134,7 +139,7 @@ def test_two_machines_with_nodes_of_one_name_reach_a_node_at_the_same_time() -> 
 def test_one_node_reaches_one_node_through_two_sessions() -> None:
     with mirrored() as one, ExitStack() as stack:
         session = stack.enter_context(
-            session_to(one.remote, home=one.home, epmd_port=one.local_epmd_port)
+            session_to(one.remote, *FULL, home=one.home, epmd_port=one.local_epmd_port)
         )
         other = replace(one, session=session, ready=session.ready())
         assert one.alias != other.alias

@@ -90,11 +90,13 @@ class Visible:
 
 @contextmanager
 def visible() -> Iterator[Visible]:
-    """Confirm ``--visible`` as a person does, and connect."""
+    """Confirm ``--visible`` as a person does, and connect; either node may call the other."""
     with (
         remote_node() as remote,
         machine() as here,
-        AtTerminal(*fixed(remote), "--visible", environment=here.environment()) as terminal,
+        AtTerminal(
+            *fixed(remote), "--visible", "--inbound", "full", environment=here.environment()
+        ) as terminal,
     ):
         terminal.wait_for("Go on? [y/N]:")
         terminal.type("y\n")

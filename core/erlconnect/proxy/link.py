@@ -156,6 +156,10 @@ class Link:
         finally:
             self._shut_down()
             await asyncio.to_thread(_join, outward, inward)
+            outward.detach()
+            inward.detach()
+            # It refers to the guard, which refers to this link.
+            self.so_far = None
             self._side.link_down(link_down(introduced, reason, outward, inward, guard.refused))
             self._warn_of_unknown_terms(introduced, outward, inward)
 

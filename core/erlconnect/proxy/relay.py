@@ -128,6 +128,13 @@ class Pump(threading.Thread):
             with contextlib.suppress(OSError):
                 self._sink.sendall(frame)
 
+    def detach(self) -> None:
+        """Drop the reference to the other direction, after the end.
+
+        Both would keep each other, with their buffers, until the garbage collector looks.
+        """
+        self.answer = _nobody
+
     def _answer(self) -> None:
         answers = self.rewriter.answers
         for frame in answers:
