@@ -175,7 +175,7 @@ def decoded(body: bytes) -> Mapping[str, Any]:
 
 
 def message_in(body: bytes) -> str:
-    """Return what an error's body says: the message of a ``Status``, or its text."""
+    """Return the text of an error's body: the message of a ``Status``, or its text."""
     try:
         return str(decoded(body).get("message") or "")
     except HttpError:

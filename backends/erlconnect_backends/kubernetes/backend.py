@@ -148,7 +148,7 @@ class KubernetesBackend:
 
     @property
     def _pods_are_set(self) -> bool:
-        """Whether a setting says which pods, so that TARGET is only a name."""
+        """Whether a setting selects the pods, so that TARGET is only a name."""
         return bool(self._settings.selector or self._settings.pod)
 
     async def _group(self, rest: ApiClient, query: Query) -> Group:

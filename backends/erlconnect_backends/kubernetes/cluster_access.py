@@ -230,7 +230,7 @@ class _Kubeconfig:
         self.namespace = self._context(merged).text("namespace") or "default"
 
     def find(self, folder: str) -> ContextEntry:
-        """Return what the context says; keys and certificates in it are written to ``folder``."""
+        """Return the settings of the context; keys and certificates are written to ``folder``."""
         merged = merged_kubeconfig(self._paths)
         context = self._context(merged)
         cluster = self._named(merged, context, "cluster")

@@ -1,4 +1,4 @@
-"""The variables of a container as the kubelet builds them, from what the API server tells.
+"""The variables of a container as the kubelet builds them, from objects of the API server.
 
 ``pods`` reads the node's name and ports from them, ``cookies`` the cookie. First come ``envFrom``
 sources in their order, then ``env`` entries, each of which may refer to earlier ones by ``$(VAR)``.

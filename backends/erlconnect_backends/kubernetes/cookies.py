@@ -49,7 +49,7 @@ if TYPE_CHECKING:
 
 
 class CookiePodSettings(AccessSettings):
-    """The settings that say where to look."""
+    """The settings for where a cookie is looked for."""
 
     pod: str = Field(
         default="", description="The pod; if empty the one that has the target's address."
@@ -153,7 +153,7 @@ class ExecCookieSource:
         self._settings = settings
 
     async def fetch(self, target: Target) -> Cookie | None:
-        """Return the cookie of the node that runs there; ``None`` where nothing tells it.
+        """Return the cookie of the node that runs there; ``None`` where none was found.
 
         Raises ``CookieNotFoundError`` where nothing can be run in the container, ``RefusedError``
         where that is not allowed, both unless it is ``optional``; ``LookupFailedError`` and its kin

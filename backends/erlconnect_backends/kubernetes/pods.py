@@ -225,7 +225,7 @@ def _cookies(
 
 
 def _node(pod: Pod, erlang: ErlangVariables) -> NodeName:
-    """Return the node's name as far as variables and flags tell it."""
+    """Return the node's name as far as variables and flags contain it."""
     if erlang.node:
         return erlang.node
     if erlang.name and erlang.distribution == "sname":

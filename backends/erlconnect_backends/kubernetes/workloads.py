@@ -54,7 +54,7 @@ _MAX_LISTED: Final = 5
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Group:
-    """Pods that belong together; a watch of ``changes`` tells when they change."""
+    """Pods that belong together; a watch of ``changes`` reports when they change."""
 
     what: str
     pods: Sequence[Pod]
@@ -215,7 +215,7 @@ def usable_pods(group: Group, *, allow_unready: bool, chosen: str = "") -> Seque
 
 
 def nothing_usable(group: Group) -> NoNodeFoundError:
-    """Return the error that says why no pod of the group may be dialled, and what to do."""
+    """Return the error that explains why no pod of the group may be dialled, and what to do."""
     return NoNodeFoundError(_failure(group), remedy=_remedy(group))
 
 
