@@ -133,6 +133,7 @@ async def _flag(environment: ContainerEnvironment, more: Mapping[str, str]) -> s
 
 
 def _cookie(value: str, origin: str, *, literal: bool = False) -> Cookie | None:
+    # A value need not be UTF-8; its bytes are the cookie.
     content = value.encode(errors="surrogateescape")
     return cookie_of(content, place=f"The variable {origin}", origin=origin, literal=literal)
 
@@ -176,6 +177,7 @@ class ExecCookieSource:
         cookie_pod = await open_cookie_pod(self._settings, target, names=())
         probe = ContainerProbe()
         result = await run_inside(cookie_pod, probe.words)
+        # A command that failed may have printed a part only.
         if result.failure:
             raise CookieNotFoundError(
                 f"A look into {cookie_pod.words} failed: {result.failure}",

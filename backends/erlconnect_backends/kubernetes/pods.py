@@ -194,6 +194,7 @@ async def target_of(
     place = {**access, "pod": pod.name}
     inside = {**place, "container": str(chosen["name"]), "target": wanted}
     return Target(
+        # What is not known here stays empty: the node and its epmd are asked later.
         node=_node(pod, erlang),
         address=pod.address,
         dist_port=erlang.dist_port,
