@@ -103,7 +103,9 @@ class Workloads:
     async def _guessed(self, name: str) -> Group:
         requests = [one(each, name, namespace=self._namespace) for each in GUESSES]
         found = await asyncio.gather(
-            *(self._rest.find(request) for request in requests), return_exceptions=True
+            # All kinds are asked at once; the order of GUESSES decides, not that of the answers.
+            *(self._rest.find(request) for request in requests),
+            return_exceptions=True,
         )
         for resource, item in zip(GUESSES, found, strict=True):
             if isinstance(item, dict):
@@ -190,6 +192,7 @@ class Workloads:
 
     def _single(self, item: Mapping[str, Any]) -> Group:
         pod = pod_of(item)
+        # The API watches lists: one pod is a list that a field selector narrows.
         changes = all_of(POD, namespace=pod.namespace).narrowed(
             {"fieldSelector": f"metadata.name={pod.name}"}
         )
@@ -209,6 +212,7 @@ def usable_pods(group: Group, *, allow_unready: bool, chosen: str = "") -> Seque
         pod
         for pod in group.pods
         if pod.running
+        # A pod that the user named is taken even if it is terminating or not ready.
         and (pod.name == chosen or (not pod.terminating and (pod.ready or allow_unready)))
     ]
     return sorted(usable, key=lambda pod: (not pod.ready, pod.name))
@@ -243,6 +247,7 @@ def _pods_behind(slices: Sequence[Mapping[str, Any]]) -> list[str]:
     references = [
         endpoint.get("targetRef") or {} for one in slices for endpoint in one.get("endpoints") or ()
     ]
+    # A set, because one pod may stand in several slices, as in one for each family.
     return sorted({str(each["name"]) for each in references if each.get("kind") == "Pod"})
 
 
