@@ -102,10 +102,9 @@ class Workloads:
 
     async def _guessed(self, name: str) -> Group:
         requests = [one(each, name, namespace=self._namespace) for each in GUESSES]
+        # All kinds are asked at once; the order of GUESSES decides, not that of the answers.
         found = await asyncio.gather(
-            # All kinds are asked at once; the order of GUESSES decides, not that of the answers.
-            *(self._rest.find(request) for request in requests),
-            return_exceptions=True,
+            *(self._rest.find(request) for request in requests), return_exceptions=True
         )
         for resource, item in zip(GUESSES, found, strict=True):
             if isinstance(item, dict):
