@@ -90,6 +90,7 @@ class ApiClient:
             answer = await self.get(request.narrowed(page))
             found += answer.get("items") or ()
             rest = (answer.get("metadata") or {}).get("continue")
+            # Without ``continue`` this was the last page of the list.
             if not rest:
                 return found
             page = {"limit": _PAGE, "continue": str(rest)}
@@ -129,6 +130,7 @@ class ApiClient:
                 if response.status not in _GOOD:
                     raise await self._error_of(response, request, credentials)
                 yield response
+        # Before OSError, its base class: another try would meet the same certificate.
         except ssl.SSLCertVerificationError as error:
             raise errors.unreachable(self.access, str(request), error) from error
         except HttpError as error:
@@ -175,7 +177,7 @@ def decoded(body: bytes) -> Mapping[str, Any]:
 
 
 def message_in(body: bytes) -> str:
-    """Return what an error's body says: the message of a ``Status``, or its text."""
+    """Return the text of an error's body: the message of a ``Status``, or its text."""
     try:
         return str(decoded(body).get("message") or "")
     except HttpError:
@@ -202,7 +204,9 @@ async def retry(once: Callable[[], Awaitable[Answer]]) -> Answer:
         try:
             return await once()
         except RetryableError as again:
+            # Retry-After of the server counts more than the usual pause.
             pause = usual_pause if again.pause is None else again.pause
+            # A pause beyond the budget would only delay the same error.
             if loop.time() + pause > until:
                 raise again.error from again.__cause__
         await asyncio.sleep(pause)
@@ -263,6 +267,7 @@ async def error_for_status(
     if response.status == HTTPStatus.UNAUTHORIZED:
         refusal = errors.not_logged_in(access, call.what, response.said)
         renewed = await access.renew(credentials)
+        # The same credentials again would get the same 401.
         return RetryableError(refusal, pause=0) if renewed.differ_from(credentials) else refusal
     if response.status == HTTPStatus.FORBIDDEN:
         return errors.forbidden(

@@ -83,6 +83,7 @@ class KubernetesBackend:
                 since = await rest.version(all_of(POD, namespace=rest.access.namespace))
                 group = await self._group(rest, query)
                 current = [_state_of(pod) for pod in self._usable(group)]
+                # Other changes of a pod, as in its annotations, do not concern its targets.
                 if current and current != known:
                     yield await self._targets(rest, group, query, _drop_warning)
                     known = current
@@ -111,6 +112,7 @@ class KubernetesBackend:
         try:
             group = await self._group(rest, query)
         except RefusedError:
+            # Without the pods, the Secrets that they use have no known names.
             rights |= access_review.ANY_SECRET
         else:
             for pod in group.pods[:1]:
@@ -131,6 +133,7 @@ class KubernetesBackend:
 
     async def _cluster(self) -> ClusterAccess:
         async with self._lock:
+            # Once only, so that a later change of the current context does not change the cluster.
             if self._access is None:
                 self._access = await cluster_access(self._settings)
             return self._access
@@ -148,7 +151,7 @@ class KubernetesBackend:
 
     @property
     def _pods_are_set(self) -> bool:
-        """Whether a setting says which pods, so that TARGET is only a name."""
+        """Whether a setting selects the pods, so that TARGET is only a name."""
         return bool(self._settings.selector or self._settings.pod)
 
     async def _group(self, rest: ApiClient, query: Query) -> Group:
@@ -204,6 +207,7 @@ async def wait_for_change(rest: ApiClient, request: ApiRequest, *, since: str) -
     changes = changes_of(request, since=since, seconds=_WATCH_SECONDS)
     try:
         async with (
+            # The server ends the watch itself; this is for one that no longer answers.
             asyncio.timeout(_WATCH_SECONDS + _GRACE_SECONDS),
             aclosing(rest.watch(changes)) as events,
         ):

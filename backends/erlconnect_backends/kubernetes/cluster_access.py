@@ -138,6 +138,7 @@ class ClusterAccess:
         Raises ``ConfigurationError`` or ``LookupTimeoutError`` where there are none any more.
         """
         async with self._lock:
+            # Under the lock, so that a credential plugin runs once for requests at the same time.
             if time.monotonic() >= self._config.good_until:
                 self._config = await self._load()
             return self._config.credentials
@@ -230,12 +231,13 @@ class _Kubeconfig:
         self.namespace = self._context(merged).text("namespace") or "default"
 
     def find(self, folder: str) -> ContextEntry:
-        """Return what the context says; keys and certificates in it are written to ``folder``."""
+        """Return the settings of the context; keys and certificates are written to ``folder``."""
         merged = merged_kubeconfig(self._paths)
         context = self._context(merged)
         cluster = self._named(merged, context, "cluster")
         user = self._named(merged, context, "user")
         check_user(self.context, user)
+        # The entry's own token or password counts more than a plugin, which is not run then.
         authorization = own_authorization(user)
         issued = IssuedCredentials() if authorization else self._issued(user, cluster, folder)
         certificate = content_file(user, "client-certificate", folder)
@@ -244,6 +246,7 @@ class _Kubeconfig:
             raise failures.wrong_entry(
                 user.location, "has a client-certificate or client-key alone"
             )
+        # A plugin's certificate replaces that of the entry.
         if issued.certificate:
             certificate = written(issued.certificate.encode(), folder, "issued-certificate")
             key = written(issued.key.encode(), folder, "issued-key")
@@ -317,6 +320,7 @@ def config_of(entry: ContextEntry, context: str) -> ClusterConfig:
             headers=(*_authorization(entry, context), *_impersonation(entry.user)),
             tls=_tls(entry, context) if server.scheme == "https" else None,
             tls_server_name=entry.tls_server_name or server.hostname or "",
+            # Read now, for ``differ_from``: the file is gone when this is compared.
             certificate=_content(entry.certificate_file),
         ),
         good_until=_good_until(entry),
@@ -330,14 +334,14 @@ def _server(entry: ContextEntry, context: str) -> SplitResult:
     except ValueError:
         raise failures.no_address(context, entry.host) from None
     if not entry.host.isascii():
-        # As Go does: what is asked, and what the certificate has to say, is the name in ASCII.
+        # As Go does: the name in ASCII is resolved, and compared with that in the certificate.
         port = "" if server.port is None else f":{server.port}"
         server = server._replace(netloc=f"{host}{port}")
     if server.scheme not in ("https", "http") or not server.hostname:
         raise failures.no_address(context, entry.host)
     if server.scheme == "http" and server.hostname not in _LOOPBACK:
         raise failures.in_the_clear(context, entry.host)
-    # The token and the cookie would go to whoever answers.
+    # Without a checked certificate, any server could receive the token and the cookie.
     if not entry.verified:
         raise failures.unverified(context, entry.host)
     return server
@@ -403,5 +407,6 @@ def _content(file: str | None) -> bytes:
 def _good_until(entry: ContextEntry) -> float:
     now = time.monotonic()
     if entry.expiry is not None:
+        # Computed once as a monotonic time, which a change of the machine's clock does not move.
         return now + entry.expiry - time.time() - _EARLIER_SECONDS
     return now + entry.seconds if entry.seconds is not None else float("inf")

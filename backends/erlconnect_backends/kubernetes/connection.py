@@ -60,7 +60,7 @@ _SOCKS_NO_AUTHENTICATION: Final = 0
 _SOCKS_PASSWORD: Final = 2
 _SOCKS_CONNECT: Final = 1
 _SOCKS_NAME: Final = 3
-# How many bytes of an address follow, by its type: IPv4, IPv6. A name says its length itself.
+# How many bytes of an address follow, by its type: IPv4, IPv6. A name begins with its length.
 _SOCKS_ADDRESS_BYTES: Final = {1: 4, 4: 16}
 _SOCKS_REPLIES: Final = {
     1: "general failure",
@@ -104,7 +104,7 @@ class Endpoint:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Credentials:
-    """Who asks: headers for every request, and the TLS that shows a client's certificate.
+    """The user's credentials: headers for every request, and TLS with a client's certificate.
 
     ``tls`` is ``None`` for plain HTTP, which goes to this machine only (``kubectl proxy``).
     """
@@ -199,7 +199,7 @@ async def send(wire: socket.socket, data: bytes) -> None:
 
 
 async def received(wire: socket.socket) -> memoryview:
-    """Return what comes next, as it is. Raises ``OSError``, as which the end counts too."""
+    """Return the next bytes, undecrypted. Raises ``OSError``, at the end of the stream too."""
     data = await asyncio.get_running_loop().sock_recv(wire, _RECEIVE_BYTES)
     if not data:
         raise ConnectionResetError(_CLOSED)
@@ -246,7 +246,7 @@ class Connection:
         await send(self.wire, self.layer.outgoing())
 
     async def receive(self) -> bytes:
-        """Return what comes next; nothing at the end. Raises ``OSError``."""
+        """Return the next bytes; empty at the end. Raises ``OSError``."""
         early = self.layer.early()
         if early is not None:
             return early
@@ -326,6 +326,7 @@ class TlsLayer:
             if filled:
                 yield self._plain[:filled]
             return
+        # close_notify has come: the empty piece below is the end.
         except ssl.SSLZeroReturnError:
             pass
         if filled:
@@ -345,6 +346,7 @@ def proxy_for(
     ``ConfigurationError`` for a proxy of another kind than ``PROXY_SCHEMES``.
     """
     proxy = configured or _of_environment(server, environment)
+    # HTTPS_PROXY is often HOST:PORT alone, which means an HTTP proxy.
     if proxy and "//" not in proxy:
         proxy = f"http://{proxy}"
     parts = urlsplit(proxy)
@@ -385,6 +387,7 @@ def _fits(host: str, port: int | None, rule: str) -> bool:
     name, _, rule_port = rule.partition(":")
     if rule_port and rule_port != str(port or 443):
         return False
+    # A rule fits a domain and all below it, with or without a leading dot or star.
     return name == "*" or host == name.lstrip("*.") or host.endswith(f".{name.lstrip('*.')}")
 
 
@@ -410,6 +413,7 @@ class Proxy:
         """Read the URL of a proxy that ``proxy_for`` has accepted."""
         parts = urlsplit(url)
         password = unquote(parts.password or "")
+        # From here on it is kept out of every output.
         remember(password)
         return cls(
             scheme=parts.scheme,
@@ -433,6 +437,7 @@ async def proxy_connect(wire: socket.socket, proxy: Proxy, host: str, port: int)
 
 
 async def _connect(wire: socket.socket, proxy: Proxy, host: str, port: int) -> None:
+    # An IPv6 address stands in brackets before a port (RFC 3986, section 3.2.2).
     authority = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
     headers = [("Host", authority)]
     if proxy.user:
@@ -448,6 +453,7 @@ async def _connect(wire: socket.socket, proxy: Proxy, host: str, port: int) -> N
         raise _refused(proxy, "an answer without an end") from None
     except HttpError:
         raise _refused(proxy, "it does not speak HTTP") from None
+    # Any 2xx means that the tunnel is open (RFC 9110, section 9.3.6).
     if not HTTPStatus.OK <= response.status < HTTPStatus.MULTIPLE_CHOICES:
         raise _refused(proxy, f"HTTP/1.1 {response.status} {_phrase(response.status)}".rstrip())
     if response.trailing:
@@ -468,6 +474,7 @@ async def _socks(wire: socket.socket, proxy: Proxy, host: str, port: int) -> Non
     version, method = await _read(wire, 2)
     if version != _SOCKS_VERSION or method not in methods:
         raise _refused(proxy, "it wants another way to log in")
+    # The proxy chooses among the methods that were offered (RFC 1928, section 3).
     if method == _SOCKS_PASSWORD:
         await _log_in(wire, proxy)
     # By its name: the proxy may be the only one that can resolve it.
@@ -477,6 +484,7 @@ async def _socks(wire: socket.socket, proxy: Proxy, host: str, port: int) -> Non
     _, reply, _, kind = await _read(wire, 4)
     if reply:
         raise _refused(proxy, _SOCKS_REPLIES.get(reply, f"code {reply}"))
+    # The proxy's own address and port end the reply (RFC 1928, section 6): read, and not used.
     length = _SOCKS_ADDRESS_BYTES.get(kind) or (await _read(wire, 1))[0]
     await _read(wire, length + 2)
 

@@ -1,4 +1,4 @@
-"""The variables of a container as the kubelet builds them, from what the API server tells.
+"""The variables of a container as the kubelet builds them, from objects of the API server.
 
 ``pods`` reads the node's name and ports from them, ``cookies`` the cookie. First come ``envFrom``
 sources in their order, then ``env`` entries, each of which may refer to earlier ones by ``$(VAR)``.
@@ -107,6 +107,7 @@ class ContainerEnvironment:
 
     async def _value_before(self, index: int, name: str) -> str | None:
         """Return the value that ``name`` has before the entry ``index``."""
+        # The last entry of a name counts, and references see earlier entries only.
         for number in reversed(range(index)):
             if self._entries[number].get("name") == name:
                 value = await self._entry(number)
@@ -284,6 +285,7 @@ def _decoded(resource: Resource, item: Mapping[str, Any]) -> dict[str, str]:
 
 def _text(encoded: str) -> str:
     try:
+        # The values of a Secret's ``data`` are base64, those of a ConfigMap are text.
         return base64.b64decode(encoded).decode(errors="surrogateescape")
     except binascii.Error:
         return ""
@@ -336,6 +338,7 @@ def resource_value(
     if resource not in amounts:
         # Without a limit the kubelet takes what the machine can give, which is not in the object.
         return "0" if owner and kind == "requests" else None
+    # Exact fractions: a float could round up to one unit too many.
     amount = _quantity(str(amounts[resource]))
     # The kubelet rounds up to whole units of the divisor.
     divisor = _quantity(str(reference.get("divisor") or "1")) or Fraction(1)

@@ -49,7 +49,7 @@ if TYPE_CHECKING:
 
 
 class CookiePodSettings(AccessSettings):
-    """The settings that say where to look."""
+    """The settings for where a cookie is looked for."""
 
     pod: str = Field(
         default="", description="The pod; if empty the one that has the target's address."
@@ -133,6 +133,7 @@ async def _flag(environment: ContainerEnvironment, more: Mapping[str, str]) -> s
 
 
 def _cookie(value: str, origin: str, *, literal: bool = False) -> Cookie | None:
+    # A value need not be UTF-8; its bytes are the cookie.
     content = value.encode(errors="surrogateescape")
     return cookie_of(content, place=f"The variable {origin}", origin=origin, literal=literal)
 
@@ -153,7 +154,7 @@ class ExecCookieSource:
         self._settings = settings
 
     async def fetch(self, target: Target) -> Cookie | None:
-        """Return the cookie of the node that runs there; ``None`` where nothing tells it.
+        """Return the cookie of the node that runs there; ``None`` where none was found.
 
         Raises ``CookieNotFoundError`` where nothing can be run in the container, ``RefusedError``
         where that is not allowed, both unless it is ``optional``; ``LookupFailedError`` and its kin
@@ -176,6 +177,7 @@ class ExecCookieSource:
         cookie_pod = await open_cookie_pod(self._settings, target, names=())
         probe = ContainerProbe()
         result = await run_inside(cookie_pod, probe.words)
+        # A command that failed may have printed a part only.
         if result.failure:
             raise CookieNotFoundError(
                 f"A look into {cookie_pod.words} failed: {result.failure}",

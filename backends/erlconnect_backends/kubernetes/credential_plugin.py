@@ -46,7 +46,7 @@ _KILL_SECONDS: Final = 1.0
 def plugin_credentials(context: str, user: Entry, cluster: Entry) -> IssuedCredentials:
     """Run the plugin that ``user`` names and return its credentials. Blocks until it ends.
 
-    Raises ``ConfigurationError`` where it cannot be run or gives nothing, and ``TimeoutError``.
+    Raises ``ConfigurationError`` where it cannot be run or returns nothing, and ``TimeoutError``.
     """
     plugin: Mapping[str, Any] = user.values["exec"]
     for key in ("command", "apiVersion"):
@@ -82,6 +82,7 @@ def _issued(status: Any) -> IssuedCredentials:
     token = status.get("token") or ""
     certificate = status.get("clientCertificateData") or ""
     key = status.get("clientKeyData") or ""
+    # Before the checks below, whose errors must not show it.
     remember(str(token))
     if bool(certificate) != bool(key):
         # The specification allows both or neither.
@@ -114,6 +115,7 @@ class PluginDeadline:
     def end(self) -> None:
         """Kill the program that runs; no other can be started after this."""
         with self._lock:
+            # Under the lock, so that no program starts between this line and the next.
             self._ended = True
             if self._process:
                 self._process.kill()
@@ -139,6 +141,7 @@ class PluginDeadline:
 
     def _started(self, arguments: Any, **options: Any) -> _BoundedProcess:
         with self._lock:
+            # ``end`` may have come before the start: nothing would kill this one then.
             if not self.left:
                 raise TimeoutError
             process = _BoundedProcess(arguments, **options)

@@ -137,7 +137,7 @@ def forbidden(
 
 
 def no_kubeconfig(paths: str) -> ConfigurationError:
-    """Return the error where nothing says which API server to ask."""
+    """Return the error where no API server is configured."""
     return ConfigurationError(
         f"There is no kubeconfig ({paths})",
         remedy="Name one with -o kubeconfig= or KUBECONFIG; `kubectl config view` has to show a"

@@ -88,6 +88,7 @@ async def run_inside(cookie_pod: CookiePod, words: Sequence[str]) -> ExecResult:
     target = f"/api/v1/{'/'.join(quote(part, safe='') for part in parts)}?{urlencode(query)}"
     try:
         async with asyncio.timeout(SECONDS):
+            # All attempts share one deadline.
             return await retry(lambda: _once(cookie_pod, target))
     except TimeoutError as error:
         raise errors.silence(cookie_pod.rest.access, _purpose(cookie_pod), SECONDS) from error
@@ -131,8 +132,10 @@ async def _result(handshake: HandshakeResult) -> ExecResult:
     channels = _Channels()
     channels.take(handshake.early)
     while not channels.status:
+        # Without a status, the output may be cut anywhere, and a cookie with it.
         if websocket.over:
             raise WebSocketFailedError("the stream ended before the command did")
+        # Replies to pings and to a close frame are sent from here.
         await loop.sock_sendall(wire, websocket.outgoing())
         channels.take(websocket.receive(memoryview(await loop.sock_recv(wire, _PIECE_BYTES))))
     return ExecResult(output=bytes(channels.output), failure=_failure(bytes(channels.status)))
@@ -200,6 +203,7 @@ class ContainerProbe:
         return seen
 
     def _findings(self, output: bytes) -> Iterator[tuple[str, str, bytes]]:
+        # Nothing before the first mark is a finding of the script.
         for finding in output.split(f"\n{self._mark} ".encode())[1:]:
             line, _, content = finding.partition(b"\n")
             kind, _, detail = line.decode(errors="surrogateescape").partition(" ")
@@ -223,6 +227,7 @@ class ProcessTable:
 
 def _words(content: bytes) -> list[str]:
     # Both files of /proc have a NUL behind each word.
+    # Values need not be UTF-8: surrogateescape keeps every byte.
     return content.decode(errors="surrogateescape").removesuffix("\0").split("\0")
 
 

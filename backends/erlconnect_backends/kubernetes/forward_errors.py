@@ -51,7 +51,7 @@ def purpose(endpoint: PodEndpoint, port: int) -> str:
 
 
 def closed_port(endpoint: PodEndpoint, port: int, said: str) -> ClosedPortError:
-    """Return the error where nobody listens there, as the kubelet says."""
+    """Return the error for a port on which nothing listens, with the kubelet's text."""
     return ClosedPortError(
         f"Port {port} of pod {endpoint} could not be reached: {errors.shown(_cause(said))}",
         remedy=_LOOPBACK_ONLY,

@@ -1,6 +1,6 @@
 """The bytes of one forwarded port in the messages of a websocket, and the pump that carries them.
 
-A ``ForwardCodec`` says what the messages mean, a ``ForwardPump`` carries the bytes between a
+A ``ForwardCodec`` reads and writes the messages, a ``ForwardPump`` carries the bytes between a
 socketpair and the websocket and waits until the port counts as open. There are two codecs.
 ``ChannelCodec`` is for a websocket that was opened for one port, ``TunnelCodec`` for one whose port
 is named later (``spdy``). ``port_forward`` opens the websockets.
@@ -87,6 +87,7 @@ class ForwardPump(StreamPump):
                     await self._change()
         with suppress(TimeoutError):
             async with asyncio.timeout(_REFUSAL_SECONDS):
+                # Data proves that the port is open, so that nothing more is waited for.
                 while not (self._forward.has_data or self.ended.is_set()):
                     await self._change()
         if self.ended.is_set() and not self._forward.has_data:
@@ -100,6 +101,7 @@ class ForwardPump(StreamPump):
 
     async def _change(self) -> None:
         await self._changed.wait()
+        # Safe without a lock: ``_notify`` sets the event in this same loop.
         self._changed.clear()
 
     def _notify(self) -> None:
@@ -130,7 +132,7 @@ class ForwardedPort(Protocol):
 
     @property
     def error(self) -> str:
-        """What the kubelet said, on one line; empty where it said nothing."""
+        """The kubelet's error text on one line; empty where it sent none."""
 
 
 class ForwardCodec(ABC):
@@ -187,7 +189,7 @@ class ForwardCodec(ABC):
         return self._taken(self.websocket.receive(data))
 
     def say_farewell(self) -> None:
-        """Close the websocket, which is the only end there is."""
+        """Close the websocket; the protocols have no other end of a stream."""
         self.websocket.close()
 
     def outgoing(self) -> bytes:
@@ -321,7 +323,7 @@ class ForwardChannels:
     def receive(self, payload: memoryview, *, begins: bool) -> memoryview:
         """Take a piece of a message and return the port's data in it, perhaps none.
 
-        ``begins`` says that it is the first piece. Raises ``ForwardProtocolError``.
+        ``begins`` is true for the first piece of a message. Raises ``ForwardProtocolError``.
         """
         if begins:
             self._channel = None
@@ -332,6 +334,7 @@ class ForwardChannels:
         payload = self._after_announcement(self._channel, payload)
         if self._channel == _DATA:
             return payload
+        # Text beyond the limit is dropped, so that a server cannot use up memory.
         self._error += payload[: _MAX_ERROR_BYTES - len(self._error)]
         return payload[:0]
 
@@ -344,6 +347,7 @@ class ForwardChannels:
         awaited = self._awaited[channel]
         if not awaited:
             return payload
+        # A message may be cut within the two bytes: the rest is compared when it comes.
         said = bytes(payload[: len(awaited)])
         if not awaited.startswith(said):
             raise ForwardProtocolError(f"channel {channel} begins with {said!r}, which is no port")

@@ -100,6 +100,7 @@ def merged_kubeconfig(paths: str) -> MergedKubeconfig:
             continue
         content = _content(path)
         current = _checked(content, "current-context", str, f"{path}: ")
+        # As kubectl merges: the first file that has a context or an entry counts.
         merged.current_context = merged.current_context or current or ""
         for kind in _KINDS:
             for entry_name, entry in _entries(path, content, kind).items():
@@ -185,6 +186,7 @@ def content_file(entry: Entry, key: str, folder: str) -> str | None:
         )
     if data:
         try:
+            # YAML may fold long base64 over several lines, and ``validate`` refuses white space.
             content = base64.b64decode("".join(data.split()), validate=True)
         except (binascii.Error, ValueError):
             raise failures.wrong_entry(f"{entry.location}.{key}-data", "is not base64") from None
@@ -246,6 +248,7 @@ def _values(
         if value is None:
             continue
         if key in _PATHS[kind] and value:
+            # An absolute path stays as it is: ``/`` drops what stands before one.
             value = str(path.absolute().parent / value)
         elif key in _TABLES:
             value = {name: inner for name, inner in value.items() if inner is not None}

@@ -90,6 +90,7 @@ class KubectlForward:
         if refused:
             stream.close()
             raise failures.closed_port(self._endpoint, port, await _last_words(forward.child))
+        # Streams that their callers have closed are forgotten here.
         self._streams = {one: child for one, child in self._streams.items() if one.fileno() >= 0}
         self._streams[stream] = forward.child
         return stream
@@ -102,6 +103,7 @@ class KubectlForward:
         return f"kubectl ended: {child.last_output}"
 
     async def _forward(self, port: int) -> _Forward:
+        # Two dials to one port at once must not start two kubectls.
         async with self._starting:
             forward = self._forwards.get(port)
             # kubectl ends when the pod refuses one of its streams; then another is started.
@@ -111,6 +113,7 @@ class KubectlForward:
 
     async def _started(self, port: int) -> _Forward:
         child = await self._children.enter_async_context(
+            # No local port is given, so that kubectl chooses a free one and prints it.
             guarded_child([*self._words, f":{port}"], os.environ, ready=f" -> {port}\n".encode())
         )
         await child.ready_or_exited(_READY_SECONDS)
@@ -133,6 +136,6 @@ class _Forward:
 
 
 async def _last_words(child: GuardedChild) -> str:
-    """Return what kubectl wrote last; 1 s is given to it to end."""
+    """Return the last output of kubectl, after waiting up to 1 s for it to end."""
     await child.exited_within(_EXIT_SECONDS)
     return child.last_output

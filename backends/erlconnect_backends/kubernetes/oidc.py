@@ -51,8 +51,8 @@ _OK: Final = 200
 _REFUSALS: Final = range(400, 500)
 _MAX_BYTES: Final = 1024 * 1024
 _FORM: Final = "application/x-www-form-urlencoded"
-# An issuer may accept each refresh token only once, so the newest one counts. The key is what the
-# kubeconfig says: after a new login it says something else.
+# An issuer may accept each refresh token only once, so the newest one counts. The key is made of
+# the kubeconfig's tokens: after a new login they are others, and the entry here is not used.
 _renewed: dict[tuple[str, ...], tuple[str, str]] = {}
 
 
@@ -71,7 +71,7 @@ class OidcLogin:
     def issued(self, folder: str) -> IssuedCredentials:
         """Return a valid identity token. Blocks for 10 s at most; no event loop may run.
 
-        Raises ``ConfigurationError``, ``RefusedError`` where there is no token to be had, and
+        Raises ``ConfigurationError``, ``RefusedError`` where no token can be had, and
         ``LookupFailedError`` where the issuer cannot be reached or is not trusted.
         """
         for key in ("idp-issuer-url", "client-id"):
@@ -81,6 +81,7 @@ class OidcLogin:
         login = (self._issuer, self._client, *stored)
         token, refresh = _renewed.get(login, stored)
         expiry = self._expiry(token) if token else 0.0
+        # A token without ``exp`` is taken as it is; only the API server can refuse it.
         if expiry is None or time.time() < expiry - _EARLIER_SECONDS:
             return IssuedCredentials(token=token, expiry=expiry)
         if not refresh:
@@ -114,12 +115,14 @@ class OidcLogin:
         if not isinstance(token, str) or not token:
             raise no_token(self._context, "the issuer's answer has no id_token")
         remember(token)
+        # An issuer need not send a new refresh token; then the old one stays (RFC 6749, 6).
         if not isinstance(newer, str) or not newer:
             return token, refresh
         remember(newer)
         return token, newer
 
     async def _endpoint(self, folder: str) -> str:
+        # OpenID Connect Discovery 1.0, section 4.
         url = f"{self._issuer}/.well-known/openid-configuration"
         status, answer = await self._answer(url, folder)
         endpoint = answer.get("token_endpoint")
@@ -154,6 +157,7 @@ class OidcLogin:
         *headers: tuple[str, str],
     ) -> tuple[int, dict[str, Any]]:
         server = urlsplit(url)
+        # The document of the issuer names the token endpoint: it is checked as the issuer is.
         if not server.hostname or (
             server.scheme != "https"
             and not (server.scheme == "http" and server.hostname in _LOOPBACK)
@@ -208,7 +212,7 @@ def expired(context: str) -> RefusedError:
 
 
 def no_token(context: str, why: str) -> RefusedError:
-    """Return the error where what came is no identity token."""
+    """Return the error where no valid identity token is there or was sent."""
     return RefusedError(f"The context {context} has no identity token: {why}", remedy=_LOG_IN)
 
 
@@ -221,7 +225,7 @@ def refused(context: str, issuer: str, why: str) -> RefusedError:
 
 
 def no_issuer(context: str, issuer: str, why: str) -> LookupFailedError:
-    """Return the error where what answered is no issuer, or is out of order."""
+    """Return the error where the server is no OpenID issuer, or failed."""
     return LookupFailedError(
         f"Nothing renewed the id-token of the context {context} at the issuer {issuer}: {why}",
         remedy="Check idp-issuer-url in the kubeconfig, or try again.",

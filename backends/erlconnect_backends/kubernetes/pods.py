@@ -194,6 +194,7 @@ async def target_of(
     place = {**access, "pod": pod.name}
     inside = {**place, "container": str(chosen["name"]), "target": wanted}
     return Target(
+        # What is not known here stays empty: the node and its epmd are asked later.
         node=_node(pod, erlang),
         address=pod.address,
         dist_port=erlang.dist_port,
@@ -225,7 +226,7 @@ def _cookies(
 
 
 def _node(pod: Pod, erlang: ErlangVariables) -> NodeName:
-    """Return the node's name as far as variables and flags tell it."""
+    """Return the node's name as far as variables and flags contain it."""
     if erlang.node:
         return erlang.node
     if erlang.name and erlang.distribution == "sname":

@@ -159,6 +159,7 @@ class PortForwardDialer:
             if not has_ended(stream):
                 return stream
             stream.close()
+        # An open tunnel saves the request to the API server, which may take seconds.
         return await self._dial_through_a_tunnel(port) or await self._dial(port)
 
     async def why_ended(self, stream: socket.socket) -> str:
@@ -174,11 +175,13 @@ class PortForwardDialer:
             self._close_unused(self._ready[1])
 
     def _close_unused(self, stream: socket.socket) -> None:
+        # The timer may fire after a dial has taken the stream, which is the caller's then.
         if self._ready and self._ready[1] is stream:
             self._ready = None
             stream.close()
 
     async def _dial_through_a_tunnel(self, port: int) -> socket.socket | None:
+        # Once kubectl is in use, websockets are refused, and a tunnel is one.
         if len(self._dialers) > 1 or not (tunnel := self._pool.take()):
             return None
         try:
@@ -196,6 +199,7 @@ class PortForwardDialer:
             return await self._dial_by_kubectl(inside, refusal.error)
 
     async def _dial_by_kubectl(self, port: int, refusal: ErlconnectError) -> socket.socket:
+        # Without kubectl the refusal itself is the error to show.
         if program() is None:
             raise refusal
         async with self._fallback_lock:

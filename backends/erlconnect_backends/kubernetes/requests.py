@@ -157,6 +157,7 @@ def review_of(right: Right, *, namespace: str) -> ApiRequest:
 
 def changes_of(request: ApiRequest, *, since: str, seconds: int) -> ApiRequest:
     """Return the watch of a list from its version ``since`` on, for ``seconds``."""
+    # From the list's version on, so that no change between list and watch is lost.
     watch = {"watch": "1", "resourceVersion": since, "timeoutSeconds": str(seconds)}
     return request.narrowed(watch)
 

@@ -49,15 +49,19 @@ DICTIONARY: Final = (
 )
 TUNNEL_SUBPROTOCOL: Final = "SPDY/3.1+portforward.k8s.io"
 DATA_HEAD_SIZE: Final = 8
+# A control frame has version and type in the first word, a data frame its stream (2.2).
+# Both have flags in one byte and the length in three after that.
 _HEAD: Final = struct.Struct("!IB3s")
 # The first bit says that a frame is for control; then comes the version, 3.
 _CONTROL: Final = 0x8003 << 16
 _SYN_STREAM, _SYN_REPLY, _RST_STREAM, _PING, _GOAWAY = 1, 2, 3, 6, 7
 _FIN: Final = 1
+# The top bit of a word with a stream's number is reserved.
 _STREAM_BITS: Final = 0x7FFFFFFF
 # A client's numbers are odd.
 _ERROR, _DATA = 1, 3
 _OUR_PING: Final = 1
+# A server could send an error without end; the rest would be no use in a message.
 _MAX_ERROR_BYTES: Final = 4000
 # As much of a control frame matters here: the number of a stream or a ping.
 _KEPT_BODY_BYTES: Final = 8
@@ -80,15 +84,17 @@ class SpdyStreams:
 
     @property
     def error(self) -> str:
-        """What the kubelet said, on one line; empty where it said nothing."""
+        """The kubelet's error text on one line; empty where it sent none."""
         return " ".join(self._error.decode(errors="replace").split())
 
     def opening(self, port: int) -> bytes:
         """Return the frames that open both streams for ``port``, and a ping behind them."""
+        # One compressor for both blocks: all headers of a session share its state (2.6.10.1).
         deflate = zlib.compressobj(zdict=DICTIONARY)
         frames = b""
         for stream, kind in ((_ERROR, "error"), (_DATA, "data")):
             headers = {"streamtype": kind, "port": str(port), "requestid": "0"}
+            # Z_SYNC_FLUSH ends the block at a byte, and keeps the state for the next.
             block = deflate.compress(_header_block(headers)) + deflate.flush(zlib.Z_SYNC_FLUSH)
             # Stream, the stream it belongs to, and its priority.
             frames += _control(_SYN_STREAM, struct.pack("!IIH", stream, 0, 0) + block)
@@ -119,6 +125,7 @@ class SpdyStreams:
                 self._left = int.from_bytes(length, "big")
             piece, payload = payload[: self._left], payload[self._left :]
             self._left -= len(piece)
+            # Data is passed on at once: a frame may have 16 MB, and only its head is kept.
             if self._first == _DATA and piece:
                 yield piece
             else:
@@ -147,6 +154,7 @@ class SpdyStreams:
             self.opened = True
         elif kind == _PING and number == _OUR_PING:
             self.answered = True
+        # Another's ping goes back as it came, with the same number (2.6.5).
         elif kind == _PING:
             self._replies += _control(_PING, number.to_bytes(4, "big"))
         elif kind == _GOAWAY or (kind == _RST_STREAM and number == _DATA):

@@ -86,6 +86,7 @@ class _TunnelSlot:
                     pause = _FIRST_PAUSE_SECONDS
                     continue
                 await asyncio.sleep(pause)
+                # A server that keeps closing idle tunnels is asked less and less often.
                 pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)
         except failures.NoWebSocketError as error:
             _log.debug("no tunnel is kept to the pod: %s", error.message)
@@ -94,6 +95,7 @@ class _TunnelSlot:
 
     async def _one_tunnel(self) -> bool:
         """Open one and wait until it was taken or has ended; return whether it was taken."""
+        # Cleared before the tunnel exists: ``take`` cannot set it in between.
         self._taken.clear()
         try:
             self._tunnel = tunnel = await self._forward.tunnel()
@@ -103,6 +105,7 @@ class _TunnelSlot:
             _log.debug("no tunnel to the pod for now: %s", error.message)
             return False
         finally:
+            # A refused attempt counts as well: ``ready`` must not wait through the pauses.
             self.tried.set()
         ends = {asyncio.ensure_future(end) for end in (self._taken.wait(), tunnel.gone())}
         try:

@@ -4,7 +4,7 @@
 ``forward_streams`` in the thread of a pump. ``WebSocket`` itself touches no socket. Framing,
 masking and the opening handshake are those of the library ``websockets``, which this file alone
 imports. What a message means, and what to do about a refusal, is the caller's business. Nothing
-here has a deadline of its own, but ``Keepalive`` says when a quiet connection needs a ping, and
+here has a deadline of its own. ``Keepalive`` computes when a quiet connection needs a ping, and
 when it counts as dead.
 """
 
@@ -92,6 +92,7 @@ def _set_keepalive_options(wire: socket.socket) -> None:
     """Let the kernel end a connection whose other side is unreachable, as far as it can."""
     wire.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
     for name, value in _KEEPALIVE_OPTIONS.items():
+        # Not every system has each of these options.
         if option := getattr(socket, name, None):
             wire.setsockopt(socket.IPPROTO_TCP, option, value)
     if option := getattr(socket, "TCP_USER_TIMEOUT", None):
@@ -163,6 +164,7 @@ class WebSocket:
         )
         request = self._protocol.connect()
         for name, value in headers:
+            # Assigning adds a header in this library, and a request with two Hosts is refused.
             if name.lower() == "host":
                 del request.headers[name]
             request.headers[name] = value
@@ -240,6 +242,7 @@ class WebSocket:
     def _raise_failure(self, *, ended: bool) -> None:
         failure = self._protocol.handshake_exc or self._protocol.parser_exc
         self.over = ended or self._protocol.close_rcvd is not None
+        # The caller raises a refusal with its status and body, which this text would lack.
         if isinstance(failure, InvalidHandshake) and self.refusal:
             return
         if failure:
@@ -286,6 +289,7 @@ class Keepalive:
         now = time.monotonic()
         if now - self._received >= self._limit:
             raise KeepaliveTimeoutError(f"it gave no sign of life for {self._limit:g} s")
+        # Counting from the last ping, too, sends one ping in each interval and not one a call.
         if now - max(self._received, self._pinged) < self._ping:
             return False
         self._pinged = now
@@ -294,4 +298,5 @@ class Keepalive:
     def seconds_left(self) -> float:
         """Return the seconds until ``ping_due`` may be true or raise."""
         ping = max(self._received, self._pinged) + self._ping
+        # Never 0: a wait of no time at all would turn the caller's loop into a busy one.
         return max(0.01, min(ping, self._received + self._limit) - time.monotonic())

@@ -54,7 +54,7 @@ _MAX_LISTED: Final = 5
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Group:
-    """Pods that belong together; a watch of ``changes`` tells when they change."""
+    """Pods that belong together; a watch of ``changes`` reports when they change."""
 
     what: str
     pods: Sequence[Pod]
@@ -102,6 +102,7 @@ class Workloads:
 
     async def _guessed(self, name: str) -> Group:
         requests = [one(each, name, namespace=self._namespace) for each in GUESSES]
+        # All kinds are asked at once; the order of GUESSES decides, not that of the answers.
         found = await asyncio.gather(
             *(self._rest.find(request) for request in requests), return_exceptions=True
         )
@@ -190,6 +191,7 @@ class Workloads:
 
     def _single(self, item: Mapping[str, Any]) -> Group:
         pod = pod_of(item)
+        # The API watches lists: one pod is a list that a field selector narrows.
         changes = all_of(POD, namespace=pod.namespace).narrowed(
             {"fieldSelector": f"metadata.name={pod.name}"}
         )
@@ -209,13 +211,14 @@ def usable_pods(group: Group, *, allow_unready: bool, chosen: str = "") -> Seque
         pod
         for pod in group.pods
         if pod.running
+        # A pod that the user named is taken even if it is terminating or not ready.
         and (pod.name == chosen or (not pod.terminating and (pod.ready or allow_unready)))
     ]
     return sorted(usable, key=lambda pod: (not pod.ready, pod.name))
 
 
 def nothing_usable(group: Group) -> NoNodeFoundError:
-    """Return the error that says why no pod of the group may be dialled, and what to do."""
+    """Return the error that explains why no pod of the group may be dialled, and what to do."""
     return NoNodeFoundError(_failure(group), remedy=_remedy(group))
 
 
@@ -243,6 +246,7 @@ def _pods_behind(slices: Sequence[Mapping[str, Any]]) -> list[str]:
     references = [
         endpoint.get("targetRef") or {} for one in slices for endpoint in one.get("endpoints") or ()
     ]
+    # A set, because one pod may stand in several slices, as in one for each family.
     return sorted({str(each["name"]) for each in references if each.get("kind") == "Pod"})
 
 
