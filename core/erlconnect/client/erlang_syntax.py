@@ -155,6 +155,7 @@ def _place(of: str, node: str) -> str:
 
 def print_atom(name: str) -> str:
     """Return an atom, quoted where Erlang needs that."""
+    # A reserved word such as ``end`` is an atom only between quotes.
     plain = _PLAIN_ATOM.fullmatch(name) and name not in _RESERVED
     return str(name) if plain else quoted(name, "'")
 

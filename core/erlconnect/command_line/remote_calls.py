@@ -1,4 +1,4 @@
-"""Calling something at one node or at all of them, and showing what comes back.
+"""Calls at one node or at all of them, and the display of their results.
 
 stdout has the result; what a call prints goes to stderr, as it comes.
 """
@@ -66,7 +66,7 @@ class RemoteWork(Protocol):
     async def run(
         self, connection: NodeConnection, leader: GroupLeader, options: CallOptions
     ) -> tuple[Outcome, bool]:
-        """Do it, and return what came of it, and whether Elixir's syntax fits that."""
+        """Return the outcome, and whether to show it in Elixir's syntax."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,7 +1,7 @@
 """Finding a call that stops a node: in a call's arguments, in code as data, in what is typed.
 
 Each search returns the function as ``module:function/arity``, with ``*`` where the arity is not
-known, or nothing. It is a seat belt: names that are computed are not seen.
+known, or nothing. It prevents accidents, not attacks: names that are computed are not found.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ def stopping_function(module: object, function: object, arity: int | None) -> st
 
 
 def stopping_call(module: object, function: object, arguments: Any) -> str | None:
-    """Look at a call, and at what its arguments would have called or evaluated."""
+    """Return the stopping function of a call, or of what its arguments would call or evaluate."""
     arity = len(arguments) if isinstance(arguments, list) else None
     if found := stopping_function(module, function, arity):
         return found
@@ -61,6 +61,7 @@ def stopping_call(module: object, function: object, arguments: Any) -> str | Non
 
 
 def _application(module: object, arguments: Sequence[Any]) -> str | None:
+    # Only applications that the node cannot run without: others may be stopped.
     if any(is_atom(arguments[0], name) for name in STOPPING_APPLICATIONS if arguments):
         return f"{_shown(str(module))}:stop/{len(arguments)}"
     return None
@@ -77,6 +78,7 @@ def stopping_in_term(term: Any) -> str | None:
         if isinstance(each, Export):
             arity = each.arity if isinstance(each.arity, int) else None
             found = stopping_function(each.module, each.function, arity)
+        # Erlang code as data, Elixir code as data, and {M, F, A} are all tuples.
         elif isinstance(each, tuple):
             found = _form(each) or _quoted(each) or _triple(each)
         elif isinstance(each, list):
@@ -132,6 +134,7 @@ def _is_atom_form(form: object) -> bool:
 def _local(function: str, arity: int) -> str | None:
     if function not in STOPPING_LOCALS:
         return None
+    # The shell looks local names up in ``c`` ("q") and in the auto-imported BIFs ("halt").
     return stopping_function(Atom("erlang" if function == "halt" else "c"), Atom(function), arity)
 
 
@@ -152,7 +155,7 @@ def _quoted(form: tuple[Any, ...]) -> str | None:
 
 
 def _with_arity(found: str | None, arity: int) -> str | None:
-    """Name the arity of a function that is refused with any."""
+    """Replace ``*`` by the arity of the call."""
     return found and found.replace("*", str(arity))
 
 
@@ -161,6 +164,7 @@ def _quoted_module(form: Any) -> Atom | None:
         case Atom():
             return form
         case ("__aliases__", _, list() as parts) if all(isinstance(part, Atom) for part in parts):
+            # Elixir.System and System are the same module.
             names = [str(part).removeprefix("Elixir.") for part in parts if part != "Elixir"]
             return Atom(".".join(["Elixir", *names]))
     return None
