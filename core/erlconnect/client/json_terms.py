@@ -55,6 +55,7 @@ def json_value(term: Term, node: str = "", depth: int = 0) -> Any:  # noqa: C901
         return print_erlang(term, node)
     match term:
         case Atom():
+            # ``nil`` and ``undefined`` are Elixir's and Erlang's words for JSON's null.
             return _CONSTANTS.get(term, str(term))
         case int() if term.bit_length() > _MOST_BITS:
             return print_erlang(term)

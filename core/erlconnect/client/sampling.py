@@ -128,7 +128,7 @@ class ProcessRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NodeFacts:
-    """What does not change while a node runs."""
+    """Values that do not change while a node runs."""
 
     node: str
     otp: str
@@ -141,7 +141,7 @@ class NodeFacts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sample:
-    """One look at a node. Rates are ``None`` in the first one."""
+    """One sample of a node; ``uptime`` is in seconds. Rates are ``None`` in the first sample."""
 
     memory: dict[str, int]
     uptime: float

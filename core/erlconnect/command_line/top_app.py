@@ -28,9 +28,9 @@ if TYPE_CHECKING:
 
 _HISTORY: Final = 120
 _SLOW_EVERY: Final = 5
-"""Tables and ports are asked for at every so many samples, and only while they are shown."""
+"""Tables and ports are read in every fifth sample, and only while their tab is shown."""
 _NUMBER_COLUMNS: Final = 44
-"""What stands before the last two columns of the processes takes so much of a line."""
+"""The width of the process columns before the last two, in characters."""
 _KINDS: Final = ("total", "processes", "binary", "ets", "code")
 _SORTED: Final = {"memory": "memory", "reductions": "reductions/s", "queue": "queue"}
 
@@ -76,7 +76,7 @@ class TopApp(App[None]):
         self._seconds = seconds
         self._paused = False
         self.error: ErlconnectError | None = None
-        """What ended the screen, where nobody did."""
+        """The error that ended the screen; ``None`` if the user quit."""
         self._facts: NodeFacts | None = None
         self._sample: Sample | None = None
         self._plots = {name: deque([0.0], maxlen=_HISTORY) for name in ("memory", "reds", "queue")}

@@ -296,6 +296,7 @@ class TermReader:
     def reference(self, creation: struct.Struct) -> Reference:
         """Read a reference of several words behind its tag."""
         size = self.number(_U16)
+        # As in ``etf``: some emulators read a word where none is.
         if not 0 < size <= _MOST_WORDS:
             raise RemoteProtocolError(f"term: a reference of {size} words")
         node = self.node()
@@ -332,6 +333,7 @@ _U8: Final = struct.Struct(">B")
 _U16: Final = struct.Struct(">H")
 _U32: Final = struct.Struct(">I")
 _I32: Final = struct.Struct(">i")
+# NEW_FUN_EXT: Size, Arity, Uniq and Index; NumFree is read apart.
 _FUN_HEAD: Final = 4 + 1 + 16 + 4
 _ATOM_TAGS: Final = (82, 100, 115, 118, 119)
 
@@ -345,6 +347,7 @@ def _big(reader: TermReader, layout: struct.Struct) -> int:
 
 _TOKENS: Final[dict[int, Callable[[TermReader], Any]]] = {
     70: lambda reader: reader.skipped(70, 8),
+    # The byte in addition is the number of bits that count in the last byte.
     77: lambda reader: reader.skipped(77, reader.number(_U32) + 1),
     82: TermReader.cached_atom,
     88: lambda reader: reader.pid(_U32),
@@ -406,4 +409,5 @@ def _element_count(data: bytes | bytearray, start: int, end: int) -> int:
     if tag == 104:  # noqa: PLR2004 - SMALL_TUPLE_EXT
         return data[start + 1]
     number = int.from_bytes(data[at - 4 : at], "big")
+    # A list has a tail, a fun has module, OldIndex, OldUniq and Pid, a map has pairs.
     return {108: number + 1, 112: number + 4, 116: 2 * number}.get(tag, number)

@@ -498,6 +498,7 @@ class _Reader:
     def bitstring(self) -> Term:
         size, bits = self.number(">I"), self.number(">B")
         data = self.data(size)
+        # BIT_BINARY_EXT allows 8, which is a binary of whole bytes.
         if bits == 8:  # noqa: PLR2004 - a whole byte
             return data
         if not 0 < bits < 8 or not data:  # noqa: PLR2004
@@ -511,6 +512,7 @@ def _list(parts: list[Any]) -> Term:
         return parts
     if isinstance(tail, list):
         return parts + tail
+    # LIST_EXT with no elements is its tail.
     return ImproperList(tuple(parts), tail) if parts else tail
 
 
@@ -538,11 +540,14 @@ _LEAVES: Final[dict[int, Callable[[_Reader], Term]]] = {
     97: lambda reader: reader.number(">B"),
     98: lambda reader: reader.number(">i"),
     99: _Reader.old_float,
+    # ATOM_EXT and SMALL_ATOM_EXT (115) are deprecated and Latin-1, the newer tags UTF-8.
     100: lambda reader: reader.atom(">H", "latin-1"),
     101: _Reader.old_reference,
+    # The old tags of ports, pids and references have a creation of one byte.
     102: lambda reader: reader.port(">I", ">B"),
     103: lambda reader: reader.pid(">B"),
     106: lambda _: [],
+    # STRING_EXT is a list of bytes, sent in short form; Erlang sees no difference.
     107: lambda reader: list(reader.data(reader.number(">H"))),
     109: lambda reader: reader.data(reader.number(">I")),
     110: lambda reader: reader.big(">B"),

@@ -94,6 +94,7 @@ class LinkGuard:
         self.inward = FrameGuard(
             inbound,
             triggers=inward,
+            # With --inbound full no rule asks about messages to names: () has the guard pass them.
             names=None if config.inbound == "guarded" else (),
             tell=teller("inward"),
             header=header,

@@ -173,14 +173,17 @@ def _quoted_module(form: Any) -> Atom | None:
 def stopping_in_tokens(tokens: Sequence[Any]) -> str | None:
     """Look for a call in the tokens that Erlang's scanner made of what was typed."""
     signs = [_sign(token) for token in tokens]
+    # Four more, so that the last tokens are looked at in the first places, too.
     padded = [None, *signs, None, None, None, None]
     for before, first, second, third, fourth, fifth in zip(
         padded, padded[1:], padded[2:], padded[3:], padded[4:], padded[5:], strict=False
     ):
         if not isinstance(first, Atom):
             continue
+        # Behind a colon the name is a function of another module.
         if before != ":" and second == "(" and first in STOPPING_LOCALS:
             return _local(first, 0)
+        # init stops its node at a plain message {stop, Reason}.
         if first == "init" and second == "!":
             return "init ! message"
         if isinstance(third, Atom) and second in (":", ",") and fourth in ("(", "/", ",", ")"):
@@ -227,6 +230,7 @@ _TEXT_CALL: Final = re.compile(
 
 def stopping_in_text(text: bytes) -> str | None:
     """Look for a call in a line of Elixir, or in code of either language that is evaluated."""
+    # Strings and comments may mention a call without making it.
     code = _NO_CODE.sub('""', text[:_LONGEST_TEXT].decode("utf-8", "replace"))
     for match in _TEXT_CALL.finditer(code):
         word = match["module"]
