@@ -472,6 +472,7 @@ def _unescape(found: re.Match[str]) -> str:
             raise ErlangSyntaxError(f"{found.group()} is no character")
         return chr(number)
     if control:
+        # $\^A is Control-A: the lower five bits of the letter.
         return chr(ord(control) & 31)
     return chr(int(octal, 8)) if octal else _ESCAPED.get(letter, letter)
 
@@ -519,6 +520,7 @@ class _Bits:
         unknown = set(types) - _SEGMENT_TYPES
         if unknown:
             raise ValueError(f"the type {min(unknown)} is not understood here")
+        # A string in a binary is short for one segment a character: <<"ab">> is <<$a,$b>>.
         for one in value if isinstance(value, list) else [value]:
             self._add_one(one, size, types)
 
@@ -550,6 +552,7 @@ class _Bits:
     def _append_integer(self, value: int, size: int, *, little: bool) -> None:
         if not 0 <= size <= _MOST_BITS:
             raise ValueError(f"its size is not from 0 to {_MOST_BITS}")
+        # Erlang takes the lowest bits of an integer that is too large, also of a negative one.
         value &= (1 << size) - 1
         if little:
             if size % 8:
@@ -563,8 +566,9 @@ class _Bits:
         self._size += size
 
     def term(self) -> Term:
-        """Return what was put together."""
+        """Return the binary, or a ``Bitstring`` if the bits do not fill whole bytes."""
         rest = self._size % 8
+        # Bits that do not fill a byte stand at its high end in a Bitstring.
         number = self._number << (8 - rest) % 8
         data = number.to_bytes((self._size + 7) // 8, "big")
         return Bitstring(data, rest) if rest else data

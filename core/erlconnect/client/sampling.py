@@ -176,6 +176,7 @@ class NodeSampler:
     def __init__(self, connection: NodeConnection, chunk: int = CHUNK) -> None:
         self._connection = connection
         self._chunk = chunk
+        # A group leader that answers nothing: the functions called here print nothing.
         self._silent = connection.new_pid(lambda _: None)
         self._forms: dict[str, Term] = {}
         self._offset = 0
@@ -201,7 +202,7 @@ class NodeSampler:
         )
 
     async def sample(self) -> Sample:
-        """Look at the node, and at the next part of its processes."""
+        """Return a sample of the node, with the next part of its processes."""
         found = _tuple(await self._evaluate(_PROCESSES, Offset=self._offset, Chunk=self._chunk))
         began, ended, start, looked_at, rows, memory, reductions, runtime, wall, queue = found[:10]
         # The node starts again at 0 once the offset is behind its last process: a turn is over.

@@ -186,13 +186,13 @@ class FrameGuard:
         self._cache = AtomCache()
         self._known: dict[bytes, _Known] = {}
         self._last = _NOTHING
-        """What the last message was known by."""
+        """The entry of ``_known`` that matched last; tried first, as messages repeat."""
         self.dropped: set[int] = set()
-        """Sequences of fragments that are refused and go on to come."""
+        """Sequence numbers of refused messages whose later fragments are still to come."""
         self.refused = 0
-        """Messages that were refused, or changed so that it was told."""
+        """The number of messages that were refused, or changed and reported."""
         self.unknown = 0
-        """Control messages with an operation that is not known here; they pass."""
+        """The number of control messages with an unknown operation; they pass."""
 
     def passes(self, buffer: bytearray, position: int, end: int) -> bool:
         """Return whether the whole message in ``buffer[position:end]`` is of no interest."""

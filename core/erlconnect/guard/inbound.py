@@ -120,7 +120,7 @@ def _spawn(message: Message) -> Decision:
 
 
 def _order(process: Any, payload: Any) -> Decision:
-    """Look at a message to a process that may be one of the system's."""
+    """Decide about a message to a process that may belong to the system."""
     head = head_of(payload)
     if isinstance(head, Atom) and head in CALL_HEADS and _is_system(process):
         return Refused(

@@ -154,7 +154,7 @@ def _rex(payload: Any) -> Decision:
 
 
 def _net_kernel(payload: Any) -> Decision:
-    """Look at a spawn of old: nodes without spawn requests ask ``net_kernel`` for it."""
+    """Decide about a spawn through ``net_kernel``, used by nodes without spawn requests."""
     match payload:
         case ("$gen_call", _, (Atom() as kind, *rest)) if kind.startswith("spawn"):
             found = _stopping(named_call(tuple(rest)))
@@ -179,7 +179,7 @@ def _server_message(name: str, payload: Any) -> str | None:
 
 
 def _typed(message: Message, result: Any) -> Decision:
-    """Look at what was typed, in the form that each release's shell sends it in."""
+    """Decide about typed input, in each of the forms in which releases send it."""
     spans = message.elements()
     if len(spans) < 3:  # noqa: PLR2004
         return None

@@ -72,7 +72,7 @@ def _shown(module: str) -> str:
 
 
 def stopping_in_term(term: Any) -> str | None:
-    """Look for a call in any term: a fun, a function's name and arguments, code as data."""
+    """Return the first stopping call in a term: a fun, a name with arguments, code as data."""
     for each in subterms(term):
         found = None
         if isinstance(each, Export):
@@ -91,7 +91,7 @@ def stopping_in_term(term: Any) -> str | None:
 
 
 def _triple(terms: Sequence[Any]) -> str | None:
-    """Look for a module, a function and a list of arguments that follow each other."""
+    """Return the stopping call of a module, a function and an argument list in a row."""
     for module, function, arguments in zip(terms, terms[1:], terms[2:], strict=False):
         if not isinstance(arguments, list):
             continue
@@ -103,7 +103,7 @@ def _triple(terms: Sequence[Any]) -> str | None:
 
 
 def _form(form: tuple[Any, ...]) -> str | None:
-    """Look at an abstract form of Erlang that may be a call or a fun."""
+    """Return the stopping call of an abstract form of Erlang: a call or a fun."""
     match form:
         case (
             "call",
@@ -139,7 +139,7 @@ def _local(function: str, arity: int) -> str | None:
 
 
 def _quoted(form: tuple[Any, ...]) -> str | None:
-    """Look at a quoted expression of Elixir that may be a call; a pipe hides its arity."""
+    """Return the stopping call of a quoted Elixir expression; in a pipe its arity is unknown."""
     match form:
         case ((".", _, [called, Atom() as function]), _, list() as arguments):
             module = _quoted_module(called)
@@ -171,7 +171,7 @@ def _quoted_module(form: Any) -> Atom | None:
 
 
 def stopping_in_tokens(tokens: Sequence[Any]) -> str | None:
-    """Look for a call in the tokens that Erlang's scanner made of what was typed."""
+    """Return the first stopping call in the tokens that Erlang's scanner made of what was typed."""
     signs = [_sign(token) for token in tokens]
     # Four more, so that the last tokens are looked at in the first places, too.
     padded = [None, *signs, None, None, None, None]
@@ -229,7 +229,7 @@ _TEXT_CALL: Final = re.compile(
 
 
 def stopping_in_text(text: bytes) -> str | None:
-    """Look for a call in a line of Elixir, or in code of either language that is evaluated."""
+    """Return the first stopping call in a line of Elixir, or in evaluated code as text."""
     # Strings and comments may mention a call without making it.
     code = _NO_CODE.sub('""', text[:_LONGEST_TEXT].decode("utf-8", "replace"))
     for match in _TEXT_CALL.finditer(code):
