@@ -112,9 +112,10 @@ class _Running:
             self._connection.forget(self._us)
 
     async def kill(self) -> None:
-        """End the process, wait until it has ended, and say nothing of what fails on the way."""
+        """End the process and wait at most 2 s for its end; connection errors are dropped."""
         with contextlib.suppress(ErlconnectError, TimeoutError):
             async with asyncio.timeout(_KILL_SECONDS):
+                # The request was sent: its process may have started, and its reply brings the pid.
                 if self._process is None and self._asked:
                     spawned = await self._connection.outcome(self._tag)
                     self._process = spawned if isinstance(spawned, Pid) else None
@@ -127,6 +128,7 @@ class _Running:
             self._tag,
             self._us,
             self._group_leader,
+            # It exits with {Ref, return, Value} and its like, so the link brings the result.
             ("erpc", "execute_call", arguments),
             [Atom("link"), *options],
         )
@@ -159,6 +161,7 @@ class _Running:
                 f"{self._connection.where} started no process for the call",
                 remedy="Look into its log: it may have too many processes.",
             )
+        # Link first: the call must not end before we are linked, or its result would be lost.
         await self._connection.send(link(self._us, process))
         await self._connection.send(*send(process, tag))
         return process

@@ -93,6 +93,7 @@ class NodeConnection:
     def new_reference(self) -> Reference:
         """Return a reference that this connection has not used."""
         self._numbers += 1
+        # NEW_REFERENCE_EXT, External Term Format: only 18 bits of the first word are significant.
         words = (self._numbers & 0x3FFFF, self._numbers >> 18, 0)
         return Reference(node=self._own.caller_name, creation=CREATION, words=words)
 
@@ -102,6 +103,7 @@ class NodeConnection:
             raise self._lost
         body = frame_body(control, payload, header=self._header)
         try:
+            # Frames of several tasks must not mix: a send may wait in the middle of one.
             async with self._sending:
                 await self._own.send(body)
         except OSError as error:
@@ -127,7 +129,7 @@ class NodeConnection:
         return self._awaited[of]
 
     async def read(self) -> None:
-        """Read until the connection ends; whoever waits for something gets the error then."""
+        """Read until the connection ends; every waiting ``outcome`` raises that error then."""
         try:
             while True:
                 body = await self._own.receive()
@@ -141,7 +143,7 @@ class NodeConnection:
             self._lose(error)
 
     async def tick(self) -> None:
-        """Tell the node for ever that we are alive, also while nothing is asked."""
+        """Send a tick every second until the connection ends or this is cancelled."""
         with contextlib.suppress(ErlconnectError):
             while not self._lost:
                 await asyncio.sleep(_TICK_SECONDS)
@@ -170,9 +172,11 @@ class NodeConnection:
                 self._fulfil(request, result)
             case LinkExit(process=Pid() as process, reason=reason):
                 self._fulfil(process, reason)
+            # OTP answers a monitor of a process that does not exist with ``noproc``.
             case MonitorRequest(monitored=monitored) if monitored not in self._handlers:
                 control = monitor_exit(monitored, signal.process, signal.reference, "noproc")
                 await self.send(control)
+            # A node keeps its side of the link until UNLINK_ID_ACK arrives ("Link Protocol").
             case UnlinkRequest():
                 await self.send(unlink_acknowledgement(signal))
 
@@ -218,7 +222,7 @@ async def node_connection(own: NodeClient, node: str) -> AsyncIterator[NodeConne
 
 @asynccontextmanager
 async def background(*works: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
-    """Do ``works`` beside the block and end them with it; what they raise is theirs alone."""
+    """Run ``works`` as tasks while the block runs, then cancel them; their errors are dropped."""
     tasks = [asyncio.ensure_future(work) for work in works]
     try:
         yield

@@ -120,6 +120,7 @@ def _list(term: list[Term]) -> Sequence[Term | str]:
 def _is_keyword(term: Term) -> bool:
     match term:
         case tuple((Atom() as key, _)):
+            # An alias is no keyword: ``inspect`` prints [{Foo, 1}] and not [Foo: 1].
             return not _MODULE.fullmatch(key)
     return False
 
@@ -128,6 +129,7 @@ def _map(term: Map) -> Sequence[Term | str]:
     name = term.get(Atom("__struct__"))
     pairs = sorted_pairs(term)
     beginning = "%{"
+    # A struct is a map whose ``__struct__`` is its module.
     if isinstance(name, Atom) and _MODULE.fullmatch(name):
         beginning = f"%{print_atom(name)}{{"
         pairs = [pair for pair in pairs if pair[0] != "__struct__"]
@@ -175,6 +177,7 @@ def print_atom(atom: Atom) -> str:
     if atom in _WORDS:
         return str(atom)
     if found := _MODULE.fullmatch(atom):
+        # The alias Foo is the atom 'Elixir.Foo'.
         return found[1][1:]
     if _PLAIN_ATOM.fullmatch(atom) or atom in _OPERATORS:
         return f":{atom}"

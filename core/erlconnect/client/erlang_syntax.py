@@ -149,18 +149,19 @@ def print_identifier(term: Term, node: str) -> str:
 
 
 def _place(of: str, node: str) -> str:
-    """Return 0 for the node itself: that is what it prints, and takes."""
+    """Return the node part of an identifier: 0 for the node itself, as its shell prints it."""
     return "0" if of == node else print_atom(of)
 
 
 def print_atom(name: str) -> str:
     """Return an atom, quoted where Erlang needs that."""
+    # A reserved word such as ``end`` is an atom only between quotes.
     plain = _PLAIN_ATOM.fullmatch(name) and name not in _RESERVED
     return str(name) if plain else quoted(name, "'")
 
 
 def print_integer(number: int, base_16: str) -> str:
-    """Return a number: one of more than some thousand digits in hexadecimal ones."""
+    """Return an integer, in hexadecimal if it has more than about 4,200 decimal digits."""
     if number.bit_length() <= _MOST_DECIMAL_BITS:
         return str(number)
     return f"{'-' if number < 0 else ''}{base_16}{abs(number):X}"
@@ -174,7 +175,7 @@ def print_float(number: float) -> str:
 
 
 def quoted(text: str, quote: str) -> str:
-    """Return ``text`` between quotes, with Erlang's escapes."""
+    """Return ``text`` between two ``quote`` characters, with Erlang's escapes."""
     escapes = {**_ESCAPES, quote: f"\\{quote}"}
     return quote + "".join(escapes.get(one) or _shown(one) for one in text) + quote
 
@@ -197,12 +198,14 @@ def _is_printable(number: int) -> bool:
 def _print_binary(term: bytes | Bitstring) -> str:
     if isinstance(term, Bitstring):
         *whole, last = term.data
+        # The bits that count are the highest of the last byte (BIT_BINARY_EXT).
         bits = f"{last >> (8 - term.last_bits)}:{term.last_bits}"
         return f"<<{','.join([*map(str, whole), bits])}>>"
     if not term:
         return "<<>>"
     if (text := text_of(term)) is None:
         return f"<<{','.join(map(str, term))}>>"
+    # Without /utf8 a string in a binary stands for one byte a character.
     return f"<<{quoted(text, chr(34))}{'' if text.isascii() else '/utf8'}>>"
 
 
@@ -349,6 +352,7 @@ class _Parser:
 
     def _string(self, token: _Token) -> Term:
         text = _unescaped(token.text[1:-1])
+        # Adjacent string literals are one string in Erlang.
         while self._peek().kind == "string":
             text += _unescaped(self._take().text[1:-1])
         return [ord(letter) for letter in text]
@@ -367,6 +371,7 @@ class _Parser:
             if elements and self.skip("|"):
                 tail = self.term(depth + 1)
                 self._expect("]")
+                # [a | [b]] is the proper list [a, b].
                 return [*elements, *tail] if isinstance(tail, list) else _improper(elements, tail)
             if elements:
                 self._expect(",")
@@ -380,6 +385,7 @@ class _Parser:
                 self._expect(",")
             key = self.term(depth + 1)
             self._expect("=>")
+            # Encoded keys, because 1 and 1.0 are one key in Python and two in Erlang.
             pairs[encode(key)] = (key, self.term(depth + 1))
         return Map(tuple(pairs.values()))
 
@@ -466,6 +472,7 @@ def _unescape(found: re.Match[str]) -> str:
             raise ErlangSyntaxError(f"{found.group()} is no character")
         return chr(number)
     if control:
+        # $\^A is Control-A: the lower five bits of the letter.
         return chr(ord(control) & 31)
     return chr(int(octal, 8)) if octal else _ESCAPED.get(letter, letter)
 
@@ -513,6 +520,7 @@ class _Bits:
         unknown = set(types) - _SEGMENT_TYPES
         if unknown:
             raise ValueError(f"the type {min(unknown)} is not understood here")
+        # A string in a binary is short for one segment a character: <<"ab">> is <<$a,$b>>.
         for one in value if isinstance(value, list) else [value]:
             self._add_one(one, size, types)
 
@@ -544,6 +552,7 @@ class _Bits:
     def _append_integer(self, value: int, size: int, *, little: bool) -> None:
         if not 0 <= size <= _MOST_BITS:
             raise ValueError(f"its size is not from 0 to {_MOST_BITS}")
+        # Erlang takes the lowest bits of an integer that is too large, also of a negative one.
         value &= (1 << size) - 1
         if little:
             if size % 8:
@@ -557,8 +566,9 @@ class _Bits:
         self._size += size
 
     def term(self) -> Term:
-        """Return what was put together."""
+        """Return the binary, or a ``Bitstring`` if the bits do not fill whole bytes."""
         rest = self._size % 8
+        # Bits that do not fill a byte stand at its high end in a Bitstring.
         number = self._number << (8 - rest) % 8
         data = number.to_bytes((self._size + 7) // 8, "big")
         return Bitstring(data, rest) if rest else data

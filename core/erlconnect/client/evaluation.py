@@ -45,6 +45,7 @@ class Evaluator:
 
         Raises ``RemoteCallError`` for what is no Erlang, ``RefusedError`` for what ends the node.
         """
+        # The full stop goes on a line of its own: the last line may end in a comment.
         stopped = text if text.rstrip().endswith(".") else f"{text}\n."
         read = await self._ask("erl_scan", "string", [ord(letter) for letter in stopped])
         if isinstance(read, tuple) and read[0] == "ok":
@@ -71,6 +72,7 @@ class Evaluator:
         # Where it is no Elixir, evaluating it raises Elixir's own error.
         variable: Term = (Atom("var"), _LINE, Atom("Text"))
         evaluated = rpc.call("Elixir.Code", "eval_string", variable)
+        # Code.eval_string returns {Value, Bindings}: the bindings need not be sent.
         value = rpc.call("erlang", "element", (Atom("integer"), _LINE, 1), evaluated)
         return await self._evaluate(value, [(Atom("Text"), code)], seconds)
 
@@ -125,7 +127,7 @@ def _in_a_fun(expressions: list[Term]) -> Term:
 
 
 def _parts(term: Term) -> Iterator[Term]:
-    """Return every term in ``term``, itself first."""
+    """Yield ``term`` and every term inside it."""
     waiting = [term]
     while waiting:
         one = waiting.pop()

@@ -54,6 +54,7 @@ class GroupLeader:
                 answer: Term = _OK
                 for one in several:
                     answer = await self._answer_one(one)
+                    # "The Erlang I/O Protocol": a list of requests stops at the first that fails.
                     if answer == _EOF or (isinstance(answer, tuple) and answer[0] == "error"):
                         break
                 return answer
@@ -69,6 +70,7 @@ class GroupLeader:
                 list() as args,
             ):
                 return await self._put_formatted(encoding, module, function, args)
+            # Requests without an encoding are from before Unicode support and mean Latin-1.
             case ("put_chars", Atom() as module, Atom() as function, list() as args):
                 return await self._put_formatted("latin1", module, function, args)
             case ("put_chars", Atom() as encoding, characters):

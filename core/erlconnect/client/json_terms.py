@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from erlconnect.distribution.etf import Term
 
 _CONSTANTS: Final = {"true": True, "false": False, "null": None, "nil": None, "undefined": None}
+# CPython converts at most 4,300 decimal digits, which is about 14,284 bits.
 _MOST_BITS: Final = 14_000
 _DEEPEST: Final = 100
 
@@ -54,6 +55,7 @@ def json_value(term: Term, node: str = "", depth: int = 0) -> Any:  # noqa: C901
         return print_erlang(term, node)
     match term:
         case Atom():
+            # ``nil`` and ``undefined`` are Elixir's and Erlang's words for JSON's null.
             return _CONSTANTS.get(term, str(term))
         case int() if term.bit_length() > _MOST_BITS:
             return print_erlang(term)

@@ -1,9 +1,9 @@
-"""What a node is doing, asked again and again for little: its memory, its processes, its tables.
+"""Samples of a node at little cost to it: its memory, its processes, its tables.
 
-All is asked by functions of OTP that every node has; no code is loaded and nothing stays there.
-What is long is worked through by native functions of the node, a part at a time: a node with more
-than ``CHUNK`` processes is looked at in turns. The process that asks has low priority there and a
-bounded heap.
+Only functions of OTP that every node has are called; no code is loaded and nothing stays there.
+Long lists are handled by native functions of the node, a part at a time: of a node with more
+than ``CHUNK`` processes, each sample reads the next part. The process that runs
+the functions has low priority there and a bounded heap.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from erlconnect.distribution.etf import Term
 
 CHUNK: Final = 4096
-"""So many processes are looked at in one sample."""
+"""The most processes that are read in one sample."""
 _HEAP_WORDS: Final = 4 * 1024 * 1024
 _SECONDS: Final = 10.0
 _MOST_ROWS: Final = 60
@@ -128,7 +128,7 @@ class ProcessRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NodeFacts:
-    """What does not change while a node runs."""
+    """Values that do not change while a node runs."""
 
     node: str
     otp: str
@@ -141,7 +141,7 @@ class NodeFacts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sample:
-    """One look at a node. Rates are ``None`` in the first one."""
+    """One sample of a node; ``uptime`` is in seconds. Rates are ``None`` in the first sample."""
 
     memory: dict[str, int]
     uptime: float
@@ -176,6 +176,7 @@ class NodeSampler:
     def __init__(self, connection: NodeConnection, chunk: int = CHUNK) -> None:
         self._connection = connection
         self._chunk = chunk
+        # A group leader that answers nothing: the functions called here print nothing.
         self._silent = connection.new_pid(lambda _: None)
         self._forms: dict[str, Term] = {}
         self._offset = 0
@@ -201,9 +202,10 @@ class NodeSampler:
         )
 
     async def sample(self) -> Sample:
-        """Look at the node, and at the next part of its processes."""
+        """Return a sample of the node, with the next part of its processes."""
         found = _tuple(await self._evaluate(_PROCESSES, Offset=self._offset, Chunk=self._chunk))
         began, ended, start, looked_at, rows, memory, reductions, runtime, wall, queue = found[:10]
+        # The node starts again at 0 once the offset is behind its last process: a turn is over.
         if start == 0:
             self._forget_gone()
             self._turn_began = began
@@ -238,13 +240,14 @@ class NodeSampler:
         row.memory, row.reductions, row.queue, row.seen = memory, reductions, queue, time
 
     def _forget_gone(self) -> None:
-        """Drop those that a whole turn has not met: they have ended."""
+        """Drop processes that were in no sample of the last turn: they have ended."""
         self.processes = {
             pid: row for pid, row in self.processes.items() if row.seen >= self._turn_began
         }
 
     def _rates(self, now: _Totals) -> dict[str, float | None]:
         before = self._before
+        # A rate needs two samples; a clock that did not advance would divide by zero.
         if before is None or now.time <= before.time:
             names = ("reductions_per_second", "cpu", "bytes_in_per_second", "bytes_out_per_second")
             return dict.fromkeys(names)

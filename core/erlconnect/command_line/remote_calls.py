@@ -1,4 +1,4 @@
-"""Calling something at one node or at all of them, and showing what comes back.
+"""Calls at one node or at all of them, and the display of their results.
 
 stdout has the result; what a call prints goes to stderr, as it comes.
 """
@@ -66,7 +66,7 @@ class RemoteWork(Protocol):
     async def run(
         self, connection: NodeConnection, leader: GroupLeader, options: CallOptions
     ) -> tuple[Outcome, bool]:
-        """Do it, and return what came of it, and whether Elixir's syntax fits that."""
+        """Return the outcome, and whether to show it in Elixir's syntax."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -167,6 +167,7 @@ async def _call_all(
         return 0
 
     codes = await asyncio.gather(*map(one, targets))
+    # In the order of the targets, so that the exit code does not depend on which node is faster.
     return next((code for code in codes if code), 0)
 
 
@@ -236,7 +237,7 @@ def _is_error(outcome: Returned) -> bool:
 async def _raised(
     connection: NodeConnection, leader: GroupLeader, named: str, outcome: Raised
 ) -> RemoteCallError:
-    """Return the error that shows how the call ended, as its own language says it."""
+    """Return the error for a call that did not return, worded in Elixir or Erlang."""
     text = await _banner(connection, leader, outcome)
     if text is None:
         text = f"{outcome.kind} {print_erlang(outcome.reason, connection.node)}"
@@ -248,7 +249,7 @@ async def _raised(
 
 
 async def _banner(connection: NodeConnection, leader: GroupLeader, outcome: Raised) -> str | None:
-    """Return Elixir's words for an exception of its own; ``None`` for any other reason."""
+    """Return Elixir's text for an Elixir exception; ``None`` for any other reason."""
     match outcome.reason:
         case Map() if outcome.reason.get(Atom("__exception__")) == "true":
             arguments: list[Term] = [Atom(outcome.kind), outcome.reason, []]
@@ -265,6 +266,7 @@ async def _banner(connection: NodeConnection, leader: GroupLeader, outcome: Rais
     return None
 
 
+# Frames of the call's own machinery tell the user nothing about the function.
 _OF_THE_CALL: Final = ("erpc", "erl_eval")
 
 
@@ -339,7 +341,7 @@ def _elixir(term: Term, node: str) -> str:
 
 
 def printable_output(text: str, *, colours: bool) -> str:
-    """Return what a remote call prints without what would command a terminal, but for colours."""
+    """Return the output without control sequences for a terminal; ``colours`` keeps colours."""
     pieces = []
     end = 0
     for found in _COLOURS.finditer(text):

@@ -28,9 +28,9 @@ if TYPE_CHECKING:
 
 _HISTORY: Final = 120
 _SLOW_EVERY: Final = 5
-"""Tables and ports are asked for at every so many samples, and only while they are shown."""
+"""Tables and ports are read in every fifth sample, and only while their tab is shown."""
 _NUMBER_COLUMNS: Final = 44
-"""What stands before the last two columns of the processes takes so much of a line."""
+"""The width of the process columns before the last two, in characters."""
 _KINDS: Final = ("total", "processes", "binary", "ets", "code")
 _SORTED: Final = {"memory": "memory", "reductions": "reductions/s", "queue": "queue"}
 
@@ -76,7 +76,7 @@ class TopApp(App[None]):
         self._seconds = seconds
         self._paused = False
         self.error: ErlconnectError | None = None
-        """What ended the screen, where nobody did."""
+        """The error that ended the screen; ``None`` if the user quit."""
         self._facts: NodeFacts | None = None
         self._sample: Sample | None = None
         self._plots = {name: deque([0.0], maxlen=_HISTORY) for name in ("memory", "reds", "queue")}
@@ -171,6 +171,7 @@ class TopApp(App[None]):
         if not table.columns:
             table.add_columns("PID", "MEMORY", "RED/S", "QUEUE", "NAME", "CURRENT FUNCTION")
         cursor = table.cursor_row
+        # clear() moves the cursor to the top, so its row is kept and set again below.
         table.clear()
         self._pids = {}
         room = max(16, (self.size.width - _NUMBER_COLUMNS) // 2)
@@ -224,6 +225,7 @@ class TopApp(App[None]):
 
     async def on_tree_node_expanded(self, event: Tree.NodeExpanded[tuple[str, Pid | None]]) -> None:
         """Ask for the children of what was opened, once."""
+        # The node is asked only for what the user opens: a whole tree may have many supervisors.
         if event.node.data and not event.node.children:
             name, pid = event.node.data
             try:
@@ -232,7 +234,7 @@ class TopApp(App[None]):
                 event.node.add_leaf(Text(plain_text(error.message)))
 
     async def on_data_table_row_selected(self, event: DataTable.RowSelected) -> None:
-        """Show what the node tells of the process of this row."""
+        """Show the details of the process of this row."""
         pid = self._pids.get(str(event.row_key.value))
         if event.data_table.id == "process-table" and pid:
             self.push_screen(DetailScreen(self._sampler, pid))
@@ -252,13 +254,13 @@ class TopApp(App[None]):
         self.run_worker(self._show_slow(tab), exclusive=False)
 
     def action_pause(self) -> None:
-        """Ask nothing until it is pressed again."""
+        """Stop sampling until the key is pressed again."""
         self._paused = not self._paused
         self._show_head()
 
 
 class DetailScreen(ModalScreen[None]):
-    """All that a node tells of one process, asked once."""
+    """The details of one process, read once."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape,q,enter", "dismiss", "Back"),
@@ -276,7 +278,7 @@ class DetailScreen(ModalScreen[None]):
         yield Footer()
 
     async def on_mount(self) -> None:
-        """Ask, and show it."""
+        """Read the details and show them."""
         details = await self._sampler.details(self._pid)
         lines = [f"{name:18} {value}" for name, value in details]
         head = f"process {self._sampler.shown(self._pid)}"

@@ -77,7 +77,7 @@ class _Server(Server):
         """Log nothing: stdout is for the URL alone."""
 
     async def on_startup(self, app: web.Application) -> None:
-        """Print where it is, once it listens there."""
+        """Print the URL, once the server is started."""
         del app
         print_text(f"{self.public_url}/?token={self._token}")
 
@@ -95,9 +95,11 @@ class _Server(Server):
         A page of another site has neither: it cannot read the URL, and the cookie is not sent.
         """
         given = request.query.get("token") or request.cookies.get(_COOKIE, "")
+        # In constant time: the duration must not depend on how much of a guess is right.
         if not hmac.compare_digest(given.encode(), self._token.encode()):
             raise web.HTTPForbidden(text="The URL with its token was printed by erlconnect top.\n")
         response: web.StreamResponse = await handler(request)
+        # Headers of a WebSocket's answer have been sent already and cannot be changed.
         if not response.prepared:
             response.set_cookie(_COOKIE, self._token, httponly=True, samesite="Strict", path="/")
             response.headers.update(_HEADERS)

@@ -1,9 +1,9 @@
-"""Terms as a node sends them, decoded within bounds, and no further than they are there.
+"""Terms of a link, decoded within bounds and as far as their bytes have arrived.
 
 What a link carries may be cut off (only the first fragment of a message has come), too large to be
 decoded whole, or of a kind that this module does not know. What could not be read stands as
 ``UNREAD`` where it would be, and all that was read before it is there. Nothing recurses: nesting
-costs no stack. ``terms`` encodes, and decodes what erlconnect asked for itself.
+costs no stack. ``etf`` encodes, and decodes the answers to requests of our own.
 Source: "External Term Format".
 """
 
@@ -62,15 +62,15 @@ class Fun:
 
 
 class Opaque(NamedTuple):
-    """A term whose value matters to nobody here: a port, a float, a large integer, a bit string."""
+    """A term whose value no rule looks at: a port, a float, a large integer, a bit string."""
 
     tag: int
 
 
 DEEPEST: Final = 1024
-"""What is nested deeper is not read; it may be a message of a program all the same."""
+"""Deeper terms are left ``UNREAD``. They are no error: a program may send them."""
 MAX_TOKENS: Final = 20_000
-"""So many tokens of a term are read at most."""
+"""The most tokens of one term that are read; the rest is ``UNREAD``."""
 _MOST_WORDS: Final = 5  # of a reference, in any release
 _LIST, _TUPLE, _MAP, _FUN, _EXPORT = range(5)
 # Longer containers than this are read as far as their elements go, and not filled up.
@@ -83,7 +83,7 @@ def is_atom(term: object, text: str) -> bool:
 
 
 class _CutError(Exception):
-    """The bytes, or the number of tokens that may be read, are at an end."""
+    """Raised at the end of the bytes, at a limit, and at an unknown tag."""
 
 
 class _Container:
@@ -109,16 +109,19 @@ class _Container:
         return _fun(items)
 
     def cut(self) -> Any:
-        """Return what there is of it, ``UNREAD`` in place of the rest."""
+        """Return the value from the parts that were read, with ``UNREAD`` for the others."""
         missing = self.size - len(self.items)
         if self.kind == _LIST:
             unread: Any = UNREAD
             return ImproperList(tuple(self.items), unread)
         if self.kind == _MAP:
+            # A map needs whole pairs: one UNREAD completes a pair, two stand for all that follow.
             missing = 2 - len(self.items) % 2
         elif self.kind == _TUPLE and self.size > _LONGEST_FILLED:
             missing = 1
         elif self.kind == _FUN:
+            # Module, two integers and a pid come first; at least one UNREAD stands for the
+            # environment.
             missing = max(1, 4 - len(self.items))
         self.items += [UNREAD] * missing
         return self.value()
@@ -133,6 +136,7 @@ def _export(items: list[Any]) -> Export:
 
 def _fun(items: list[Any]) -> Fun:
     """Return a fun of its module, two integers that tell the function, and who made it."""
+    # NEW_FUN_EXT, External Term Format: module, OldIndex, OldUniq and Pid precede the rest.
     if not _kinds(items, (Atom, int, int, Pid)):
         raise RemoteProtocolError("term: a fun whose index or process is none")
     return Fun(items[0], tuple(items[4:]))
@@ -193,6 +197,7 @@ class TermReader:
             value: Any = UNREAD
         while stack:
             top = stack.pop()
+            # cut() puts UNREAD in its place, so that it is not there twice.
             if not isinstance(value, Unread):
                 top.items.append(value)
             value = top.cut()
@@ -223,6 +228,7 @@ class TermReader:
             raise _CutError
         tag = self._data[self.at]
         read = _TOKENS.get(tag)
+        # A tag of a later release: its length is unknown, so nothing behind it can be read.
         if read is None:
             raise _CutError
         self.at += 1
@@ -247,7 +253,7 @@ class TermReader:
         return piece
 
     def skipped(self, tag: int, size: int) -> Opaque:
-        """Step over what is of no interest."""
+        """Skip ``size`` bytes and return an ``Opaque`` for them."""
         self._need(size)
         self.at += size
         return Opaque(tag)
@@ -283,6 +289,7 @@ class TermReader:
     def reference(self, creation: struct.Struct) -> Reference:
         """Read a reference of several words behind its tag."""
         size = self.number(_U16)
+        # As in ``etf``: some emulators read a word where none is.
         if not 0 < size <= _MOST_WORDS:
             raise RemoteProtocolError(f"term: a reference of {size} words")
         node = self.node()
@@ -319,6 +326,7 @@ _U8: Final = struct.Struct(">B")
 _U16: Final = struct.Struct(">H")
 _U32: Final = struct.Struct(">I")
 _I32: Final = struct.Struct(">i")
+# NEW_FUN_EXT: Size, Arity, Uniq and Index; NumFree is read apart.
 _FUN_HEAD: Final = 4 + 1 + 16 + 4
 _ATOM_TAGS: Final = (82, 100, 115, 118, 119)
 
@@ -332,6 +340,7 @@ def _big(reader: TermReader, layout: struct.Struct) -> int:
 
 _TOKENS: Final[dict[int, Callable[[TermReader], Any]]] = {
     70: lambda reader: reader.skipped(70, 8),
+    # The byte in addition is the number of bits that count in the last byte.
     77: lambda reader: reader.skipped(77, reader.number(_U32) + 1),
     82: TermReader.cached_atom,
     88: lambda reader: reader.pid(_U32),
@@ -393,4 +402,5 @@ def _element_count(data: bytes | bytearray, start: int, end: int) -> int:
     if tag == 104:  # noqa: PLR2004 - SMALL_TUPLE_EXT
         return data[start + 1]
     number = int.from_bytes(data[at - 4 : at], "big")
+    # A list has a tail, a fun has module, OldIndex, OldUniq and Pid, a map has pairs.
     return {108: number + 1, 112: number + 4, 116: 2 * number}.get(tag, number)

@@ -1,8 +1,8 @@
 """Control messages: what a frame asks the other node to do, and the atoms that it may name.
 
-A relay that only rewrites needs no atom cache, because only new entries carry text. Whoever wants
-to know what a message says needs the cache of its direction: slots that headers fill and refer to.
-Refuses to know what is to be done with a message.
+A relay that only rewrites needs no atom cache, because only new entries carry text. To understand
+a message, the cache of its direction is needed: the slots that headers fill and refer to. What
+is done with a message is decided in ``guard``.
 Source: "Protocol between Connected Nodes", "Distribution Header", OTP's ``dist.h``.
 """
 
@@ -67,6 +67,7 @@ _ALTACT_TOKEN: Final = 2
 _ALTACT_ALIAS: Final = 4
 _ALTACT_NAME: Final = 8
 _ALTACT_EXIT: Final = 16
+# 8 segments of 256 entries, "Distribution Header": 3 bits and a byte make an index.
 _SLOTS: Final = 2048
 # The bit that tells a new entry, in each of the 255 half bytes that there may be.
 NEW_ENTRY_BITS: Final = int.from_bytes(b"\x88" * 128)
@@ -115,9 +116,11 @@ class AtomCache:
         number = data[start]
         if not number:
             return Header(start + 1, (), fills=False)
+        # Half a byte of flags for each atom, and one more that tells whether lengths have 2 bytes.
         position = start + 2 + number // 2
         if position > end:
             raise RemoteProtocolError("distribution header: it ends inside its flags")
+        # An even index stands in the low half of its byte, so the whole is a little-endian number.
         flags = int.from_bytes(data[start + 1 : position], "little")
         long_atoms = flags >> 4 * number & 1
         atoms: list[Atom | None] = []

@@ -40,7 +40,7 @@ class MessageTo:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SpawnReply:
-    """The answer to a spawn request: the pid, or the atom that says why there is none."""
+    """The answer to a spawn request: the pid, or an atom with the reason of the failure."""
 
     request: Term
     result: Term
@@ -57,7 +57,7 @@ class LinkExit:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MonitorRequest:
-    """A process of the node wants to know when ``monitored`` of ours ends."""
+    """A process of the node monitors ``monitored``, a process of ours."""
 
     process: Term
     monitored: Term
@@ -77,9 +77,9 @@ Signal = MessageTo | SpawnReply | LinkExit | MonitorRequest | UnlinkRequest
 
 
 def parse_control(control: Term, payload: Term | None) -> Signal | None:  # noqa: PLR0911 - one a kind
-    """Return what a control message says; ``None`` where it is of no interest to a client.
+    """Return the signal of a control message; ``None`` for one that a client has no use for.
 
-    Raises ``RemoteProtocolError`` where it is none.
+    Raises ``RemoteProtocolError`` if ``control`` is not a tuple that begins with a number.
     """
     match control:
         case (int() as operation, *_) if operation in _MESSAGES:
@@ -105,6 +105,7 @@ def parse_control(control: Term, payload: Term | None) -> Signal | None:  # noqa
             return MonitorRequest(process=process, monitored=monitored, reference=reference)
         case (Operation.UNLINK_ID, number, process, ours):
             return UnlinkRequest(number=number, process=process, ours=ours)
+        # Other operations, also those of later releases, are legal and need no reply of ours.
         case (int(), *_):
             return None
     raise RemoteProtocolError("a frame without a control message")
@@ -112,6 +113,7 @@ def parse_control(control: Term, payload: Term | None) -> Signal | None:  # noqa
 
 def send(receiver: Pid, message: Term) -> tuple[Term, Term]:
     """Return the control message and payload that bring ``message`` to a pid."""
+    # The second element is "Unused" in the specification; nodes send the empty atom.
     return (Operation.SEND, Atom(""), receiver), message
 
 
@@ -129,6 +131,7 @@ def spawn_request(
 ) -> tuple[Term, Term]:
     """Return what asks the node to start a process that runs ``call``."""
     module, function, arguments = call
+    # The arguments are the payload; the control message has only their number.
     name = (Atom(module), Atom(function), len(arguments))
     control = (Operation.SPAWN_REQUEST, reference, sender, group_leader, name, list(options))
     return control, list(arguments)
@@ -145,7 +148,7 @@ def kill(sender: Pid, process: Pid) -> Term:
 
 
 def monitor_exit(sender: Term, receiver: Term, reference: Term, reason: str) -> Term:
-    """Return the control message that tells the end of a process of ours."""
+    """Return the control message that reports the end of a process of ours to its monitor."""
     return (Operation.MONITOR_P_EXIT, sender, receiver, reference, Atom(reason))
 
 
@@ -202,6 +205,7 @@ class Assembler:
     def _first(self, body: bytes) -> tuple[Term, Term | None] | None:
         sequence, number = body[2:10], int.from_bytes(body[10:_FRAGMENT_HEAD], "big")
         message = bytearray(body[_FRAGMENT_HEAD:])
+        # Fragment numbers count down to 1, so a first fragment with 1 is the whole message.
         if number == 1:
             return self._parse(bytes(message), 0)
         self._under_way[sequence] = message
@@ -221,14 +225,17 @@ class Assembler:
         return self._parse(bytes(message), 0)
 
     def _check(self) -> None:
+        # Fragments of several messages may alternate, so the limit holds for all of them together.
         if sum(map(len, self._under_way.values())) > self._longest:
             raise MessageTooLongError(f"a message of more than {self._longest} bytes")
 
     def _parse(self, message: bytes, at: int) -> tuple[Term, Term | None]:
+        # A client does not claim an atom cache, so each header must have 0 atoms.
         if message[at : at + 1] != b"\0":
             raise RemoteProtocolError(
                 "a distribution header with atoms, which we have no cache for"
             )
+        # Behind a distribution header no term has a version byte.
         control, end = decode(message, at + 1)
         return control, decode(message, end)[0] if end < len(message) else None
 

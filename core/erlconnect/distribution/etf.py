@@ -1,4 +1,4 @@
-"""The terms of the external term format as Python values: what our own client says and hears.
+"""The terms of the external term format as Python values, for our own client.
 
 Every tag of the format is decoded. What links carry is walked (``term_walk``) and never built.
 Decoding does not recurse, so that no nesting that a peer sends ends in a ``RecursionError``; depth,
@@ -131,7 +131,9 @@ MOST_TERMS: Final = 5_000_000
 """How many terms one may consist of: each may take some 60 bytes of memory, and 1 on the wire."""
 _BYTE: Final = 255
 _OLD_PORTS: Final = 2**28  # OTP 23 knows no larger ones, nor their tag
+# INTEGER_EXT is a signed 32-bit number; anything outside is SMALL_BIG_EXT or LARGE_BIG_EXT.
 _SMALLEST, _LARGEST = -(2**31), 2**31 - 1
+# The length of ATOM_UTF8_EXT has 16 bits.
 _LONGEST_ATOM: Final = 65535
 _MOST_INFLATED: Final = 256 * 1024 * 1024
 
@@ -157,6 +159,7 @@ def encode(term: Term) -> bytes:
             continue
         head, parts = _encode_head(one)
         encoded.append(head)
+        # The stack is read from its end, so the first part has to be put there last.
         waiting += reversed(parts)
     return b"".join(encoded)
 
@@ -193,11 +196,13 @@ def _encode_leaf(term: Term) -> bytes:  # noqa: PLR0911 - one a kind
     match term:
         case Atom():
             return _encode_atom(term)
+        # ``bool`` is a subclass of ``int``: without this, True would be sent as 1.
         case bool():
             raise TypeError("a bool is no term: say Atom('true') or Atom('false')")
         case int():
             return _encode_integer(term)
         case float():
+            # NEW_FLOAT_EXT is an IEEE 754 double, but Erlang has neither infinities nor NaN.
             if not math.isfinite(term):
                 raise TypeError(f"no term is {term}")
             return b"F" + struct.pack(">d", term)
@@ -324,9 +329,11 @@ class _Reader:
             raise RemoteProtocolError(f"a term: {size} bytes when it is inflated")
         inflater = zlib.decompressobj()
         try:
+            # The second argument bounds the output, whatever the size before it promised.
             inflated = inflater.decompress(self._bytes[self.at :], size)
         except zlib.error as error:
             raise RemoteProtocolError(f"a term: not compressed at {self.at}") from error
+        # A term compressed in itself would multiply the limit on inflated bytes.
         term, _ = decode(inflated) if inflated[:1] != _COMPRESSED else (None, 0)
         if term is None:
             raise RemoteProtocolError(f"a term: compressed twice at {self.at}")
@@ -336,6 +343,7 @@ class _Reader:
         if tag in _COUNTS:
             size = self._possible(self.number(_COUNTS[tag]))
             if tag == _LIST:
+                # LIST_EXT has its elements and then a tail, which is NIL_EXT in a proper list.
                 return _Composite(size + 1, _list)
             if tag == _MAP:
                 return _Composite(self._possible(2 * size), _map)
@@ -491,6 +499,7 @@ class _Reader:
     def bitstring(self) -> Term:
         size, bits = self.number(">I"), self.number(">B")
         data = self.data(size)
+        # BIT_BINARY_EXT allows 8, which is a binary of whole bytes.
         if bits == 8:  # noqa: PLR2004 - a whole byte
             return data
         if not 0 < bits < 8 or not data:  # noqa: PLR2004
@@ -504,6 +513,7 @@ def _list(parts: list[Any]) -> Term:
         return parts
     if isinstance(tail, list):
         return parts + tail
+    # LIST_EXT with no elements is its tail.
     return ImproperList(tuple(parts), tail) if parts else tail
 
 
@@ -531,11 +541,14 @@ _LEAVES: Final[dict[int, Callable[[_Reader], Term]]] = {
     97: lambda reader: reader.number(">B"),
     98: lambda reader: reader.number(">i"),
     99: _Reader.old_float,
+    # ATOM_EXT and SMALL_ATOM_EXT (115) are deprecated and Latin-1, the newer tags UTF-8.
     100: lambda reader: reader.atom(">H", "latin-1"),
     101: _Reader.old_reference,
+    # The old tags of ports, pids and references have a creation of one byte.
     102: lambda reader: reader.port(">I", ">B"),
     103: lambda reader: reader.pid(">B"),
     106: lambda _: [],
+    # STRING_EXT is a list of bytes, sent in short form; Erlang sees no difference.
     107: lambda reader: list(reader.data(reader.number(">H"))),
     109: lambda reader: reader.data(reader.number(">I")),
     110: lambda reader: reader.big(">B"),

@@ -1,8 +1,8 @@
-"""What erlconnect itself asks a node over a connection of its own, and the answers.
+"""Requests that erlconnect itself sends to a node over its own connection, and their answers.
 
-Two questions: the one of ``net_adm:ping``, and one call through ``rex``, the server behind ``rpc``,
-in the form that it has for C nodes. Frames have no distribution header, because such a connection
-claims neither an atom cache nor fragments.
+There are two: the request of ``net_adm:ping``, and one call through ``rex``, the server behind
+``rpc``, in the form that it has for C nodes. Frames have no distribution header, because such a
+connection claims neither an atom cache nor fragments.
 Source: "Protocol between Connected Nodes", OTP's ``net_adm``, ``rpc`` and ``ei_rpc``.
 """
 
@@ -14,9 +14,9 @@ from erlconnect.distribution.errors import RemoteProtocolError
 from erlconnect.distribution.etf import Atom, Pid, Reference, Term, decode, encode
 
 CREATION: Final = 1
-"""What ``send_name`` has to say, for the node to know the pid below for one of ours."""
+"""The creation for ``send_name``; the pid below has the same, so that answers reach it."""
 TICK: Final = b""
-"""The body of the frame that says nothing but that we are alive."""
+"""The body of a tick: a frame of length 0."""
 _PASS_THROUGH: Final = b"p"
 _VERSION: Final = b"\x83"
 _SEND: Final = 2
@@ -25,7 +25,7 @@ _LINE: Final = 1  # of an abstract form
 
 
 def auth_request(caller_name: str) -> bytes:
-    """Return the frame with which ``net_adm:ping`` asks."""
+    """Return the frame of the request that ``net_adm:ping`` sends."""
     is_auth = (Atom("is_auth"), Atom(caller_name))
     call = (Atom("$gen_call"), (_own_pid(caller_name), _own_reference(caller_name)), is_auth)
     return _message_to("net_kernel", caller_name, call)
@@ -38,6 +38,7 @@ def is_auth_answer(message: Term, caller_name: str) -> bool:
 
 def evaluation(caller_name: str, *expressions: Term) -> bytes:
     """Return the frame that has the node evaluate abstract forms, as one call."""
+    # One tuple of all expressions makes one call of them, and one round trip.
     form = (Atom("tuple"), _LINE, list(expressions))
     call = (Atom("call"), Atom("erl_eval"), Atom("exprs"), [[form], []], Atom("user"))
     return _message_to("rex", caller_name, (_own_pid(caller_name), call))
@@ -74,6 +75,7 @@ def differs(left: Term, right: Term) -> Term:
 
 def or_undefined(form: Term) -> Term:
     """Return the form of ``try form catch _:_ -> undefined end``."""
+    # A clause of ``try`` matches a tuple of class, reason and stack in the abstract format.
     anything = (Atom("var"), _LINE, Atom("_"))
     caught = (Atom("tuple"), _LINE, [anything] * 3)
     clause: Term = (Atom("clause"), _LINE, [caught], [], [atom("undefined")])
@@ -81,7 +83,7 @@ def or_undefined(form: Term) -> Term:
 
 
 def message_of(body: bytes) -> Term | None:
-    """Return what a frame brings to our pid; ``None`` for a tick and for any other signal.
+    """Return the message in a frame; ``None`` for a tick and for any other signal.
 
     Raises ``RemoteProtocolError`` where the frame cannot be read.
     """
@@ -92,6 +94,7 @@ def message_of(body: bytes) -> Term | None:
     control, end = decode(body, 2)
     if not (isinstance(control, tuple) and control[:1] == (_SEND,)):
         return None
+    # A frame that is passed through has a version byte before each of its two terms.
     if body[end : end + 1] != _VERSION:
         raise RemoteProtocolError(f"a message without its version byte at {end}")
     return decode(body, end + 1)[0]

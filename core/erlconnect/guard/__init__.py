@@ -1,4 +1,4 @@
 """Which messages of a link pass: rules over control messages, calls and what is typed.
 
-Bytes in, decisions out. Refuses to know sockets, threads and sessions.
+Bytes in, decisions out. It is sans-IO: no sockets, threads or sessions.
 """

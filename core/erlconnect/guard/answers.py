@@ -1,4 +1,6 @@
-"""What a refused message is answered with, in the protocol's own ways, so that nobody waits.
+"""Answers to refused messages, in the form that the sender's protocol has for failures.
+
+Without one, the sender of a call would wait until its timeout.
 
 An answer names no atom of the cache: it stands in a frame of its own between those of the peer,
 whose cache it must not touch.
@@ -29,6 +31,8 @@ class Answer(NamedTuple):
 
         ``None`` where the call was cut off before what tells whom to answer.
         """
+        # "Distribution Header": 131, 68 and 0 atoms, then terms without a version byte.
+        # Without headers: 112 (pass-through), and 131 before each term.
         begin, version = (b"\x83D\x00", b"") if header else (b"p\x83", b"\x83")
         try:
             carried = b"" if self.payload is None else version + encode_term(self.payload)
@@ -41,6 +45,7 @@ def spawn_failed(request: Any, requester: Any) -> Answer | None:
     """Answer a spawn request: ``erpc:call`` raises ``{erpc, Reason}`` of it."""
     if not (isinstance(request, Reference) and isinstance(requester, Pid)):
         return None
+    # The flags are 0: no process was started, so there is no link and no monitor.
     return Answer((int(Operation.SPAWN_REPLY), request, requester, 0, REASON))
 
 
@@ -53,6 +58,7 @@ def reply(sender: Any, message: Any) -> Answer | None:
 
 def bad_rpc(message: Any) -> Answer | None:
     """Answer what was sent to ``rex``: a call of a server, or the form that C nodes use."""
+    # ``rpc:call`` returns {badrpc, Reason} where the call failed (OTP's rpc.erl).
     failed = (Atom("badrpc"), REASON)
     match message:
         case ("$gen_call", (Pid() as caller, tag), _):
@@ -74,6 +80,7 @@ def io_failed(message: Any) -> Answer | None:
     """Answer an I/O request."""
     match message:
         case ("io_request", Pid() as sender, reference, *_):
+            # "The Erlang I/O Protocol": {io_reply, ReplyAs, {error, Reason}} ends a request.
             return reply(sender, (Atom("io_reply"), reference, (Atom("error"), REASON)))
     return None
 

@@ -1,4 +1,4 @@
-"""What a message asks to be called, by whichever way, and the terms inside of a term."""
+"""The call that a message asks for (spawn request or ``rex``), and the terms inside a term."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _ERPC: Final = ("erpc", "execute_call")
 
 
 class Call(NamedTuple):
-    """A call; ``arguments`` is ``UNREAD`` where they are not there, ``span`` where they stand."""
+    """A call; ``arguments`` is ``UNREAD`` if they are missing, ``span`` their place."""
 
     module: Any
     function: Any
@@ -34,6 +34,7 @@ def spawned(message: Message) -> Call | None:
     payload = message.payload
     if (module, function) != _ERPC:
         return Call(module, function, payload, (message.payload_start, message.end))
+    # erpc:execute_call(Ref, Module, Function, Args) runs another call, which is the one to judge.
     arguments = elements(payload)
     if len(arguments) < 4:  # noqa: PLR2004 - a reference, and the call
         return Call(UNREAD, UNREAD, UNREAD, None)
@@ -64,6 +65,7 @@ def head_of(term: Any) -> Any:
 
 def subterms(term: Any) -> Iterator[Any]:
     """Yield a term and all terms in it."""
+    # No recursion: a peer chooses how deeply its terms are nested.
     waiting = [term]
     while waiting:
         each = waiting.pop()

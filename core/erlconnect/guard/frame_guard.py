@@ -1,4 +1,4 @@
-"""The guard of one direction: which frames it has to look at, and what becomes of those.
+"""The guard of one direction: which frames it has to look at, and what is done with those.
 
 Nearly all frames go by with one look at their first bytes. A header that fills no slot, together
 with the operation behind it, is remembered once it was read: either no rule asks about such a
@@ -130,7 +130,7 @@ _ANY_LAYOUT.accepted.add(())
 
 
 class _Known:
-    """A header and operation that tell, with a layout, that a message is of no interest."""
+    """A header and operation whose messages no rule asks about, if the tags behind them match."""
 
     __slots__ = ("accepted", "columns", "key", "layout", "needed", "offset", "unpack")
 
@@ -149,7 +149,7 @@ _NOTHING: Final = _Known(_NO_FRAME, _ANY_LAYOUT)
 
 
 class Examined(NamedTuple):
-    """What becomes of a frame: ``None`` where it goes as it is, no bytes for nothing.
+    """The result for a frame. ``frame`` is ``None`` to send it unchanged, empty to send nothing.
 
     ``answer`` goes back to its sender.
     """
@@ -186,13 +186,13 @@ class FrameGuard:
         self._cache = AtomCache()
         self._known: dict[bytes, _Known] = {}
         self._last = _NOTHING
-        """What the last message was known by."""
+        """The entry of ``_known`` that matched last; tried first, as messages repeat."""
         self.dropped: set[int] = set()
-        """Sequences of fragments that are refused and go on to come."""
+        """Sequence numbers of refused messages whose later fragments are still to come."""
         self.refused = 0
-        """Messages that were refused, or changed so that it was told."""
+        """The number of messages that were refused, or changed and reported."""
         self.unknown = 0
-        """Control messages with an operation that is not known here; they pass."""
+        """The number of control messages with an unknown operation; they pass."""
 
     def passes(self, buffer: bytearray, position: int, end: int) -> bool:
         """Return whether the whole message in ``buffer[position:end]`` is of no interest."""
@@ -262,10 +262,14 @@ class FrameGuard:
             return self._message(buffer, start, after, Header(start + 2, (), fills=False))
         _, kind = _length_and_kind(buffer, position)
         first = kind == FRAG_HEADER
+        # A first fragment has its sequence and number (8 bytes each) before the number of atoms.
         head = position + (FRAGMENT_HEAD_SIZE if first else HEAD_SIZE)
         if first:
+            # A first fragment begins a new message, whatever became of an earlier one of this
+            # number.
             self.dropped.discard(_fragment_head(buffer, position)[2])
         header = self._cache.read_header(buffer, head, after)
+        # A known header names its atoms by slot; a new entry may have changed what a slot means.
         if header.fills:
             self._known.clear()
             self._last = _NOTHING
@@ -355,8 +359,10 @@ class FrameGuard:
         self._check(data, after, header, bare=bare)
         control = read_control(data, header.terms, after, header.atoms)
         payload = control.payload
+        # Behind 112 each term has a version byte of its own.
         if bare and 0 < payload < after:
             payload += 1
+        # A later release may add operations for flags that both nodes set: never refuse those.
         if control.operation not in _OPERATIONS:
             self.unknown += 1
             return _PASSES
@@ -373,6 +379,7 @@ class FrameGuard:
             if first:
                 self._drop(_fragment_head(data, start - LENGTH_SIZE)[2])
             answer = decision.answer
+            # Later frames refer to these entries: without them the receiver would name wrong atoms.
             frame = _cache_carrier(data, start, header, control) if header.fills else b""
             return Examined(frame, answer.frame(header=self._header) if answer else None)
         if decision.told:
@@ -395,6 +402,7 @@ class FrameGuard:
         self._tell(decision)
 
     def _drop(self, sequence: int) -> None:
+        # A peer that never ends its fragments must not make this grow without bound.
         if len(self.dropped) >= _MOST_REFUSED:
             self.dropped.clear()
         self.dropped.add(sequence)
@@ -411,6 +419,7 @@ def _alike(buffer: bytearray, start: int, end: int, columns: Sequence[int]) -> i
     count = min((end - start) // size, _AT_ONCE)
     if count <= _AHEAD or _length_and_kind(buffer, start + _AHEAD * size) != (length, DIST_HEADER):
         return 1
+    # A slice with a step compares one byte of many frames without a Python loop over them.
     for at in columns:
         column = buffer[start + at : start + count * size : size]
         count -= len(column.lstrip(column[:1]))

@@ -65,6 +65,7 @@ class InboundRules:
         """Let the message pass or refuse it; remember what a shell waits for."""
         payload = message.payload
         is_io = is_atom(head_of(payload), "io_request")
+        # Also without ``guarded``: the rule ``stop`` needs to know which request a shell waits for.
         if is_io:
             self._remember(payload)
         return _guarded(message, is_io=is_io) if self._guarded else None
@@ -96,6 +97,7 @@ def _is_exit(message: Message) -> bool:
 
 
 def _exit(message: Message) -> Decision:
+    # EXIT2 is {8, From, To, Reason}; with ALTACT_SIG_SEND, flags stand before From.
     pids = [term for term in message.control[1:] if isinstance(term, Pid | Atom)]
     to = pids[1] if len(pids) > 1 else None
     if isinstance(to, Atom) or _is_system(to):
@@ -118,7 +120,7 @@ def _spawn(message: Message) -> Decision:
 
 
 def _order(process: Any, payload: Any) -> Decision:
-    """Look at a message to a process that may be one of the system's."""
+    """Decide about a message to a process that may belong to the system."""
     head = head_of(payload)
     if isinstance(head, Atom) and head in CALL_HEADS and _is_system(process):
         return Refused(
@@ -129,6 +131,7 @@ def _order(process: Any, payload: Any) -> Decision:
 
 def _registered(name: str, payload: Any) -> Decision:
     match name, payload:
+        # The request of ``net_adm:ping``; it runs nothing.
         case "net_kernel", ("$gen_call", _, ("is_auth", _)):
             return None
         case "rex", _:
@@ -176,6 +179,7 @@ def _forbidden_request(request: Any) -> str | None:
 def _put_chars(request: Any) -> str | None:
     if not isinstance(request, tuple) or len(request) < 4:  # noqa: PLR2004 - text alone
         return None
+    # {put_chars, Encoding, Module, Function, Args} has the I/O server call that function.
     module, function, arguments = request[-3:]
     if (module, function) in _MAKES_TEXT and not _has_functions(arguments, frozenset()):
         return None
@@ -185,6 +189,7 @@ def _put_chars(request: Any) -> str | None:
 def _get_until(request: Any) -> str | None:
     if not isinstance(request, tuple) or len(request) < 5:  # noqa: PLR2004
         return INBOUND_IO.what
+    # {get_until, Encoding, Prompt, Module, Function, Args}: the reader calls the function.
     prompt, module, function, arguments = request[-4:]
     harmless = (module, function) in _READS and not _has_functions(arguments, _SCANNER_FUNS)
     if harmless and not _has_functions(prompt, frozenset()):
@@ -198,6 +203,7 @@ def _setopts(request: Any) -> str | None:
         match option:
             case ("expand_fun", Fun(module, _) | Export(module, _, _)) if module in _EXPANDS:
                 continue
+        # The local terminal would call such a function whenever the user asks for a completion.
         if any(isinstance(each, Fun | Export | Unread) for each in subterms(option)):
             return "expand_fun"
     return None

@@ -1,4 +1,4 @@
-"""The guard of one link: its two directions, and what they know of each other."""
+"""The guard of one link: one ``FrameGuard`` for each direction, with the reads they share."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class GuardConfig:
 
 
 def guard_line(config: GuardConfig) -> str:
-    """Say in one line what is guarded."""
+    """Return one line for the user about what is guarded."""
     stop = (
         "what stops the remote node passes (--allow-stop)"
         if config.allow_stop
@@ -60,7 +60,9 @@ class LinkGuard:
 
     def __init__(self, config: GuardConfig, *, flags: int, tell: Callable[[Refusal], None]) -> None:
         """Take the ``flags`` that both nodes have."""
+        # Both directions share it: requests for input come inward, their answers go outward.
         reads = ShellReads()
+        # Frames are passed through (112) only if neither flag is common to both nodes.
         header = bool(flags & _HEADERS)
 
         def teller(
@@ -92,6 +94,7 @@ class LinkGuard:
         self.inward = FrameGuard(
             inbound,
             triggers=inward,
+            # With --inbound full no rule asks about messages to names: () has the guard pass them.
             names=None if config.inbound == "guarded" else (),
             tell=teller("inward"),
             header=header,
@@ -99,7 +102,7 @@ class LinkGuard:
 
     @property
     def refused(self) -> int:
-        """How many messages were refused."""
+        """The number of refused or reported messages of both directions."""
         return self.outward.refused + self.inward.refused
 
 

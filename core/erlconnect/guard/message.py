@@ -43,9 +43,10 @@ class Message:
         self.whole = whole
         self.addressee: Addressee | None = addressee(control)
 
+    # Most rules need only the control message; the payload is decoded on first use.
     @cached_property
     def payload(self) -> Any:
-        """What the message carries, ``UNREAD`` where there is nothing or it cannot be read."""
+        """The payload as a term; ``UNREAD`` if there is none or it cannot be read."""
         if not 0 <= self.payload_start < self.end:
             return UNREAD
         return decode_prefix(self.data, self.payload_start, self.end, self.atoms)[0]
@@ -71,7 +72,7 @@ class Refused:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rewritten:
-    """The message passes with ``edits`` made; it is told where there is something to tell."""
+    """The message passes with ``edits`` made; ``told`` is whether the user is informed."""
 
     rule: Rule
     what: str
@@ -80,4 +81,4 @@ class Rewritten:
 
 
 Decision = Refused | Rewritten | None
-"""What a rule says of a message; ``None`` lets it pass."""
+"""The result of a rule; ``None`` lets the message pass unchanged."""

@@ -1,4 +1,4 @@
-"""What the remote node's shells wait for: the requests of Erlang's shell for what is typed.
+"""Requests for input of the remote node's Erlang shells that were not answered yet.
 
 The two directions of a link run in two threads. One adds and the other takes, each in one step.
 """
@@ -12,7 +12,8 @@ from erlconnect.distribution.bounded_terms import is_atom
 if TYPE_CHECKING:
     from erlconnect.distribution.etf import Reference
 
-# So many may wait. A shell has one, so that whoever has more does not wait for the first ones.
+# A shell has one request at a time, so a node with more than this waits
+# for the first ones no longer.
 _MOST: Final = 4096
 
 
@@ -23,8 +24,9 @@ class ShellReads:
         self._waiting: dict[tuple[int, ...], None] = {}
 
     def asked(self, reference: Reference, request: Any) -> None:
-        """Remember a request of the remote node, if it is one for what is typed."""
+        """Remember a request of the remote node, if ``erl_scan`` is to read its answer."""
         match request:
+            # With an encoding, and in the older form without one ("The Erlang I/O Protocol").
             case ("get_until", _, _, module, _, _) | ("get_until", _, module, _, _):
                 pass
             case _:
@@ -36,10 +38,11 @@ class ShellReads:
         self._waiting[_identity(reference)] = None
 
     def answered(self, reference: Reference) -> bool:
-        """Return whether the request is such a one; it waits no more."""
+        """Return whether ``reference`` is of a waiting request, and forget it."""
+        # ``None`` is the stored value, 0 stands for a reference that is not there.
         return self._waiting.pop(_identity(reference), 0) is None
 
 
 def _identity(reference: Reference) -> tuple[int, ...]:
-    """Return what is the same in both directions, in which its node has two names."""
+    """Return the parts of a reference without its node, which is renamed in one direction."""
     return reference.creation, *reference.words

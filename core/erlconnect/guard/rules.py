@@ -1,6 +1,6 @@
 """The rules: what the guard refuses, why, and how to allow it. One table, from which docs are made.
 
-How a message is told to be one of these is in ``stop``, ``inbound`` and ``malformed``.
+The code that recognises such messages is in ``stop``, ``inbound`` and ``malformed``.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ NO_WAY: Final = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rule:
-    """One rule; ``what`` is the stable word that an event says where there is no function."""
+    """One rule; ``what`` is the stable word for events in which no function is named."""
 
     group: Group
     direction: Direction
@@ -161,14 +161,14 @@ STOPPING: Final[dict[tuple[str, str], tuple[int, ...]]] = {
 }
 """The functions that end or restart their node, with their arities."""
 STOPPING_APPLICATIONS: Final = ("kernel", "stdlib")
-"""A node is over without these; ``application:stop/1`` of them is refused."""
+"""A node cannot run without these; ``application:stop/1`` of them is refused."""
 APPLICATION_STOPS: Final = (
     ("application", "stop"),
     ("Elixir.Application", "stop"),
 )
-"""What stops an application, given its name."""
+"""The functions that stop an application by its name."""
 STOPPING_LOCALS: Final = ("halt", "q")
-"""Those that Erlang and its shell know without a module."""
+"""The functions of ``STOPPING`` that are called without a module in Erlang or its shell."""
 
 
 def rules_table() -> str:

@@ -62,6 +62,7 @@ class StopRules:
 
     def _spawn_request(self, message: Message) -> Decision:
         _, request, requester, *_ = message.control if len(message.control) > 5 else (0, 0, 0)  # noqa: PLR2004
+        # ``erpc``, ``rpc`` of OTP 23 and later, and spawn/4 all arrive as spawn requests.
         call = spawned(message)
         found = _stopping(call)
         if found:
@@ -81,6 +82,8 @@ class StopRules:
                 pass
             case _:
                 return None
+        # The ``shell`` of OTP 25 and older halts its node at an end of input from a newer node.
+        # An error ends the shell's process in place of the node.
         scans = self._reads.answered(reference)
         end_of_input = is_atom(result, "eof") or is_atom(head_of(result), "eof")
         if end_of_input and scans:
@@ -96,7 +99,7 @@ def _whole(message: Message, index: int, term: Any) -> tuple[int, int, bytes]:
 
 
 def _stopping(call: Call | None) -> str | None:
-    """Say which function of a call stops the node; a call that cannot be read may be one."""
+    """Return the function by which a call stops the node; ``unreadable`` if it cannot be read."""
     if call is None or isinstance(call.module, Unread) or isinstance(call.function, Unread):
         return _UNREADABLE
     return stopping_call(call.module, call.function, call.arguments)
@@ -113,12 +116,15 @@ def _halts_at_eof(message: Message, call: Call) -> list[tuple[int, int, bytes]]:
         match message.term(pair):
             case ("on_eof", "halt"):
                 start, end = message.elements(pair)[1]
+                # IEx 1.17 and later has its remote side halt at an end of input.
+                # stop_evaluator is the default of IEx.
                 edits.append((start, end, encode_term(Atom("stop_evaluator"))))
     return edits
 
 
 def _registered(message: Message, name: Any) -> Decision:
     payload = message.payload
+    # An order that cannot be read may be one to stop, so it must not pass.
     if name in STOP_NAMES and any(
         isinstance(part, Unread) for part in (payload, *elements(payload))
     ):
@@ -148,7 +154,7 @@ def _rex(payload: Any) -> Decision:
 
 
 def _net_kernel(payload: Any) -> Decision:
-    """Look at a spawn of old: nodes without spawn requests ask ``net_kernel`` for it."""
+    """Decide about a spawn through ``net_kernel``, used by nodes without spawn requests."""
     match payload:
         case ("$gen_call", _, (Atom() as kind, *rest)) if kind.startswith("spawn"):
             found = _stopping(named_call(tuple(rest)))
@@ -173,7 +179,7 @@ def _server_message(name: str, payload: Any) -> str | None:
 
 
 def _typed(message: Message, result: Any) -> Decision:
-    """Look at what was typed, in the form that each release's shell sends it in."""
+    """Decide about typed input, in each of the forms in which releases send it."""
     spans = message.elements()
     if len(spans) < 3:  # noqa: PLR2004
         return None
@@ -217,6 +223,7 @@ def _typed_tokens(message: Message, found: str | None, result: Span) -> Decision
     """Replace the tokens by those of one string."""
     if not found:
         return None
+    # The node evaluates these tokens: a string evaluates to itself, so the user sees the text.
     text = list(_says(found).encode())
     place = 1
     tokens = [(Atom("string"), place, text), (Atom("dot"), place)]
@@ -241,6 +248,7 @@ def _typed_fun(message: Message, found: str | None, fun: Span) -> Decision:
         kept[0],
     )
     text = encode_term(_says(found).encode())
+    # NEW_FUN_EXT holds its own size, counted from behind the tag; it changes with the text.
     size = fun[1] - fun[0] - 1 + len(text) - (forms[1] - forms[0])
     return _rewritten(found, [(fun[0] + 1, fun[0] + 5, size.to_bytes(4)), (*forms, text)])
 

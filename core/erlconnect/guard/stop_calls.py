@@ -1,7 +1,7 @@
 """Finding a call that stops a node: in a call's arguments, in code as data, in what is typed.
 
 Each search returns the function as ``module:function/arity``, with ``*`` where the arity is not
-known, or nothing. It is a seat belt: names that are computed are not seen.
+known, or nothing. It prevents accidents, not attacks: names that are computed are not found.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ def stopping_function(module: object, function: object, arity: int | None) -> st
 
 
 def stopping_call(module: object, function: object, arguments: Any) -> str | None:
-    """Look at a call, and at what its arguments would have called or evaluated."""
+    """Return the stopping function of a call, or of what its arguments would call or evaluate."""
     arity = len(arguments) if isinstance(arguments, list) else None
     if found := stopping_function(module, function, arity):
         return found
@@ -61,6 +61,7 @@ def stopping_call(module: object, function: object, arguments: Any) -> str | Non
 
 
 def _application(module: object, arguments: Sequence[Any]) -> str | None:
+    # Only applications that the node cannot run without: others may be stopped.
     if any(is_atom(arguments[0], name) for name in STOPPING_APPLICATIONS if arguments):
         return f"{_shown(str(module))}:stop/{len(arguments)}"
     return None
@@ -71,12 +72,13 @@ def _shown(module: str) -> str:
 
 
 def stopping_in_term(term: Any) -> str | None:
-    """Look for a call in any term: a fun, a function's name and arguments, code as data."""
+    """Return the first stopping call in a term: a fun, a name with arguments, code as data."""
     for each in subterms(term):
         found = None
         if isinstance(each, Export):
             arity = each.arity if isinstance(each.arity, int) else None
             found = stopping_function(each.module, each.function, arity)
+        # Erlang code as data, Elixir code as data, and {M, F, A} are all tuples.
         elif isinstance(each, tuple):
             found = _form(each) or _quoted(each) or _triple(each)
         elif isinstance(each, list):
@@ -89,7 +91,7 @@ def stopping_in_term(term: Any) -> str | None:
 
 
 def _triple(terms: Sequence[Any]) -> str | None:
-    """Look for a module, a function and a list of arguments that follow each other."""
+    """Return the stopping call of a module, a function and an argument list in a row."""
     for module, function, arguments in zip(terms, terms[1:], terms[2:], strict=False):
         if not isinstance(arguments, list):
             continue
@@ -101,7 +103,7 @@ def _triple(terms: Sequence[Any]) -> str | None:
 
 
 def _form(form: tuple[Any, ...]) -> str | None:
-    """Look at an abstract form of Erlang that may be a call or a fun."""
+    """Return the stopping call of an abstract form of Erlang: a call or a fun."""
     match form:
         case (
             "call",
@@ -132,11 +134,12 @@ def _is_atom_form(form: object) -> bool:
 def _local(function: str, arity: int) -> str | None:
     if function not in STOPPING_LOCALS:
         return None
+    # The shell looks local names up in ``c`` ("q") and in the auto-imported BIFs ("halt").
     return stopping_function(Atom("erlang" if function == "halt" else "c"), Atom(function), arity)
 
 
 def _quoted(form: tuple[Any, ...]) -> str | None:
-    """Look at a quoted expression of Elixir that may be a call; a pipe hides its arity."""
+    """Return the stopping call of a quoted Elixir expression; in a pipe its arity is unknown."""
     match form:
         case ((".", _, [called, Atom() as function]), _, list() as arguments):
             module = _quoted_module(called)
@@ -152,7 +155,7 @@ def _quoted(form: tuple[Any, ...]) -> str | None:
 
 
 def _with_arity(found: str | None, arity: int) -> str | None:
-    """Name the arity of a function that is refused with any."""
+    """Replace ``*`` by the arity of the call."""
     return found and found.replace("*", str(arity))
 
 
@@ -161,22 +164,26 @@ def _quoted_module(form: Any) -> Atom | None:
         case Atom():
             return form
         case ("__aliases__", _, list() as parts) if all(isinstance(part, Atom) for part in parts):
+            # Elixir.System and System are the same module.
             names = [str(part).removeprefix("Elixir.") for part in parts if part != "Elixir"]
             return Atom(".".join(["Elixir", *names]))
     return None
 
 
 def stopping_in_tokens(tokens: Sequence[Any]) -> str | None:
-    """Look for a call in the tokens that Erlang's scanner made of what was typed."""
+    """Return the first stopping call in the tokens that Erlang's scanner made of what was typed."""
     signs = [_sign(token) for token in tokens]
+    # Four more, so that the last tokens are looked at in the first places, too.
     padded = [None, *signs, None, None, None, None]
     for before, first, second, third, fourth, fifth in zip(
         padded, padded[1:], padded[2:], padded[3:], padded[4:], padded[5:], strict=False
     ):
         if not isinstance(first, Atom):
             continue
+        # Behind a colon the name is a function of another module.
         if before != ":" and second == "(" and first in STOPPING_LOCALS:
             return _local(first, 0)
+        # init stops its node at a plain message {stop, Reason}.
         if first == "init" and second == "!":
             return "init ! message"
         if isinstance(third, Atom) and second in (":", ",") and fourth in ("(", "/", ",", ")"):
@@ -222,7 +229,8 @@ _TEXT_CALL: Final = re.compile(
 
 
 def stopping_in_text(text: bytes) -> str | None:
-    """Look for a call in a line of Elixir, or in code of either language that is evaluated."""
+    """Return the first stopping call in a line of Elixir, or in evaluated code as text."""
+    # Strings and comments may mention a call without making it.
     code = _NO_CODE.sub('""', text[:_LONGEST_TEXT].decode("utf-8", "replace"))
     for match in _TEXT_CALL.finditer(code):
         word = match["module"]
