@@ -145,6 +145,7 @@ def take_request(received: bytes) -> Request | None:
     if not 0 < length <= MAX_REQUEST:
         raise RemoteProtocolError(f"request: {length} bytes, 1 to {MAX_REQUEST} expected")
     body = received[_LENGTH.size :]
+    # The EPMD protocol has one request for each connection.
     if len(body) > length:
         raise RemoteProtocolError("request: bytes follow it, and a connection has but one")
     return parse_request(body) if len(body) == length else None
