@@ -165,6 +165,7 @@ async def ask_by_stream(query: bytes, server: ServerAddress, open_stream: OpenSt
     with await open_stream(server) as stream:
         message = len(query).to_bytes(2, "big") + query
         await asyncio.get_running_loop().sock_sendall(stream, message)
+        # RFC 1035, section 4.2.2: a length of two bytes stands in front of each message.
         size = int.from_bytes(await receive_exactly(stream, 2), "big")
         return await receive_exactly(stream, size)
 

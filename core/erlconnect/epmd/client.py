@@ -88,6 +88,7 @@ async def register(
         except BaseException:
             connection.abort()
             raise
+        # The connection stays open: the registration lasts as long as it does (EPMD protocol).
         if not reply.result:
             return Registration(request.node_name, reply.creation, connection)
         await connection.close()

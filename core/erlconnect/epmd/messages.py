@@ -145,6 +145,7 @@ def take_request(received: bytes) -> Request | None:
     if not 0 < length <= MAX_REQUEST:
         raise RemoteProtocolError(f"request: {length} bytes, 1 to {MAX_REQUEST} expected")
     body = received[_LENGTH.size :]
+    # The EPMD protocol has one request for each connection.
     if len(body) > length:
         raise RemoteProtocolError("request: bytes follow it, and a connection has but one")
     return parse_request(body) if len(body) == length else None
@@ -224,6 +225,7 @@ class Alive2Response:
         if received[0] not in (ResponseTag.ALIVE2_X_RESP, ResponseTag.ALIVE2_RESP):
             raise RemoteProtocolError(f"ALIVE2_RESP: tag {received[0]} was not expected")
         old = received[0] == ResponseTag.ALIVE2_RESP
+        # ALIVE2_RESP has a creation of 16 bits, ALIVE2_X_RESP one of 32; nodes accept both.
         layout = _ALIVE2_RESPONSE if old else _ALIVE2_X_RESPONSE
         if len(received) > layout.size:
             raise RemoteProtocolError("ALIVE2_RESP: bytes follow it")

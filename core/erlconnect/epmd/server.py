@@ -173,6 +173,7 @@ def _listen_on(
     addresses: Sequence[str], port: int, warn: Callable[[str], None]
 ) -> list[socket.socket]:
     sockets: list[socket.socket] = []
+    # A node that runs inet6_tcp registers and looks names up through ::1 (erl_epmd.erl).
     for address in dict.fromkeys(["::1", *addresses]):
         if address == "127.0.0.1":
             continue
@@ -231,6 +232,7 @@ class NodeTable:
             case PortPlease2Request():
                 return Answer(reply=self._port_of(request.node_name).encode())
             case NamesRequest():
+                # ``erl_epmd:names`` rejects a reply that names another port than its own EPMD's.
                 names = tuple((name, node.port_no) for name, (node, _) in self._nodes.items())
                 return Answer(reply=NamesResponse(epmd_port_no=self._port, nodes=names).encode())
             case DumpRequest():

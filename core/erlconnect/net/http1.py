@@ -86,7 +86,7 @@ class HttpRequest:
 
 
 class HttpConnection:
-    """Sends one request on ``stream``, and reads its answer; whoever has the stream closes it."""
+    """Sends one request on ``stream``, and reads its answer; the caller closes it."""
 
     def __init__(self, stream: Stream) -> None:
         self._stream = stream
@@ -289,7 +289,7 @@ async def open_stream(
                 await writer.start_tls(tls, server_hostname=name)
         yield stream
     finally:
-        # At once: a TLS farewell would wait for a server that may be silent.
+        # At once: an orderly TLS close would wait for a server that may be silent.
         writer.transport.abort()
 
 
