@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 import os
 import socket
@@ -13,9 +14,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
+import trustme
 from end_to_end.machine import FROM_VARIABLE, fixed, machine
 from end_to_end.mirrored import assert_calls_work, assert_reconnects, mirrored
-from world.certificates import WANTS_CERTIFICATE, TlsFiles, tls_files
+from world.certificates import WANTS_CERTIFICATE, Certificate, TlsFiles, tls_files
 from world.connected import REMOTE_NAME, connected, remote_node
 from world.held import Held, held
 from world.pods import pods
@@ -96,6 +98,25 @@ def speaking_tls(release: str) -> Iterator[Remote]:
         flags = files.flags(files.authority.leaf("node", HOST), WANTS_CERTIFICATE)
         with remote_node(release=release, flags=flags) as node:
             yield Remote(files, node)
+
+
+def test_a_nodes_certificate_that_has_expired_is_told_as_one() -> None:
+    """No question of whom to trust: another CA would not help."""
+    yesterday = dt.datetime.now(dt.UTC) - dt.timedelta(days=1)
+    authority = trustme.CA()
+    with tls_files() as files:
+        own = authority.issue_cert(HOST, not_after=yesterday)
+        node = Certificate(certificate=files.folder / "node.pem", key=files.folder / "node.key")
+        trusted = files.folder / "trusted.pem"
+        own.cert_chain_pems[0].write_to_path(node.certificate)
+        own.private_key_pem.write_to_path(node.key)
+        authority.cert_pem.write_to_path(trusted)
+        with remote_node(flags=files.flags(node)) as remote:
+            code, cause, message, remedy = Remote(files, remote).failure(*words(tls_ca=trusted))
+    assert (code, cause) == (77, "refused")
+    assert "certificate has expired" in message
+    assert "is past its last day" in remedy
+    assert "transport.tls-ca" not in remedy
 
 
 @pytest.mark.parametrize("release", ["23", "25", "27", "29"])

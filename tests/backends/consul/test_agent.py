@@ -104,6 +104,22 @@ def services_of_the_program(variables: Mapping[str, str]) -> list[str]:
     return listed.stdout.decode().split()
 
 
+async def test_the_agents_own_certificate_vouches_for_it_as_for_the_consul_program(
+    https_port: int, certificates: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    variables = {
+        "CONSUL_HTTP_ADDR": f"https://127.0.0.1:{https_port}",
+        "CONSUL_CACERT": str(certificates / "dc1-server-consul-0.pem"),
+        "CONSUL_CLIENT_CERT": str(certificates / "dc1-client-consul-0.pem"),
+        "CONSUL_CLIENT_KEY": str(certificates / "dc1-client-consul-0-key.pem"),
+    }
+    assert "shop" in services_of_the_program(variables)
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    (target,) = await found("shop")
+    assert target.address == "10.5.0.1"
+
+
 async def test_a_folder_of_authorities_is_read_as_the_consul_program_does(
     https_port: int, certificates: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
