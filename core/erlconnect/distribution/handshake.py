@@ -32,6 +32,7 @@ from erlconnect.distribution.handshake_messages import (
 )
 
 State = Literal["name", "status", "alive", "challenge", "complement", "reply", "ack", "connected"]
+# `nok` and `not_allowed` end the handshake; `alive` is a question, so it has a state of its own.
 _GOES_ON = {StatusKind.OK, StatusKind.OK_SIMULTANEOUS, StatusKind.NAMED}
 
 
@@ -50,6 +51,8 @@ class _Side:
         self._step("status", "alive" if status.kind is StatusKind.ALIVE else after)
 
     def _after_challenge(self, challenge: Challenge) -> None:
+        # An old send_name has no room for the high flags and the creation. A node that answered
+        # it with a new challenge reads them from send_complement; an old one expects none.
         complement = self._old_name and not challenge.old
         self._step("challenge", "complement" if complement else "reply")
 
@@ -60,16 +63,17 @@ class _Side:
 
 
 class Initiator(_Side):
-    """The dialling side. ``send_*`` gives the body of a frame, ``recv_*`` takes one."""
+    """The dialling side. ``send_*`` return the body of a frame, ``recv_*`` parse one."""
 
     def send_name(self, message: SendName) -> bytes:
-        """Say who dials."""
+        """Return the frame body with the own name, flags and creation."""
         self._step("name", "status")
+        # The form of send_name decides later whether a complement is due.
         self._old_name = message.old
         return message.encode()
 
     def recv_status(self, body: bytes) -> Status:
-        """Learn whether the handshake goes on; ``alive`` wants ``send_status`` next."""
+        """Return whether the handshake goes on; after ``alive`` comes ``send_status``."""
         status = Status.parse(body)
         self._after_status(status)
         return status
@@ -80,45 +84,45 @@ class Initiator(_Side):
         return b"strue" if go_on else b"sfalse"
 
     def recv_challenge(self, body: bytes) -> Challenge:
-        """Learn the accepting node's name, flags, creation and challenge."""
+        """Return the accepting node's name, flags, creation and challenge."""
         challenge = Challenge.parse(body)
         self._after_challenge(challenge)
         return challenge
 
     def send_complement(self, message: Complement) -> bytes:
-        """Say what the old ``send_name`` could not."""
+        """Return the high flags and the creation, for which the old ``send_name`` has no field."""
         self._step("complement", "reply")
         return message.encode()
 
     def send_challenge_reply(self, message: ChallengeReply) -> bytes:
-        """Answer the challenge and pose an own one."""
+        """Return the frame body with the digest for their challenge, and a challenge of our own."""
         self._step("reply", "ack")
         return message.encode()
 
     def recv_challenge_ack(self, body: bytes) -> ChallengeAck:
-        """Take the answer to the own challenge; whether it is right is for the caller to check."""
+        """Return the answer to our challenge; the caller checks the digest."""
         ack = ChallengeAck.parse(body)
         self._step("ack", "connected")
         return ack
 
 
 class Acceptor(_Side):
-    """The accepting side. ``send_*`` gives the body of a frame, ``recv_*`` takes one."""
+    """The accepting side. ``send_*`` return the body of a frame, ``recv_*`` parse one."""
 
     def recv_name(self, body: bytes) -> SendName:
-        """Learn who dials."""
+        """Return the dialling node's name, flags and creation."""
         message = SendName.parse(body)
         self._step("name", "status")
         self._old_name = message.old
         return message
 
     def send_status(self, status: Status) -> bytes:
-        """Return whether the handshake goes on; after ``alive`` comes ``recv_status``."""
+        """Return the frame body of a status; after ``alive`` comes ``recv_status``."""
         self._after_status(status)
         return status.encode()
 
     def recv_status(self, body: bytes) -> bool:
-        """Take the answer to ``alive``: whether the existing connection is to be replaced."""
+        """Return whether the dialling node wants its existing connection replaced (``true``)."""
         if body not in (b"strue", b"sfalse"):
             raise RemoteProtocolError("status: neither 'true' nor 'false' in answer to 'alive'")
         go_on = body == b"strue"
@@ -126,23 +130,23 @@ class Acceptor(_Side):
         return go_on
 
     def send_challenge(self, challenge: Challenge) -> bytes:
-        """Say the own name, flags and creation, and pose a challenge."""
+        """Return the frame body with our name, flags, creation and challenge."""
         self._after_challenge(challenge)
         return challenge.encode()
 
     def recv_complement(self, body: bytes) -> Complement:
-        """Learn what the old ``send_name`` could not say."""
+        """Return the high flags and the creation, for which the old ``send_name`` has no field."""
         message = Complement.parse(body)
         self._step("complement", "reply")
         return message
 
     def recv_challenge_reply(self, body: bytes) -> ChallengeReply:
-        """Take the dialling node's digest and challenge; the caller checks the digest."""
+        """Return the dialling node's digest and challenge; the caller checks the digest."""
         reply = ChallengeReply.parse(body)
         self._step("reply", "ack")
         return reply
 
     def send_challenge_ack(self, message: ChallengeAck) -> bytes:
-        """Answer the dialling node's challenge: the connection is up."""
+        """Return the frame body with our digest; the connection is up once it is sent."""
         self._step("ack", "connected")
         return message.encode()

@@ -33,11 +33,12 @@ class Listener:
     async def serve(self, handle: Callable[[socket.socket], Awaitable[None]]) -> None:
         """Accept for ever; ``handle`` runs as a task of its own and owns the socket.
 
-        A connection beyond ``MAX_CONNECTIONS`` is closed at once, so that the local node hears of
-        it now and not after its own 7 s; those that there are go on. Cancelled, it cancels all
-        handlers and waits for them. ``handle`` must not raise.
+        A connection beyond ``MAX_CONNECTIONS`` is closed at once, so that the local node fails now
+        and not after its own 7 s; the other connections go on. Cancelled, it cancels all handlers
+        and waits for them. ``handle`` must not raise.
         """
         async with asyncio.TaskGroup() as handlers:
+            # One group for both sockets: the end of one accept loop ends the other one, too.
             for listening in self._sockets:
                 handlers.create_task(self._accept(listening, handlers, handle))
 
@@ -59,6 +60,7 @@ class Listener:
                 with accepted:
                     await handle(accepted)
             finally:
+                # Counted down after the socket is closed, so that the limit holds for descriptors.
                 self._connections -= 1
 
         while True:
@@ -67,7 +69,8 @@ class Listener:
             except OSError as error:
                 if error.errno not in (errno.EMFILE, errno.ENFILE, errno.ECONNABORTED):
                     raise
-                # Out of descriptors for the moment: others are about to close theirs.
+                # Out of descriptors for the moment, or the peer reset its connection before it was
+                # accepted. The listening socket is still good, so neither may end the loop.
                 await asyncio.sleep(0.1)
                 continue
             if self._connections >= MAX_CONNECTIONS:
@@ -76,6 +79,7 @@ class Listener:
                 continue
             with suppress(OSError):  # macOS refuses it for a connection that was reset already
                 accepted.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            # The loop needs non-blocking sockets, and accept does not hand the mode down (Linux).
             accepted.setblocking(False)
             self._connections += 1
             handlers.create_task(own(accepted))
@@ -93,6 +97,7 @@ def _bind_both() -> list[socket.socket]:
         try:
             return [first, _listen(socket.AF_INET6, first.getsockname()[1])]
         except OSError as error:
+            # Only a port in use is worth another try; any other error means a machine without IPv6.
             if error.errno != errno.EADDRINUSE:
                 return [first]
             first.close()
@@ -106,6 +111,7 @@ def _listen(family: socket.AddressFamily, port: int) -> socket.socket:
     listening = socket.socket(family, socket.SOCK_STREAM)
     try:
         if family == socket.AF_INET6:
+            # Two sockets share the port number: the one for IPv6 must not claim IPv4 as well.
             listening.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
         listening.bind((_ADDRESSES[family], port))
         listening.listen(128)

@@ -28,7 +28,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProbeResult:
-    """What a node says of itself. ``node`` is ``None`` where ``alive`` hid all of it."""
+    """The name, creation and flags of a node, from its challenge.
+
+    After the status ``alive`` no challenge comes: ``node`` is ``None``, the numbers are 0.
+    """
 
     node: NodeName | None
     creation: int
@@ -45,12 +48,12 @@ async def probe(
     length_size: int = LENGTH_SIZE,
     stopwatch: Timer | None = None,
 ) -> ProbeResult:
-    """Knock over a connected socket, which stays the caller's; ``where`` is for messages.
+    """Return what a node's challenge holds, over a connected socket that the caller has to close.
 
     Raises ``NotDistributionError``, ``NotAllowedError``, ``NameInUseError`` or, after
-    ``deadline`` seconds, ``TimedOutError``. ``transport_words`` is asked when the node's side
-    fails; where it gives words, they are the message of an ``UnreachableError``. ``length_size`` is
-    how many bytes a frame's length has.
+    ``deadline`` seconds, ``TimedOutError``. ``where`` names the node in messages.
+    ``transport_words`` is called when the node's side fails; where it returns words, they are the
+    message of an ``UnreachableError``. ``length_size`` is how many bytes a frame's length has.
     """
     stream = FrameStream(sock, "remote", stopwatch, length_size=length_size)
     try:
@@ -78,7 +81,11 @@ async def challenge_of(
     *,
     flags: int = PROBE_FLAGS,
 ) -> Challenge | None:
-    """Dial as a hidden node up to the challenge; ``None`` where ``alive`` was answered by no."""
+    """Return the challenge; ``None`` after the status ``alive``, which is answered by ``false``.
+
+    Raises ``PeerError``, ``NotAllowedError`` or ``NameInUseError``.
+    """
+    # Creation 1 is enough: no pid of this connection is ever sent, and the next one begins anew.
     name = SendName(name=caller_name, flags=flags, creation=1)
     await stream.send("send_name", initiator.send_name(name))
     status = await stream.recv("status", initiator.recv_status)

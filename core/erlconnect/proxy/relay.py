@@ -31,8 +31,8 @@ class _SinkEndedError(Exception):
 class Pump(threading.Thread):
     """One direction: reads ``source``, rewrites, writes ``sink``, until either ends.
 
-    ``on_end`` is called in this thread, with the reason; the sockets stay open for the other
-    direction's thread, whose blocking calls only a ``shutdown`` ends.
+    ``on_end`` is called in this thread, with the reason. It has to shut the sockets down: nothing
+    else ends the blocking calls of the other direction's thread. They are not closed here.
     """
 
     def __init__(
@@ -52,7 +52,9 @@ class Pump(threading.Thread):
         self.rewriter = rewriter
         self.bytes_read = 0
         self.answer: Callable[[bytes], None] = _nobody
-        """Takes a frame for the node that this direction comes from."""
+        """Called with a frame for the node that this direction reads from."""
+        # Held for a whole write: `insert` comes from the other direction's thread, and a frame
+        # that began inside another one would break the stream for good.
         self._writing = threading.Lock()
         self._inside_frame = False
         self._waiting: list[bytes] = []
@@ -80,6 +82,7 @@ class Pump(threading.Thread):
         view = memoryview(buffer)
         start = end = 0
         while received := self._source.recv_into(view[end:] if end else buffer):
+            # A plain integer that only this thread changes: readers elsewhere need no lock.
             self.bytes_read += received
             if not end and passes(buffer, received):
                 self._send(view[:received])
@@ -90,9 +93,11 @@ class Pump(threading.Thread):
                 self._send(segments[0] if len(segments) == 1 else b"".join(segments))
             if rewriter.answers:
                 self._answer()
+            # All was taken and nothing is pinned: the next read may overwrite the buffer.
             if start == end < len(buffer) <= _USUAL and not pins(buffer):
                 start = end = 0
             else:
+                # The segments may be views of the buffer: they end before the buffer is replaced.
                 del segments
                 buffer, start, end = self._make_room(buffer, start, end)
                 view = memoryview(buffer)
@@ -118,8 +123,8 @@ class Pump(threading.Thread):
     def insert(self, frame: bytes) -> None:
         """Send a frame of our own between two whole ones; called in the other direction's thread.
 
-        Where the last frame is not all out, it waits for its rest. A sink that is gone is told of
-        by its own direction.
+        Where the last frame is not sent completely, this one waits for its rest. Errors of the
+        sink are ignored here: the direction that it belongs to meets and reports them.
         """
         with self._writing:
             if self._inside_frame:
@@ -155,7 +160,7 @@ class Pump(threading.Thread):
 
 
 def _nobody(_: bytes) -> None:
-    """Take what has no other direction to go to."""
+    """Drop a frame: there is no other direction."""
 
 
 def _broken(peer: str, error: OSError) -> str:
@@ -165,7 +170,7 @@ def _broken(peer: str, error: OSError) -> str:
 def _wanted_size(buffer: bytearray, start: int, end: int) -> int:
     """Return the size that a buffer has to have from now on.
 
-    It grows with what really arrives, so that a length that lies costs no memory.
+    It grows with the bytes that have arrived, so that a wrong length alone costs no memory.
     """
     rest = end - start
     size = _USUAL if end == len(buffer) or len(buffer) > _SMALL else _SMALL
