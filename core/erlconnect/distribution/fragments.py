@@ -11,13 +11,13 @@ fragment, it can go as it came without a scan. If a name does turn up later, the
 whether it stands inside a binary by then, so it first has to catch up with all that went before.
 Those bytes are the *deferred* ones (``DeferredScan``).
 
-The contract of deferred bytes, which the pump (``proxy/relay.py``) has to keep:
+The contract of deferred bytes, which ``Pump`` (``proxy/relay.py``) has to keep:
 
 1. Deferred bytes are not copied. They stay in the buffer that they were received into, and a
    ``DeferredScan`` holds slices of it.
 2. While any slice of a buffer is held, the buffer is *pinned* and must not change: no new bytes may
-   be received over it. ``Rewriter.pins_buffer`` tells so, and ``Rewriter.swap_buffer`` returns
-   another buffer of the same size to go on with.
+   be received over it. ``Rewriter.pins_buffer`` returns whether it is pinned.
+   ``Rewriter.swap_buffer`` returns another buffer of the same size to go on with.
 3. A pin ends when the scan has caught up, or when the message has ended. A buffer that was swapped
    out and has no pin any more serves again at the next swap: fresh memory for every message would
    cost more time than the search for names.
@@ -58,7 +58,7 @@ MAX_INTERLEAVED: Final = 65536
 
 Data = bytes | bytearray
 
-# A message that is one large binary shows itself in so many bytes.
+# So many bytes are scanned to find out whether a message is one large binary.
 _PROBE: Final = 1024
 # A first fragment below this size is scanned whole. OTP sends none so small, but the control term
 # of one from elsewhere may reach to the fragment's end.
@@ -116,11 +116,13 @@ class FragmentFrames:
         terms = position + FRAGMENT_HEAD_SIZE
         if terms > after:
             raise RemoteProtocolError("fragment: it ends inside its head")
+        # Sequence and number are not all there yet: wait for them.
         if terms > end:
             return position, None
         _, kind, sequence, number = fragment_head(buffer, position)
         # Fragment numbers count down to 1.
         first, last, whole = kind == FRAG_HEADER, number == 1, after <= end
+        # The control term is in the first fragment, and its names have to be rewritten there.
         if first and not whole:
             return position, None
         message = self._messages.begin(sequence) if first else self._messages.find(sequence)
@@ -215,7 +217,7 @@ class ReassemblyTable:
     def rewrite(
         self, message: FragmentedMessage, data: Data, start: int, end: int, stage: Stage
     ) -> tuple[bytes | None, int]:
-        """Do ``message.rewrite`` within the limit on deferred bytes."""
+        """Call ``message.rewrite``, then enforce the limit on deferred bytes."""
         result = message.rewrite(data, start, end, stage)
         self._limit_memory()
         return result
@@ -223,13 +225,14 @@ class ReassemblyTable:
     def pass_in_a_row(
         self, message: FragmentedMessage, data: Data, slices: list[BufferSlice]
     ) -> int:
-        """Do ``message.pass_in_a_row`` within the limit on deferred bytes."""
+        """Call ``message.pass_in_a_row``, then enforce the limit on deferred bytes."""
         count = message.pass_in_a_row(data, slices)
         self._limit_memory()
         return count
 
     def _limit_memory(self) -> None:
         if self.pinned.size > self._max_deferred:
+            # All messages and not the largest one: a buffer is free only if none of them pins it.
             for message in self._messages.values():
                 message.scan_deferred()
 
@@ -397,6 +400,8 @@ class PinnedBuffers:
     def __init__(self) -> None:
         self.size = 0
         """Memory that is held, in bytes: the pinned buffers and the slices of them."""
+        # By id, because a bytearray has no hash. The slices hold the buffer, so that no other one
+        # can get its id.
         self._uses: dict[int, int] = {}
         self._swapped: dict[int, bytearray] = {}
         self._spare: list[bytearray] = []
@@ -424,7 +429,7 @@ class PinnedBuffers:
             self._spare.append(free)
 
     def swap(self, buffer: bytearray) -> bytearray:
-        """Return another buffer of the size of a pinned one, which serves again when it is free."""
+        """Return another buffer of the same size; ``buffer`` is used again once it has no pin."""
         self._swapped[id(buffer)] = buffer
         while self._spare:
             spare = self._spare.pop()

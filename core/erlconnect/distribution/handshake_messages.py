@@ -24,9 +24,11 @@ _SEND_NAME: Final = struct.Struct(">cQIH")
 _OLD_SEND_NAME: Final = struct.Struct(">cHI")
 _CHALLENGE: Final = struct.Struct(">cQIIH")
 _OLD_CHALLENGE: Final = struct.Struct(">cHII")
+# Complement, reply and ack have fixed sizes; a digest is an MD5 of 16 bytes.
 _COMPLEMENT: Final = struct.Struct(">cII")
 _REPLY: Final = struct.Struct(">cI16s")
 _ACK: Final = struct.Struct(">c16s")
+# The version field of the old forms is always 5 ("Distribution Handshake").
 OLD_VERSION: Final = 5
 LOW_WORD: Final = 0xFFFFFFFF
 
@@ -49,7 +51,7 @@ def read_name(body: bytes, start: int, length: int, message: str) -> tuple[str, 
 
 
 def decode_name(text: bytes) -> str:
-    """Names are UTF-8; bytes that are not survive a round trip all the same."""
+    """Return a name from UTF-8; other bytes become surrogates, which ``encode_name`` undoes."""
     return text.decode("utf-8", "surrogateescape")
 
 
@@ -72,6 +74,7 @@ class SendName:
     def parse(cls, body: bytes) -> SendName:
         """Parse either form by its tag."""
         if body[:1] == b"n":
+            # The old form has no length of the name: it goes to the end, so there is no tail.
             _, flags = unpack_message(_OLD_SEND_NAME, body, b"n", "send_name")
             return cls(name=decode_name(body[_OLD_SEND_NAME.size :]), flags=flags, old=True)
         flags, creation, length = unpack_message(_SEND_NAME, body, b"N", "send_name")
@@ -111,6 +114,7 @@ class Status:
         """Parse one status; one that the protocol does not know is an error."""
         if body[:1] != b"s":
             raise RemoteProtocolError(f"status: tag {body[:1]!r} where b's' was expected")
+        # "named:" is the only status that has binary fields after its text.
         if body[1:7] == b"named:":
             return cls._parse_named(body)
         try:
@@ -170,7 +174,7 @@ class Challenge:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Complement:
-    """``send_complement``: what an old ``send_name`` could not say to a new node."""
+    """``send_complement``: the fields that the old ``send_name`` lacks, for a new node."""
 
     flags_high: int
     creation: int
@@ -207,6 +211,7 @@ class ChallengeReply:
         """Return the body of the frame."""
         return _REPLY.pack(b"r", self.challenge, self.digest) + self.tail
 
+    # With a challenge and its digest a cookie can be guessed offline, so logs must have neither.
     def __repr__(self) -> str:
         return "ChallengeReply(...)"
 
@@ -246,9 +251,10 @@ def gen_digest(challenge: int, cookie: str) -> bytes:
     the cookie has characters beyond U+00FF.
     """
     text = cookie.encode("latin-1") + str(challenge).encode()
+    # The protocol prescribes MD5; the argument lets it work where a FIPS policy forbids it.
     return hashlib.md5(text, usedforsecurity=False).digest()
 
 
 def digests_equal(left: bytes, right: bytes) -> bool:
-    """Compare in constant time."""
+    """Return whether both are the same, in a time that does not depend on where they differ."""
     return hmac.compare_digest(left, right)

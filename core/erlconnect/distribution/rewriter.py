@@ -54,9 +54,9 @@ _LONGEST: Final = 4096
 
 
 class PrefixCache:
-    """What unfragmented frames of one direction begin with, up to the end of a token.
+    """Remembers how unfragmented frames of one direction begin, up to the end of a token.
 
-    No name stands in a prefix that is remembered.
+    A prefix that is remembered has no name in it, so it need not be scanned again.
     """
 
     def __init__(self, table: CompiledMapping) -> None:
@@ -76,14 +76,16 @@ class PrefixCache:
     def learn(self, buffer: bytearray, start: int, terms: int, end: int) -> None:
         """Remember how a frame begins whose tokens from ``terms`` to ``end`` hold no name.
 
-        Of what was known of its kind only that stays which this one begins with, too.
+        A prefix known for this kind is cut to what it has in common with this frame.
         """
         kind = bytes(buffer[start : start + _KIND])
         known = self._known.get(kind)
+        # Frames of this kind have no common prefix: looking again would cost time in each frame.
         if known == b"":
             return
         beginning = bytes(buffer[start : min(end, start + _LONGEST)])
         shared = len(beginning) if known is None else _shared_length(known, beginning)
+        # The prefix has to end between two tokens, because a scan starts at the end of it.
         border = terms
         run = self._table.token_run
         if start + shared > terms and (match := run.match(buffer, terms, start + shared)):
@@ -148,6 +150,7 @@ class UnfragmentedFrames:
     def _atom_splices(self, buffer: bytearray, terms: int, end: int, nearest: int) -> list[Splice]:
         if not self._table.occurs_as_atom(buffer, max(terms, nearest - LONGEST_PATTERN), end):
             return []
+        # Only a candidate: the bytes may lie inside a binary, which the scan finds out.
         return self._term_splices(buffer, terms, end)
 
     def _term_splices(self, buffer: bytearray, start: int, end: int) -> list[Splice]:
@@ -161,6 +164,7 @@ class UnfragmentedFrames:
         result = ScanResult(names)
         scan.advance(buffer, at, end, result)
         self.unparseable += scan.unparseable
+        # After an unknown tag the scan knows no more where terms end, so nothing is judged.
         if not (scan.between_terms or scan.unparseable):
             raise RemoteProtocolError("term: it ends beyond its frame")
         self.rewritten += len(result.names)
@@ -176,21 +180,21 @@ Segment = bytes | memoryview
 
 
 class Verdict(Protocol):
-    """What a guard says of a frame."""
+    """The decision of a guard about a frame."""
 
     @property
     def frame(self) -> bytes | None:
-        """What goes in its place: nothing where empty; ``None`` where it goes as it is."""
+        """The frame to forward instead; empty to forward none, ``None`` to forward it as it is."""
 
     @property
     def answer(self) -> bytes | None:
-        """A frame for its sender."""
+        """A frame to send back to its sender, or ``None``."""
 
 
 class Guard(Protocol):
-    """Whoever decides which messages of a direction pass. It sees frames before their names change.
+    """Decides which messages of a direction pass. It gets frames before their names are changed.
 
-    Its methods are in ``guard.frame_guard``.
+    The implementation is in ``guard.frame_guard``.
     """
 
     def passes(self, buffer: bytearray, position: int, end: int) -> bool:
@@ -223,7 +227,7 @@ class Rewriter:
         self._table = table
         self._guard = guard
         self.answers: list[bytes] = []
-        """Frames for the sender of what was refused; whoever sends them takes them out."""
+        """Frames to send back to senders of refused messages; the caller clears the list."""
         self._rare = table.rare_byte
         self._max_frame = max_frame
         self._whole = UnfragmentedFrames(table)
@@ -239,7 +243,7 @@ class Rewriter:
 
     @property
     def rewritten(self) -> int:
-        """Names that became others."""
+        """The number of names that were replaced."""
         return self._fragments.rewritten + self._whole.rewritten
 
     @property
@@ -254,7 +258,7 @@ class Rewriter:
 
     @property
     def inside_frame(self) -> bool:
-        """Whether what was given back ends inside of a frame, whose rest is still to come."""
+        """Whether the last segment ends inside a frame, whose rest is still to be received."""
         return self._fragments.to_pass > 0
 
     def pins_buffer(self, buffer: bytearray) -> bool:
@@ -325,6 +329,8 @@ class Rewriter:
                     break
                 frames += 1
                 position = after
+        # A tick at the end is shorter than HEAD_SIZE, so the loop above did not see it. Held back
+        # until the next frame, it would come too late for the peer's net_ticktime.
         if end - position in (4, 5) and not _length(buffer, position)[0]:
             frames += 1
             position += LENGTH_SIZE
@@ -395,6 +401,7 @@ class Rewriter:
             return -1 if after > end else self._first_fragment(guard, buffer, position, after)
         if sequence not in guard.dropped:
             return -1
+        # A refused fragment waits until it is all there: it is dropped as a whole.
         if after > end:
             return position
         guard.drops(sequence, last=number == 1)
@@ -413,6 +420,7 @@ class Rewriter:
             if frame:
                 self._segments.append(self._with_names(frame))
             return after
+        # Names are changed after the guard's decision: its rules are for the names of the sender.
         changed = bytearray(frame)
         size = len(changed)
         _, renamed = self._fragments.take(changed, 0, size, size)

@@ -1,4 +1,4 @@
-"""The ways in which a handshake ends badly, as errors for people."""
+"""The failures of a handshake, as errors with a message and a remedy for the user."""
 
 from __future__ import annotations
 
@@ -29,8 +29,9 @@ _ONLY_NODES: Final = "Check what connects to the alias: only Erlang nodes can."
 def peer_error(error: PeerError, where: str, transport_words: str = "") -> ErlconnectError:
     """Explain that one side sent no handshake, or closed in the middle of it.
 
-    ``transport_words`` are what the transport knows of the end, and say more than we can.
+    ``transport_words`` are the reason that the transport has for the end; empty without one.
     """
+    # First: a transport that failed looks like a node that closed, and only it knows why.
     if transport_words:
         return UnreachableError(
             f"{where} is out of reach: {transport_words}",
@@ -50,7 +51,7 @@ def peer_error(error: PeerError, where: str, transport_words: str = "") -> Erlco
 
 
 def tls_missing(where: str) -> NotDistributionError:
-    """Explain that the node speaks the distribution over TLS, and that it was not told here."""
+    """Explain that the node expects TLS, which is not configured for it."""
     return NotDistributionError(
         f"{where} speaks the distribution over TLS (-proto_dist inet_tls)",
         remedy="Have TLS spoken to it with `-o transport.tls-ca=`, the certificates that vouch for "
@@ -59,7 +60,7 @@ def tls_missing(where: str) -> NotDistributionError:
 
 
 def local_tls() -> LocalNodeError:
-    """Explain that the local node speaks TLS, and that it was not told here."""
+    """Explain that the local node speaks TLS, and the alias has no certificate."""
     return LocalNodeError(
         "the local node speaks the distribution over TLS (-proto_dist inet_tls)",
         remedy="Start it without that, as the alias is on this machine alone; or give the alias "
@@ -68,28 +69,29 @@ def local_tls() -> LocalNodeError:
 
 
 def local_name_unusable(why: str) -> LocalNodeError:
-    """Explain that whoever connected to the alias has a name that no node can have."""
+    """Explain that the name in the local ``send_name`` is not a valid node name."""
     return LocalNodeError(f"the local node was not let in: {why}", remedy=_ONLY_NODES)
 
 
 def local_node_silent(message: str, seconds: float) -> LocalNodeError:
-    """Explain that whoever connected to the alias did not go on."""
+    """Explain that the local side did not send its next message in time (seconds)."""
     return LocalNodeError(
         f"the local node did not send its {message} within {seconds:g} s", remedy=_ONLY_NODES
     )
 
 
 def gave_up_waiting(local_node: str) -> LocalNodeError:
-    """Explain that a local node was gone before anybody looked at its connection."""
+    """Explain that a local node had closed its connection before it was handled."""
     return LocalNodeError(
         f"{local_node} has given up waiting for an answer: its connection was over when it was "
         "looked at",
+        # 7 s is the default of the kernel parameter `net_setuptime`.
         remedy="A node waits 7 s. If this machine or this session slept meanwhile, connect again.",
     )
 
 
 def no_connection(where: str, seconds: float) -> TimedOutError:
-    """Explain that dialling took all the time that a local node waits."""
+    """Explain that the target did not accept a connection in time (seconds)."""
     return TimedOutError(
         f"{where} did not accept a connection within {round(seconds, 1):g} s",
         remedy="Check that the node runs and that this machine has a way to its address; a private "
@@ -98,7 +100,7 @@ def no_connection(where: str, seconds: float) -> TimedOutError:
 
 
 def no_answer(where: str, message: str, seconds: float) -> TimedOutError:
-    """Explain that the peer accepted the connection and then kept silent."""
+    """Explain that the peer accepted the connection and sent nothing more in time (seconds)."""
     return TimedOutError(
         f"{where} accepted the connection, but its {message or 'answer'} did not come within "
         f"{round(seconds, 1):g} s",
@@ -109,6 +111,8 @@ def no_answer(where: str, message: str, seconds: float) -> TimedOutError:
 
 def status_refused(kind: StatusKind, caller_name: str, where: str) -> RefusedError:
     """Explain a status that ends the handshake: ``nok``, ``not_allowed`` or ``alive``."""
+    # `nok`: a handshake with this name is in progress. `alive`: a connection is up. One remedy
+    # fits both, because either way the name is taken.
     if kind is StatusKind.NOT_ALLOWED:
         return NotAllowedError(
             f"{where} does not allow the name {caller_name} (status not_allowed)",
@@ -123,7 +127,7 @@ def status_refused(kind: StatusKind, caller_name: str, where: str) -> RefusedErr
 
 
 def old_handshake_refused(where: str, local_node: str) -> NotAllowedError:
-    """Explain that the remote node closed on the ``send_name`` of before OTP 23."""
+    """Explain that the remote node closed after a ``send_name`` in the form used before OTP 23."""
     return NotAllowedError(
         f"{where} does not accept the old handshake with which {local_node} began: it closed the "
         "connection after send_name",
@@ -133,7 +137,7 @@ def old_handshake_refused(where: str, local_node: str) -> NotAllowedError:
 
 
 def releases_too_far_apart(where: str, local_node: str, missing: Sequence[str]) -> NotAllowedError:
-    """Explain that the local node closed when it saw what the remote one does not have."""
+    """Explain that the local node closed because the remote one lacks flags that it needs."""
     return NotAllowedError(
         f"{local_node} broke off the handshake: {where} has no {', '.join(missing)}, which a "
         "newer Erlang release refuses to be without",
@@ -143,7 +147,7 @@ def releases_too_far_apart(where: str, local_node: str, missing: Sequence[str]) 
 
 
 def another_node(where: str, found: str) -> AnotherNodeError:
-    """Explain that a node of another name has taken the address and port of the target."""
+    """Explain that a node of another name now answers at the target's address and port."""
     return AnotherNodeError(
         f"{where} was expected, but {found} answers there now",
         remedy="Connect again: the target is looked for anew. If it is gone for good, restart.",
@@ -151,7 +155,7 @@ def another_node(where: str, found: str) -> AnotherNodeError:
 
 
 def local_cookie_wrong(local_node: str, origin: str) -> LocalCookieError:
-    """Explain that the local node's digest does not fit the local cookie."""
+    """Explain that the local node's digest is not that of the local cookie."""
     return LocalCookieError(
         f"{local_node} does not know the local cookie ({origin}); nothing was sent to the "
         "remote node",

@@ -20,8 +20,10 @@ if TYPE_CHECKING:
 
 # The longest message has a name of 255 characters; the rest is room for future fields.
 _MAX_BODY: Final = 4096
+# "Distribution Handshake": the packets of the handshake have a 16-bit length.
 LENGTH_SIZE: Final = 2
 TLS_LENGTH_SIZE: Final = 4
+# Content type 21 or 22, then the major version (RFC 8446, section 5.1).
 _TLS_ALERT: Final = b"\x15\x03"
 _TLS_HANDSHAKE: Final = b"\x16\x03"
 _HTTP: Final = b"HT"
@@ -30,7 +32,7 @@ Message = TypeVar("Message")
 
 
 class PeerError(Exception):
-    """One side's part of the handshake went wrong."""
+    """The handshake with ``peer`` failed; the message is what was seen."""
 
     def __init__(self, peer: Peer, seen: str) -> None:
         super().__init__(seen)
@@ -42,15 +44,15 @@ class PeerClosedError(PeerError):
 
 
 class PeerProtocolError(PeerError):
-    """The peer sent something that is not the message that was due."""
+    """The peer sent something else than the message that was expected."""
 
 
 class TlsSpokenError(PeerProtocolError):
-    """The peer said something in TLS: it speaks the distribution over that."""
+    """The peer sent a TLS record: it expects the distribution over TLS."""
 
 
 class FrameStream:
-    """One side of the handshake; ``stopwatch`` learns how long each message took."""
+    """One side of the handshake; ``stopwatch`` records how long each message took."""
 
     def __init__(
         self,
@@ -64,12 +66,12 @@ class FrameStream:
         self.socket = sock
         self.peer: Peer = peer
         self.waiting_for = ""
-        """The message that ``recv`` waits for, or nothing."""
+        """The name of the message that ``recv`` waits for; empty if it waits for none."""
         self._last = "before its first message"
         self._stopwatch = stopwatch or Timer.disabled()
 
     async def recv(self, message: str, parse: Callable[[bytes], Message]) -> Message:
-        """Read one frame and parse its body; ``message`` is the name of what is due.
+        """Read one frame and parse its body; ``message`` is the name of the expected one.
 
         Raises ``PeerClosedError`` or ``PeerProtocolError``. Cancelled, it may have taken a part of
         the frame: the stream is of no further use.
@@ -80,12 +82,13 @@ class FrameStream:
                 parsed = parse(await self._body(message))
         except RemoteProtocolError as error:
             raise PeerProtocolError(self.peer, str(error)) from error
+        # Not in a `finally`: after a timeout the error names the message that did not come.
         self.waiting_for = ""
         self._last = f"after {message}"
         return parsed
 
     async def send(self, message: str, body: bytes) -> None:
-        """Write one frame; ``message`` is its name."""
+        """Write one frame; ``message`` is its name. Raises ``PeerClosedError``."""
         frame = len(body).to_bytes(self._length_size, "big") + body
         try:
             with self._stopwatch.phase(message):

@@ -79,7 +79,6 @@ class Listener:
                 continue
             with suppress(OSError):  # macOS refuses it for a connection that was reset already
                 accepted.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            # The loop needs non-blocking sockets, and accept does not hand the mode down (Linux).
             accepted.setblocking(False)
             self._connections += 1
             handlers.create_task(own(accepted))
@@ -97,7 +96,7 @@ def _bind_both() -> list[socket.socket]:
         try:
             return [first, _listen(socket.AF_INET6, first.getsockname()[1])]
         except OSError as error:
-            # Only a port in use is worth another try; any other error means a machine without IPv6.
+            # Only a port in use is worth another try; any other error is taken for no IPv6.
             if error.errno != errno.EADDRINUSE:
                 return [first]
             first.close()

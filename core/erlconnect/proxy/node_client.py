@@ -1,7 +1,7 @@
-"""A connection of our own to a remote node, hidden there, for looking and not for serving.
+"""A connection of our own to a remote node, as a hidden node, with no local node behind it.
 
-Knows the whole handshake of a node that has no local one behind it, and a few questions after it.
-Nothing of it stays at the node: it starts no process there that outlives its answer.
+It makes the whole handshake, and sends the few requests of ``distribution/rpc.py``. It starts no
+process at the node that outlives its answer.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ Answer = TypeVar("Answer")
 
 
 class NodeClient:
-    """``shake_hands`` first; the socket stays the caller's until ``close``."""
+    """A client on a connected socket. Call ``shake_hands`` first; ``close`` closes the socket."""
 
     def __init__(
         self,
@@ -62,7 +62,7 @@ class NodeClient:
         self._flags = flags
         self._max_frame = max_frame
         self.flags = 0
-        """What both sides claim, after ``shake_hands``."""
+        """The flags that both sides have; 0 before ``shake_hands``."""
         self._socket = sock
         self._length_size = length_size
         self.caller_name = caller_name
@@ -74,7 +74,7 @@ class NodeClient:
     ) -> None:
         """Go through the whole handshake; both sides have proved the cookie afterwards.
 
-        Raises what ``knock`` raises, and ``RemoteCookieError``.
+        Raises what ``probe`` raises, and ``RemoteCookieError``.
         """
         stream = FrameStream(self._socket, "remote", self._stopwatch, length_size=self._length_size)
         try:
@@ -91,8 +91,10 @@ class NodeClient:
             stream, initiator, self.caller_name, self.where, flags=self._flags
         )
         if challenge is None:
+            # The name is in use: the connection that has it is another session's, and goes on.
             raise status_refused(StatusKind.ALIVE, self.caller_name, self.where)
         await authenticate(stream, initiator, challenge, cookie=cookie, where=self.where)
+        # A flag that only one side claims must not be used ("Distribution Flags").
         self.flags = self._flags & challenge.flags
 
     async def ping(self) -> None:
@@ -101,6 +103,7 @@ class NodeClient:
         def answer(message: Term) -> bool | None:
             return is_auth_answer(message, self.caller_name) or None
 
+        # A node answers no tick. The request behind it proves that the tick was read.
         question = auth_request(self.caller_name)
         with self._stopwatch.phase("tick"):
             await self._ask("net_kernel", [TICK, question], answer)
@@ -117,10 +120,12 @@ class NodeClient:
             return await self._ask("rex", [question], answer)
 
     async def close(self) -> None:
-        """Leave, and wait for a second at most until the node has seen it."""
+        """Shut down the sending side, wait up to 1 s for the node to close, close the socket."""
         try:
             with contextlib.suppress(OSError, TimeoutError):
                 async with asyncio.timeout(_GOODBYE_SECONDS):
+                    # Bytes that are not read when a socket is closed turn its end into a reset, so
+                    # they are read until the node has closed its side.
                     self._socket.shutdown(socket.SHUT_WR)
                     while await asyncio.get_running_loop().sock_recv(self._socket, 4096):
                         pass
@@ -133,6 +138,7 @@ class NodeClient:
         try:
             async with asyncio.timeout(_ANSWER_SECONDS):
                 await self.send(*bodies)
+                # Ticks and messages of others may come before the answer.
                 while True:
                     message = message_of(await self.receive())
                     if message is not None and (found := answer(message)) is not None:
@@ -162,6 +168,7 @@ class NodeClient:
 
         Cancelled, it may have taken a part of a frame: nothing more can be received then.
         """
+        # After the handshake a length has 32 bits ("Protocol between Connected Nodes").
         length = int.from_bytes(await receive_exactly(self._socket, 4), "big")
         if length > self._max_frame:
             raise MessageTooLongError(f"a frame of {length} bytes")

@@ -85,7 +85,7 @@ async def challenge_of(
 
     Raises ``PeerError``, ``NotAllowedError`` or ``NameInUseError``.
     """
-    # Creation 1 is enough: no pid of this connection is ever sent, and the next one begins anew.
+    # Creation 1 is that of the pids in `distribution.rpc`: answers to them need the same one.
     name = SendName(name=caller_name, flags=flags, creation=1)
     await stream.send("send_name", initiator.send_name(name))
     status = await stream.recv("status", initiator.recv_status)

@@ -97,7 +97,7 @@ class Pump(threading.Thread):
             if start == end < len(buffer) <= _USUAL and not pins(buffer):
                 start = end = 0
             else:
-                # The segments may be views of the buffer: they end before the buffer is replaced.
+                # Segments may be views: they would hold the old buffer until the next read returns.
                 del segments
                 buffer, start, end = self._make_room(buffer, start, end)
                 view = memoryview(buffer)

@@ -1,6 +1,6 @@
-"""How long each step on the way to a node took, and how it ended.
+"""How long each phase of reaching a node took, and with which error it ended, if any.
 
-The steps' names are chosen by those who measure (``session/connector.py``, ``diagnostics``).
+The callers choose the names of the phases (``session/connector.py``, ``proxy/frame_stream.py``).
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _MOST: Final = 200
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Span:
-    """One phase that is over; ``detail`` tells two of one name apart."""
+    """One phase that is over; ``detail`` distinguishes two phases of the same name."""
 
     name: str
     detail: str
@@ -40,11 +40,13 @@ class Timer:
 
     @contextmanager
     def phase(self, name: str, detail: str = "") -> Iterator[None]:
-        """Measure the block; an exception is recorded and goes on."""
+        """Measure the block in seconds; an exception is recorded and raised again."""
+        # Monotonic: a correction of the system's clock must not make a phase negative.
         began = time.monotonic()
         error: BaseException | None = None
         try:
             yield
+        # BaseException: a phase that is cancelled by a deadline has to be recorded as failed, too.
         except BaseException as raised:
             error = raised
             raise
