@@ -131,6 +131,7 @@ class Settings(pydantic.BaseModel):
         extra="forbid",
         alias_generator=lambda field_name: field_name.replace("_", "-"),
         populate_by_name=True,
+        # Pydantic's messages would quote the value, which may be a secret.
         hide_input_in_errors=True,
     )
 
@@ -156,7 +157,7 @@ class Target:
     """One remote node that a backend found.
 
     ``node`` is the name as the backend knows it; the probe corrects it. An empty ``node.name``
-    means that only the node itself or its epmd can tell. ``dist_port`` is ``None`` where the
+    means that only the node itself or its epmd knows it. ``dist_port`` is ``None`` where the
     remote epmd has to be asked. ``cookies`` and ``transports`` are best first. ``facts`` are shown
     to people and never parsed; a ``node`` template of the user may name them as ``{fields}``.
     """
@@ -164,6 +165,7 @@ class Target:
     node: NodeName
     address: str
     dist_port: int | None = None
+    # The port that IANA has assigned to epmd.
     epmd_port: int = 4369
     cookies: tuple[Ref, ...] = ()
     transports: tuple[Ref, ...] = ()
@@ -185,9 +187,11 @@ class Cookie:
     ``note`` what the user should know of how it was read.
     """
 
+    # Without slots there would be a __dict__, and ``vars`` would show the text.
     __slots__ = ("__text", "note", "origin")
 
     def __init__(self, text: str, *, origin: str, note: str = "") -> None:
+        # Before anything else can log it: ``redact`` replaces every text that was remembered.
         remember(text)
         self.__text = text
         self.origin = origin
@@ -201,6 +205,7 @@ class Cookie:
         return f"Cookie(origin={self.origin!r})"
 
     def __reduce__(self) -> NoReturn:
+        # A pickle is plain text for everybody who can read its file or pipe.
         raise TypeError("a cookie is not pickled")
 
 

@@ -1,4 +1,4 @@
-"""What the emulator's arguments, and the variables beside them, say of a node.
+"""Read a node's name, ports and cookie from the emulator's arguments and variables.
 
 ``read_variables`` returns the node's name and ports, ``cookie_in_flags`` its cookie; both look at
 the flags that ``emulator_args`` collects. Arguments and variables are read as ``erl`` (erlexec) and
@@ -174,7 +174,7 @@ class EmulatorArgs:
 
     flags: tuple[tuple[str, tuple[str, ...]], ...]
     erts: int | None = None
-    """The first number of the emulator's version, where its path tells it; OTP 23 has erts 11."""
+    """The first number of the emulator's version, if its path contains it; OTP 23 has erts 11."""
 
     def words(self, flag: str) -> list[tuple[str, ...]]:
         """Return the words of each occurrence of ``flag``, as ``init:get_argument/1`` does."""

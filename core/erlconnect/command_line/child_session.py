@@ -203,6 +203,7 @@ async def _run(
             await process.exited.wait()
             code = process.status
     signals.are_for(None)
+    # A process that a signal has ended has the negative number of the signal as its status.
     return code if code >= 0 else _SIGNAL_BASE - code
 
 

@@ -157,6 +157,7 @@ AllowStop = Annotated[
         rich_help_panel=HOW,
     ),
 ]
+# None where it is not given, so that the value of a profile holds.
 Inbound = Annotated[
     InboundChoice | None,
     typer.Option(
@@ -237,6 +238,7 @@ Timeout = Annotated[
         rich_help_panel=CALL,
     ),
 ]
+# None where neither is given: then the module and the node decide.
 Elixir = Annotated[
     bool | None,
     typer.Option(
@@ -324,6 +326,7 @@ def takes_cli_options(
         parameters = list(inspect.signature(command, eval_str=True).parameters.values())
         at = [parameter.name for parameter in parameters].index("cli")
         parameters[at : at + 1] = [_parameter(name) for name in taken]
+        # inspect.signature would follow __wrapped__, which wraps() has set, if this were missing.
         called.__dict__["__signature__"] = inspect.Signature(parameters)
         called.__annotations__ = {each.name: each.annotation for each in parameters}
         return called

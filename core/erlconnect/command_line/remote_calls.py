@@ -183,6 +183,7 @@ async def _call_one(
         async with serving(connection, shown.output) as leader:
             outcome, elixir = await work.run(connection, leader, options)
             if isinstance(outcome, Raised):
+                # While the connection is open: the node itself words the exceptions of Elixir.
                 raise await _raised(connection, leader, work.named(), outcome)
         shown.result(outcome, elixir=elixir)
         if options.check and _is_error(outcome):
@@ -251,6 +252,7 @@ async def _raised(
 async def _banner(connection: NodeConnection, leader: GroupLeader, outcome: Raised) -> str | None:
     """Return Elixir's text for an Elixir exception; ``None`` for any other reason."""
     match outcome.reason:
+        # Every exception of Elixir is a struct with this key (Kernel.defexception/1).
         case Map() if outcome.reason.get(Atom("__exception__")) == "true":
             arguments: list[Term] = [Atom(outcome.kind), outcome.reason, []]
             told = await call(
@@ -274,6 +276,8 @@ def _frames(stack: Term) -> list[str]:
     frames = []
     for frame in stack if isinstance(stack, list) else ():
         match frame:
+            # {Module, Function, Arity | Args, Location}; undef and function_clause come with the
+            # arguments (Erlang Reference Manual, "Errors and Error Handling").
             case (Atom() as module, Atom() as function, arity, list() as place):
                 if module in _OF_THE_CALL:
                     continue
@@ -290,6 +294,7 @@ def _frames(stack: Term) -> list[str]:
 
 
 def _place(known: dict[Any, Any]) -> str:
+    # The location is empty for functions without line information, such as BIFs.
     file, line = known.get("file"), known.get("line")
     if not isinstance(file, list) or not all(isinstance(one, int) for one in file):
         return ""
@@ -331,6 +336,7 @@ class _Shown:
             fields = {**payload(Failed(error=error)), "node": self._node}
             print_line({**fields, "message": redact(error.message)})
         else:
+            # One line for each node: the frames of a stack are further lines of the message.
             print_text(f"{self._node}: {redact(error.message).partition(chr(10))[0]}")
 
 

@@ -131,6 +131,7 @@ def _session_config(
 
 
 def _guard(profile: Profile, cli: CliOptions) -> GuardConfig:
+    # No option takes back the ``allow-stop`` of a profile; ``--inbound`` wins over its ``inbound``.
     stop, inbound = profile.get("allow-stop"), profile.get("inbound")
     choice = cli.inbound or (inbound.value if inbound else "guarded")
     return GuardConfig(
@@ -291,6 +292,7 @@ def _destination(config: SessionConfig, catalogue: Catalogue) -> str:
     """Return the service, the backend and its settings, without secrets."""
     backend = config.backend
     settings = {key: one.value for key, one in backend.written.items()}
+    # Options win over the profile, as in ``resolve_settings``.
     settings |= backend.options
     offer = catalogue.offer(Kind.BACKEND, backend.name)
     # The question stays visible on the terminal, and in what records it.

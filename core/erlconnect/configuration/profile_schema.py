@@ -107,6 +107,7 @@ def _part(value: object, key: str) -> str:
 
 
 def _alias(value: object) -> str:
+    # Only the name part stands in the file; any valid host does for the check.
     return _text(value) or _node_fault(f"{value}@localhost")
 
 
@@ -245,6 +246,7 @@ def name_fault(name: str) -> str:
 def profile_name(text: str) -> str:
     """Return a name like ``text`` that a profile can have."""
     name = re.sub(r"[^A-Za-z0-9._-]+", "-", text).strip("._-") or "profile"
+    # A kind of Kubernetes object, such as ``po``, is no name of a profile; ``po-1`` is one.
     return f"{name}-1" if name_fault(name) else name
 
 
@@ -289,6 +291,7 @@ def _values_problems(
             yield refused
         elif key in known and (fault := known[key].fault(value)):
             yield document.problem((*path, key), f"{key!r} {fault}", _CORRECT)
+        # The tables of services have keys of their own, so ``_profile_problems`` checks them.
         elif isinstance(value, dict) and key != "services":
             yield from _nested(document, (*path, key), value)
 

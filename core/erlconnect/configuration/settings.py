@@ -277,6 +277,8 @@ def _missing(name: str, key: str, option_prefix: str) -> _SettingError:
 
 
 def _clash(name: str, details: ErrorDetails, candidates: Mapping[str, _Candidate]) -> _SettingError:
+    # Of several places that clash an option is the easiest to correct, so the error is one of the
+    # command line.
     by_user = any(found.error is UnknownSettingError for found in candidates.values())
     return _SettingError(
         key="",
@@ -363,6 +365,7 @@ def _from_environment(
 
 def _parsed(field: FieldInfo | None, text: str) -> object:
     """Return the text; for a list its parts between commas. Pydantic converts the rest."""
+    # Options and variables are only text; files have the lists of TOML and do not come here.
     if field is None or not mentions(field.annotation, _LIST_TYPES):
         return text
     return [part.strip() for part in text.split(",") if part.strip()]
