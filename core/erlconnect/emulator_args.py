@@ -265,10 +265,13 @@ def emulator_args(
     ``-args_file`` may name; what is in any other is not known.
     """
     if command_line and _BEAM.fullmatch(PurePosixPath(command_line[0]).name):
+        # erlexec puts the emulator's own flags first; ``init`` reads what is behind the first
+        # ``--``.
         _, _, behind = _cut(command_line, _END)
         erts = _ERTS.search(command_line[0])
         return EmulatorArgs(tuple(_init_flags(behind)), int(erts[1]) if erts else None)
     words: list[str] = []
+    # The order in which erlexec joins them.
     sources = (
         split_flags(variables.get("ERL_AFLAGS", "")),
         _erl_words(variables, command_line),
@@ -277,6 +280,7 @@ def emulator_args(
     )
     for source in sources:
         before, _, _ = _cut(_expanded(source, files or {}), _EXTRA)
+        # Without an end, words at the head of a source would belong to the flag before them.
         words += [*_for_init(before), _END]
     return EmulatorArgs(tuple(_init_flags(words)))
 
@@ -336,6 +340,7 @@ def _expanded(words: Sequence[str], files: Mapping[str, str]) -> list[str]:
             expanded.append(word)
             continue
         name = next(rest, "")
+        # A file that names itself would be read without end.
         others = {each: text for each, text in files.items() if each != name}
         content = _expanded(split_flags(files.get(name, ""), comments=True), others)
         before, _, _ = _cut(content, _EXTRA)

@@ -202,6 +202,7 @@ def print_text(text: str) -> None:
 
 def _print(text: str) -> None:
     with ignore_broken_pipe(sys.stdout):
+        # Python fills a block before it writes to a pipe, and a program waits for this line.
         print(text, flush=True)  # noqa: T201 - stdout is the result
 
 
@@ -258,7 +259,7 @@ class _WarningHandler(logging.Handler):
 
 
 def event_text(event: ShownEvent) -> str:
-    """Return the text in which people are told of ``event``: a line or two."""
+    """Return a line or two about ``event``, for people."""
     match event:
         case LinkEvent(kind="link-up"):
             text = f"{event.local_node} is connected to {event.alias} as {event.caller_name}"

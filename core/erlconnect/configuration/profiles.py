@@ -162,6 +162,8 @@ class Profiles:
         for name in chain:
             for document in self._documents:
                 if name in _profiles(document):
+                    # Files are the inner loop: a profile wins over its ancestor, whichever file has
+                    # which.
                     yield document, ("profiles", name), _profiles(document)[name]
 
     def _known_names(self, name: str) -> str:

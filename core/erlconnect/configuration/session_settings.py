@@ -113,6 +113,8 @@ def session_variables(environment: Mapping[str, str]) -> dict[str, tuple[str, st
 def _parsed(key: str, text: str) -> int | str | Path:
     if key not in RANGES:
         if not text:
+            # An empty variable counts as unset and does not come here; an empty option is a
+            # mistake.
             raise ValueError("it is empty")
         return Path(text) if key in PATHS else text
     lowest, highest = RANGES[key]

@@ -184,6 +184,7 @@ class Catalogue:
 
         A plugin that fails causes a warning the first time, and the others still run.
         """
+        # Not through ``manager.hook``: see ``implementations`` for the reason.
         for report in self._reports.values():
             try:
                 _notify(self._manager, report.entry, event, self._warn)

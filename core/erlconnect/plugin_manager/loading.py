@@ -1,7 +1,7 @@
-"""Installed plugins: reading which there are, importing one, and collecting its offers.
+"""Find the installed plugins, import one of them, and collect its offers.
 
-``scan`` reads package metadata and imports no plugin, so listing and completion stay quick and a
-broken plugin harms nobody who does not name it. ``load`` imports one plugin and registers it in
+``scan`` reads package metadata and imports no plugin, so listing and completion stay quick, and a
+broken plugin does no harm unless it is named. ``load`` imports one plugin and registers it in
 pluggy under its name. ``names_of_kind`` reads the kinds of a plugin off its source, for completion,
 which must not run foreign code. Entry points:
 https://packaging.python.org/en/latest/specifications/entry-points/
