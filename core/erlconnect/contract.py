@@ -128,6 +128,7 @@ class Settings(pydantic.BaseModel):
 
     model_config = pydantic.ConfigDict(
         frozen=True,
+        # A mistyped key has to be an error; pydantic would ignore it otherwise.
         extra="forbid",
         alias_generator=lambda field_name: field_name.replace("_", "-"),
         populate_by_name=True,

@@ -229,6 +229,7 @@ Check = Annotated[
         rich_help_panel=CALL,
     ),
 ]
+# Text here: ``parse_time`` in ``remote_calls`` reads the unit.
 Timeout = Annotated[
     str | None,
     typer.Option(
@@ -285,6 +286,7 @@ class OutputOptions:
     verbose: bool = False
 
 
+# By the names of the fields of ``CliOptions``.
 _DECLARATIONS: Final[Mapping[str, Any]] = {
     "backend": Backend,
     "profile": Profile,
@@ -319,6 +321,7 @@ def takes_cli_options(
         @functools.wraps(command)
         def called(**values: Any) -> None:
             options = {name: values.pop(name) for name in taken}
+            # Typer passes None for a repeatable option that was not given.
             command(cli=CliOptions(**{**options, "option": options["option"] or ()}), **values)
 
         # Annotations are strings in this package; typer needs the objects, so they are evaluated.

@@ -217,6 +217,7 @@ def plain_text(text: str) -> str:
     """Return ``text`` with a question mark for what is not printable, except newlines."""
     if text.isprintable():
         return text
+    # Escape characters are not printable, nor are those that turn the direction of text (U+202E).
     return "".join(letter if letter.isprintable() or letter == "\n" else "?" for letter in text)
 
 
@@ -236,6 +237,7 @@ def report_warnings(reporter: Reporter) -> Iterator[None]:
     Transports and libraries get no reporter and have no other way to say something.
     """
     handler = _WarningHandler(reporter)
+    # At the root, because every library has a logger of its own.
     logging.getLogger().addHandler(handler)
     try:
         yield

@@ -63,6 +63,7 @@ def resolve_settings(
     }
     settings = _validated(offer, candidates, fields, option_prefix)
     if isinstance(settings, list):
+        # One mistake is enough to end a command; ``profiles check`` lists all of them.
         raise settings[0].exception()
     return settings
 
@@ -196,6 +197,7 @@ def _validated(
     except pydantic.ValidationError as error:
         return wrong + [
             _unusable(offer.name, details, candidates, fields, option_prefix)
+            # The URL would lead to pydantic's documentation, which is for programmers.
             for details in error.errors(include_url=False, include_context=False)
         ]
     return wrong or settings

@@ -174,6 +174,7 @@ async def _cancelled(call: Coroutine[Any, Any, object], turns: int | None) -> No
             if turns is None:
                 await asyncio.sleep(_LATER_SECONDS)
             for _ in range(turns or 0):
+                # One turn of the loop, in which the call gets to its next await.
                 await asyncio.sleep(0)
             task.cancel()
 
