@@ -94,7 +94,7 @@ class ListsServices(Protocol):
     """A backend that can say which services there are, for completion."""
 
     async def services(self, session: SessionApi) -> Sequence[str]:
-        """Return what may stand as TARGET."""
+        """Return the names that may be used as TARGET."""
 
 
 @runtime_checkable

@@ -323,7 +323,7 @@ def _first_word(text: str, *, comments: bool) -> tuple[str, str]:
 
 
 def _cut(words: Sequence[str], at: str) -> tuple[list[str], bool, list[str]]:
-    """Return what stands before the first ``at``, whether there is one, and what stands behind."""
+    """Return the words before the first ``at``, whether there is one, and the words behind it."""
     found = at in words
     index = words.index(at) if found else len(words)
     return list(words[:index]), found, list(words[index + 1 :])
@@ -406,7 +406,10 @@ def _erl_words(variables: Mapping[str, str], command_line: Sequence[str]) -> lis
 
 
 def _from_elixir(words: Sequence[str]) -> list[str]:
-    """Return what the script ``elixir`` makes of its options; the first other word ends them."""
+    """Return the flags for erl that the script ``elixir`` makes of its options.
+
+    The first word that is no option ends them.
+    """
     switches: list[str] = []
     flags: list[str] = []
     index = 0
@@ -438,7 +441,7 @@ def _named(variables: Mapping[str, str], args: EmulatorArgs) -> tuple[str, str]:
 
 
 def _names_of_servers(variables: Mapping[str, str]) -> Iterator[tuple[str, str]]:
-    """Yield what the images and charts of common servers make of their variables."""
+    """Yield the kind and the name of the node that images of common servers take from variables."""
 
     def first(*names: str) -> str:
         return next((variables[name] for name in names if variables.get(name)), "")

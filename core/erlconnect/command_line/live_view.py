@@ -109,7 +109,7 @@ class LiveView(threading.Thread):
                     live.update(Group(*alias_views(status)), refresh=True)
 
     def _next_work(self) -> tuple[Sequence[str], dict[str, Any] | None, bool]:
-        """Wait for lines, a status or ``stop``; return and forget what has come."""
+        """Wait for lines, a status or ``stop``; return the lines and the status, and drop them."""
         with self._changed:
             while not (self._lines or self._status or self._stopping):
                 self._changed.wait()

@@ -55,7 +55,7 @@ class CommandOutput:
         )
 
     def warn(self, message: str) -> None:
-        """Report what stops nothing."""
+        """Report a problem that does not stop the command."""
         self.reporter.report(Warned(message=message))
 
     def stop_progress(self) -> None:
@@ -196,7 +196,7 @@ def _left_out(number: int) -> Warned:
 
 
 def print_text(text: str) -> None:
-    """Print a result for people, at once, without what would control a terminal."""
+    """Print a result for people, at once; control characters become question marks."""
     _print(plain(text, sys.stdout))
 
 
@@ -207,7 +207,7 @@ def _print(text: str) -> None:
 
 
 def plain(text: str, stream: TextIO) -> str:
-    """Return ``text`` without what would control a terminal: names come from other machines."""
+    """Return ``text`` without control characters: names come from other machines."""
     shown = plain_text(text)
     # What the stream cannot encode must not raise.
     return shown.encode(stream.encoding, "backslashreplace").decode(stream.encoding)

@@ -77,6 +77,7 @@ def _print_table(catalogue: Catalogue, reports: Sequence[PluginReport]) -> None:
         for report in reports
         for kind, offer in report.offers.items()
     ]
+    # Where every plugin is broken there is no row, and max() needs a default.
     widths = [max((len(row[column]) for row in rows), default=0) for column in range(3)]
     for name, kind, summary, origin in rows:
         typer.echo(

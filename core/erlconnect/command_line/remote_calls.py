@@ -58,7 +58,7 @@ class CallOptions:
 
 
 class RemoteWork(Protocol):
-    """What is done at each node."""
+    """The work that is done at each node, such as one call."""
 
     def named(self) -> str:
         """Name it in messages."""
@@ -102,6 +102,7 @@ def parse_time(text: str | None, option: str = "--timeout") -> float | None:
         return None
     found = _TIME.fullmatch(text)
     seconds = float(found[1]) * _SECONDS[found[2]] if found else 0.0
+    # A time of 0 is refused, too: every call would end at once.
     if not seconds:
         raise UsageError(f"{option} {text} is no time", remedy="Give it as 30s, 5m, 1h or 200ms.")
     return seconds
@@ -268,7 +269,7 @@ async def _banner(connection: NodeConnection, leader: GroupLeader, outcome: Rais
     return None
 
 
-# Frames of the call's own machinery tell the user nothing about the function.
+# These frames belong to the call itself and not to the function that was called.
 _OF_THE_CALL: Final = ("erpc", "erl_eval")
 
 

@@ -51,7 +51,7 @@ def resolve_config(
     warn: Callable[[str], None],
     ask: bool = True,
 ) -> ResolvedConfig:
-    """Return what ``targets`` and ``cli`` mean together with the profiles that they name.
+    """Return a session's configuration for each of ``targets``, with their profiles and ``cli``.
 
     ``ask`` is false for commands that open no session and so need no confirmation.
 
@@ -161,7 +161,7 @@ def _command_option(cli: CliOptions) -> list[str]:
 def find_profile(
     target: str, cli: CliOptions, profiles: Profiles, environment: Mapping[str, str]
 ) -> tuple[Profile, str]:
-    """Return the profile that holds for ``target``, and the service of it that is meant.
+    """Return the profile for ``target``, and the name of the service in it.
 
     A backend on the command line needs no profile: the default one is then not used, only one that
     is named as well. Raises ``UnknownProfileError``, ``UsageError`` where neither a backend nor a

@@ -106,7 +106,7 @@ class TopApp(App[None]):
         yield Footer()
 
     def on_mount(self) -> None:
-        """Name the columns and begin to sample."""
+        """Add the columns and start to sample."""
         self.query_one("#table-table", DataTable).add_columns("NAME", "OBJECTS", "MEMORY")
         self.query_one("#port-table", DataTable).add_columns("PORT", "OWNER", "IN", "OUT", "NAME")
         self.query_one("#process-table", DataTable).focus()
@@ -227,7 +227,7 @@ class TopApp(App[None]):
                 node.add_leaf(label, data=("", pid))
 
     async def on_tree_node_expanded(self, event: Tree.NodeExpanded[tuple[str, Pid | None]]) -> None:
-        """Ask for the children of what was opened, once."""
+        """Read the children of the node of the tree that was opened, the first time."""
         # The node is asked only for what the user opens: a whole tree may have many supervisors.
         if event.node.data and not event.node.children:
             name, pid = event.node.data

@@ -34,7 +34,7 @@ _HEADERS: Final = {
 
 
 def serve(port: int, words: Sequence[str]) -> None:
-    """Serve what ``erlconnect`` shows with ``words`` until Ctrl-C; print the URL that leads there.
+    """Serve the screen of ``erlconnect`` with the arguments ``words`` until Ctrl-C; print its URL.
 
     Each browser window has a process of its own, with its own connection to the node.
     """

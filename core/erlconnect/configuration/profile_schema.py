@@ -219,7 +219,7 @@ SERVICE_KEYS: Final = {key.name: key for key in (SERVICE_ONLY, *SHARED)}
 def shape_problems(document: Document) -> Iterator[Problem]:
     """Return all mistakes in the keys and types of a file, in the order of its tables."""
     yield from _unknown(document, (), document.content, _TOP_LEVEL)
-    # Any text will do for a file without the key.
+    # Any valid text does for a file without the key.
     default = document.content.get("default-profile", "any")
     if not isinstance(default, str) or not default:
         yield document.problem(

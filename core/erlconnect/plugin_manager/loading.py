@@ -81,7 +81,7 @@ class PluginReport:
 
 
 def scan(prefer: Mapping[str, str]) -> tuple[tuple[CatalogueEntry, ...], tuple[str, ...]]:
-    """Return all entries, ours first, then by name; and problems that belong to no entry.
+    """Return all entries, those of erlconnect first, then by name; and problems of no entry.
 
     ``prefer`` maps a name that several distributions claim to the one that gets it.
     """
@@ -304,7 +304,7 @@ def _slow(seconds: Mapping[str, float]) -> Iterator[str]:
 
 def _unknown_hooks(manager: pluggy.PluginManager, name: str) -> Iterator[str]:
     callers = manager.get_hookcallers(manager.get_plugin(name)) or ()
-    # Registered, a plugin without hooks would do nothing without a word.
+    # Without this message a plugin that has no hooks would do nothing, and nobody would know why.
     if not callers:
         yield "registers nothing: no function in it carries erlconnect.api.hookimpl"
     for caller in callers:

@@ -52,7 +52,7 @@ class Kind(StrEnum):
 
 
 def plugin_error(entry: CatalogueEntry, what: str) -> PluginError:
-    """Return the error that says what is wrong with a plugin, and who can mend it."""
+    """Return an error that names the plugin; ``what`` continues its sentence."""
     if entry.built_in:
         remedy = "This is a bug in erlconnect: please report it."
     else:

@@ -38,7 +38,7 @@ class StandaloneSession:
         self.warnings: list[str] = []
 
     def dialer(self, ref: Ref, target: Target) -> AbstractAsyncContextManager[Dialer]:
-        """Fail: a backend that reaches its directory by a transport brings a session along."""
+        """Raise ``AssertionError``: for a backend that needs a transport, pass a session."""
         raise AssertionError(
             f"the backend asks for the transport {ref.name!r} to {target.address}: "
             "call check_backend(..., session=...) with a session that has it"

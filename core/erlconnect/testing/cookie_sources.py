@@ -28,7 +28,7 @@ _HIGHEST_CHARACTER: Final = "\xff"
 async def check_cookie_source(source: CookieSource, target: Target) -> None:
     """Check a cookie source that has a cookie for ``target``.
 
-    While the cookie is fetched, stdout, stderr and the root logger are listened to. Cancelled, it
+    While the cookie is fetched, stdout, stderr and the root logger are recorded. Cancelled, it
     leaves behind what ``source`` leaves.
     """
     said = io.StringIO()

@@ -135,7 +135,7 @@ def ungrouped() -> Iterator[None]:
 
 
 class _Trace(NamedTuple):
-    """A task, descriptor or child process that exists; ``identity`` tells it from others."""
+    """A task, descriptor or child process that exists; ``identity`` is unique in its kind."""
 
     kind: str
     identity: object
