@@ -235,10 +235,12 @@ class Offer:
     summary: str
     settings: type[Settings]
     create: Callable[[Any], Any]
+    # By name, so that a missing library is reported without importing the plugin's own code for it.
     needs: tuple[str, ...] = ()
     install: str = ""
 
 
+# A dialer need not have ``why_ended``; plugins that were written without it stay valid.
 async def disconnect_reason(dialer: Dialer, stream: socket.socket) -> str:
     """Return why ``stream`` ended, as its transport explains it; empty where it does not."""
     return await dialer.why_ended(stream) if isinstance(dialer, ExplainsEnd) else ""

@@ -20,6 +20,7 @@ class ExitCode(IntEnum):
     # EX_UNAVAILABLE, EX_SOFTWARE, EX_TEMPFAIL, EX_PROTOCOL, EX_NOPERM and EX_CONFIG.
     UNAVAILABLE = 69
     CALL_FAILED = 70
+    # Something did not answer in time: a script may run the command once more.
     TRY_AGAIN = 75
     NOT_DISTRIBUTION = 76
     REFUSED = 77
@@ -34,6 +35,7 @@ class ErlconnectError(Exception):
     exit_code: ClassVar[ExitCode] = ExitCode.BUG
     cause: ClassVar[str] = "bug"
 
+    # Only by keyword, so that no error is raised with the two texts exchanged.
     def __init__(self, message: str, *, remedy: str) -> None:
         super().__init__(message)
         self.message = message
@@ -72,6 +74,7 @@ class NameNotFoundError(NoNodeFoundError):
     cause = "name-not-found"
 
 
+# Apart from NoNodeFoundError: while a directory is down, nothing is known of its nodes.
 class LookupFailedError(ErlconnectError):
     """The directory could not answer; this says nothing about the nodes."""
 

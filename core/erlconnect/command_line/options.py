@@ -315,6 +315,7 @@ def takes_cli_options(
     The command gets them together, as its parameter ``cli``. Fields that are named in ``without``
     mean nothing to the command and are no options of it.
     """
+    # In the order of the declarations, which is that of --help.
     taken = [name for name in _DECLARATIONS if name not in without]
 
     def with_options(command: Callable[..., None]) -> Callable[..., None]:

@@ -82,6 +82,7 @@ def written_problems(
             yield fault.problem(next(iter(written.values())))
 
 
+# A protocol, because the settings of TLS belong to no plugin and so to no ``Offer``.
 class DeclaresSettings(Protocol):
     """What has a name and settings under it: an ``Offer`` of a plugin, or a ``SettingsGroup``."""
 

@@ -90,6 +90,7 @@ async def check_backend(
 
 def _check_targets(targets: Sequence[Target], what: str) -> None:
     demand_type(targets, (list, tuple), f"what {what} gives")
+    # Only an error can say why nothing was found, and what to do about it.
     demand(targets, f"{what} must raise NoNodeFoundError where it finds nothing")
     for target in targets:
         demand_type(target, Target, f"each of what {what} gives")
