@@ -235,7 +235,7 @@ class Offer:
     summary: str
     settings: type[Settings]
     create: Callable[[Any], Any]
-    # By name, so that a missing library is reported without importing the plugin's own code for it.
+    # Names, so that a missing library is reported before ``create`` tries to import it.
     needs: tuple[str, ...] = ()
     install: str = ""
 

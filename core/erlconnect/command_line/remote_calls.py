@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from erlconnect.session.connector import ConnectedTarget
     from erlconnect.session.inspection import InspectionSession
 
-# As docs/guides/rpc-and-eval.md promises.
+# docs/guides/rpc-and-eval.md has the number, too.
 _AT_ONCE: Final = 8
 _TIME: Final = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h)?")
 _SECONDS: Final = {"ms": 0.001, None: 1.0, "s": 1.0, "m": 60.0, "h": 3600.0}

@@ -39,7 +39,7 @@ class SessionSettings:
     epmd_port: int | None = None
     dist_port: int | None = None
     node: str | None = None
-    # This many bytes may be held in memory for each link (docs/explanation/connection.md).
+    # Such a frame is held whole, so this bounds the memory (docs/explanation/connection.md).
     max_frame: int = 256 * _MEGABYTE
     look_again: int = 10
     local_tls_cert: Path | None = None

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from erlconnect.contract import Offer
     from erlconnect.plugin_manager.loading import CatalogueEntry
 
-# As docs/plugins/writing-a-backend.md promises; after it the plugin is named.
+# After it the plugin is named; docs/plugins/writing-a-backend.md has the number, too.
 SLOW_SECONDS: Final = 2.0
 _LONGEST_QUOTE: Final = 300
 
