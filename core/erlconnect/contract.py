@@ -94,7 +94,7 @@ class ListsServices(Protocol):
     """A backend that can say which services there are, for completion."""
 
     async def services(self, session: SessionApi) -> Sequence[str]:
-        """Return what may stand as TARGET."""
+        """Return the names that may be used as TARGET."""
 
 
 @runtime_checkable
@@ -128,9 +128,11 @@ class Settings(pydantic.BaseModel):
 
     model_config = pydantic.ConfigDict(
         frozen=True,
+        # A mistyped key has to be an error; pydantic would ignore it otherwise.
         extra="forbid",
         alias_generator=lambda field_name: field_name.replace("_", "-"),
         populate_by_name=True,
+        # Pydantic's messages would quote the value, which may be a secret.
         hide_input_in_errors=True,
     )
 
@@ -156,7 +158,7 @@ class Target:
     """One remote node that a backend found.
 
     ``node`` is the name as the backend knows it; the probe corrects it. An empty ``node.name``
-    means that only the node itself or its epmd can tell. ``dist_port`` is ``None`` where the
+    means that only the node itself or its epmd knows it. ``dist_port`` is ``None`` where the
     remote epmd has to be asked. ``cookies`` and ``transports`` are best first. ``facts`` are shown
     to people and never parsed; a ``node`` template of the user may name them as ``{fields}``.
     """
@@ -164,6 +166,7 @@ class Target:
     node: NodeName
     address: str
     dist_port: int | None = None
+    # The port that IANA has assigned to epmd.
     epmd_port: int = 4369
     cookies: tuple[Ref, ...] = ()
     transports: tuple[Ref, ...] = ()
@@ -185,9 +188,11 @@ class Cookie:
     ``note`` what the user should know of how it was read.
     """
 
+    # Without slots there would be a __dict__, and ``vars`` would show the text.
     __slots__ = ("__text", "note", "origin")
 
     def __init__(self, text: str, *, origin: str, note: str = "") -> None:
+        # Before anything else can log it: ``redact`` replaces every text that was remembered.
         remember(text)
         self.__text = text
         self.origin = origin
@@ -201,6 +206,7 @@ class Cookie:
         return f"Cookie(origin={self.origin!r})"
 
     def __reduce__(self) -> NoReturn:
+        # A pickle is plain text for everybody who can read its file or pipe.
         raise TypeError("a cookie is not pickled")
 
 
@@ -229,10 +235,12 @@ class Offer:
     summary: str
     settings: type[Settings]
     create: Callable[[Any], Any]
+    # Names, so that a missing library is reported before ``create`` tries to import it.
     needs: tuple[str, ...] = ()
     install: str = ""
 
 
+# A dialer need not have ``why_ended``; plugins that were written without it stay valid.
 async def disconnect_reason(dialer: Dialer, stream: socket.socket) -> str:
     """Return why ``stream`` ended, as its transport explains it; empty where it does not."""
     return await dialer.why_ended(stream) if isinstance(dialer, ExplainsEnd) else ""

@@ -23,8 +23,11 @@ from typing import Final
 from erlconnect.errors import ConfigurationError, CookieNotFoundError
 
 MAX_COOKIE_CHARACTERS: Final = 255  # a cookie is an atom
+# A cookie has 510 bytes of UTF-8 at most, so the rest of a longer file need not be read.
 _MAX_FILE_BYTES: Final = 4096
+# As auth.erl makes them: 20 letters from A to Z, which are 94 bits from a good source.
 _NEW_COOKIE_LETTERS: Final = 20
+# The bits that auth.erl refuses: any right of the group or of others.
 _FORBIDDEN_MODE: Final = 0o077
 # auth.erl: printable characters, then nothing but newlines and spaces.
 _CONTENT: Final = re.compile(r"([\x20-\x7e\xa0-\xff]*)[\n\r ]*")
@@ -79,6 +82,7 @@ def _read_private(path: Path) -> bytes:
     # Without O_NONBLOCK, opening a FIFO would wait for a writer.
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
     try:
+        # The descriptor is checked, not the path: the file could be replaced between the two calls.
         _check_attributes(path, os.fstat(descriptor))
         return os.read(descriptor, _MAX_FILE_BYTES)
     finally:
@@ -106,6 +110,7 @@ def _check_attributes(path: Path, status: os.stat_result) -> None:
 
 
 def _content(data: bytes, place: str) -> str:
+    # The newline at the end is none of the 255 characters.
     found = _CONTENT.fullmatch(cookie_text(data.rstrip(b"\r\n"), place=place))
     if found is None:
         raise ConfigurationError(
@@ -196,6 +201,7 @@ def make_cookie_file(path: Path) -> bool:
 def _write_private(path: Path, data: bytes) -> None:
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o400)
     try:
+        # The umask may have cleared the owner's bit, too.
         os.fchmod(descriptor, 0o400)
         os.write(descriptor, data)
     finally:

@@ -1,4 +1,4 @@
-"""What the emulator's arguments, and the variables beside them, say of a node.
+"""Read a node's name, ports and cookie from the emulator's arguments and variables.
 
 ``read_variables`` returns the node's name and ports, ``cookie_in_flags`` its cookie; both look at
 the flags that ``emulator_args`` collects. Arguments and variables are read as ``erl`` (erlexec) and
@@ -174,7 +174,7 @@ class EmulatorArgs:
 
     flags: tuple[tuple[str, tuple[str, ...]], ...]
     erts: int | None = None
-    """The first number of the emulator's version, where its path tells it; OTP 23 has erts 11."""
+    """The first number of the emulator's version, if its path contains it; OTP 23 has erts 11."""
 
     def words(self, flag: str) -> list[tuple[str, ...]]:
         """Return the words of each occurrence of ``flag``, as ``init:get_argument/1`` does."""
@@ -265,10 +265,13 @@ def emulator_args(
     ``-args_file`` may name; what is in any other is not known.
     """
     if command_line and _BEAM.fullmatch(PurePosixPath(command_line[0]).name):
+        # erlexec puts the emulator's own flags first; ``init`` reads what is behind the first
+        # ``--``.
         _, _, behind = _cut(command_line, _END)
         erts = _ERTS.search(command_line[0])
         return EmulatorArgs(tuple(_init_flags(behind)), int(erts[1]) if erts else None)
     words: list[str] = []
+    # The order in which erlexec joins them.
     sources = (
         split_flags(variables.get("ERL_AFLAGS", "")),
         _erl_words(variables, command_line),
@@ -277,6 +280,7 @@ def emulator_args(
     )
     for source in sources:
         before, _, _ = _cut(_expanded(source, files or {}), _EXTRA)
+        # Without an end, words at the head of a source would belong to the flag before them.
         words += [*_for_init(before), _END]
     return EmulatorArgs(tuple(_init_flags(words)))
 
@@ -319,7 +323,7 @@ def _first_word(text: str, *, comments: bool) -> tuple[str, str]:
 
 
 def _cut(words: Sequence[str], at: str) -> tuple[list[str], bool, list[str]]:
-    """Return what stands before the first ``at``, whether there is one, and what stands behind."""
+    """Return the words before the first ``at``, whether there is one, and the words behind it."""
     found = at in words
     index = words.index(at) if found else len(words)
     return list(words[:index]), found, list(words[index + 1 :])
@@ -336,6 +340,7 @@ def _expanded(words: Sequence[str], files: Mapping[str, str]) -> list[str]:
             expanded.append(word)
             continue
         name = next(rest, "")
+        # A file that names itself would be read without end.
         others = {each: text for each, text in files.items() if each != name}
         content = _expanded(split_flags(files.get(name, ""), comments=True), others)
         before, _, _ = _cut(content, _EXTRA)
@@ -401,7 +406,10 @@ def _erl_words(variables: Mapping[str, str], command_line: Sequence[str]) -> lis
 
 
 def _from_elixir(words: Sequence[str]) -> list[str]:
-    """Return what the script ``elixir`` makes of its options; the first other word ends them."""
+    """Return the flags for erl that the script ``elixir`` makes of its options.
+
+    The first word that is no option ends them.
+    """
     switches: list[str] = []
     flags: list[str] = []
     index = 0
@@ -433,7 +441,7 @@ def _named(variables: Mapping[str, str], args: EmulatorArgs) -> tuple[str, str]:
 
 
 def _names_of_servers(variables: Mapping[str, str]) -> Iterator[tuple[str, str]]:
-    """Yield what the images and charts of common servers make of their variables."""
+    """Yield the kind and the name of the node that images of common servers take from variables."""
 
     def first(*names: str) -> str:
         return next((variables[name] for name in names if variables.get(name)), "")

@@ -1,4 +1,4 @@
-"""What can go wrong for the person at the keyboard: one class per cause.
+"""The errors that a user may see: one class for each cause.
 
 Each class carries the exit code and the stable cause word that scripts rely on; each instance
 says what was tried and what came back (``message``) and what to do next (``remedy``).
@@ -15,13 +15,17 @@ class ExitCode(IntEnum):
 
     DONE = 0
     BUG = 1
+    # Click's own code for a usage error, where sysexits.h has 64.
     USAGE = 2
+    # EX_UNAVAILABLE, EX_SOFTWARE, EX_TEMPFAIL, EX_PROTOCOL, EX_NOPERM and EX_CONFIG.
     UNAVAILABLE = 69
     CALL_FAILED = 70
+    # Something did not answer in time: a script may run the command once more.
     TRY_AGAIN = 75
     NOT_DISTRIBUTION = 76
     REFUSED = 77
     CONFIGURATION = 78
+    # What a shell reports for a process that SIGINT has ended: 128 + 2.
     INTERRUPTED = 130
 
 
@@ -31,6 +35,7 @@ class ErlconnectError(Exception):
     exit_code: ClassVar[ExitCode] = ExitCode.BUG
     cause: ClassVar[str] = "bug"
 
+    # Only by keyword, so that no error is raised with the two texts exchanged.
     def __init__(self, message: str, *, remedy: str) -> None:
         super().__init__(message)
         self.message = message
@@ -69,6 +74,7 @@ class NameNotFoundError(NoNodeFoundError):
     cause = "name-not-found"
 
 
+# Apart from NoNodeFoundError: while a directory is down, nothing is known of its nodes.
 class LookupFailedError(ErlconnectError):
     """The directory could not answer; this says nothing about the nodes."""
 
@@ -97,14 +103,14 @@ class EpmdError(UnreachableError):
 
 
 class TimedOutError(ErlconnectError):
-    """Somebody accepted the connection and then said nothing in time."""
+    """The connection was accepted, and then no answer came in time."""
 
     exit_code = ExitCode.TRY_AGAIN
     cause = "timed-out"
 
 
 class NotDistributionError(ErlconnectError):
-    """Somebody answered, but not in the Erlang distribution protocol."""
+    """The peer answered, but not in the Erlang distribution protocol."""
 
     exit_code = ExitCode.NOT_DISTRIBUTION
     cause = "not-distribution"
@@ -117,7 +123,7 @@ class LocalNodeError(NotDistributionError):
 
 
 class RefusedError(ErlconnectError):
-    """The peer understood and said no."""
+    """The peer understood the request and refused it."""
 
     exit_code = ExitCode.REFUSED
     cause = "refused"
@@ -154,7 +160,7 @@ class LocalCookieError(RefusedError):
 
 
 class CookieNotFoundError(RefusedError):
-    """No cookie source gave a cookie."""
+    """No cookie source has a cookie for the node."""
 
     cause = "cookie-not-found"
 

@@ -1,6 +1,6 @@
 """Takes the secrets of this process out of every text for people, logs or files.
 
-``remember`` is told each secret; ``redact`` finds all forms in which one turns up in text: as it
+``remember`` takes each secret; ``redact`` finds all forms in which one turns up in text: as it
 is, inside ``repr`` and JSON, quoted for a URL, in base64. Fields with known content (an alias, a
 port) do not pass through it, because a cookie may be a common word.
 """
@@ -42,6 +42,8 @@ class Redactor:
         with self._lock:
             expressions = self._expressions | frozenset(_expressions(secret))
             if expressions != self._expressions:
+                # The first alternative that fits is taken, so a form comes before its own
+                # beginning.
                 longest_first = sorted(expressions, key=lambda text: (-len(text), text))
                 # The replacement matches itself, so that redacting twice changes nothing.
                 self._pattern = re.compile("|".join((re.escape(REPLACEMENT), *longest_first)))
@@ -49,6 +51,7 @@ class Redactor:
 
     def redact(self, text: str) -> str:
         """Return ``text`` with every form of every remembered secret replaced."""
+        # Read once and without the lock: ``remember`` replaces the whole pattern.
         pattern = self._pattern
         return text if pattern is None else pattern.sub(REPLACEMENT, text)
 
@@ -111,7 +114,7 @@ _process_wide: Final = Redactor()
 
 
 def remember(secret: str) -> None:
-    """Keep ``secret`` out of whatever this process says, for as long as it lives."""
+    """Keep ``secret`` out of every later text of this process; it is never forgotten."""
     _process_wide.remember(secret)
 
 

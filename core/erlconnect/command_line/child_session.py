@@ -95,7 +95,7 @@ class ChildSessionReporter:
             self._kept = deque(maxlen=_MOST_WAITING)
 
     def take_terminal(self) -> None:
-        """Print what was kept."""
+        """Print the events that were kept while the child had the terminal."""
         kept, self._kept = self._kept or (), None
         for event in kept:
             self._show(event)
@@ -203,6 +203,7 @@ async def _run(
             await process.exited.wait()
             code = process.status
     signals.are_for(None)
+    # A process that a signal has ended has the negative number of the signal as its status.
     return code if code >= 0 else _SIGNAL_BASE - code
 
 
@@ -238,7 +239,7 @@ _ERL_FLAGS: Final = "-hidden -start_epmd false"
 def child_environment(
     environment: Mapping[str, str], ready: Ready, cookie_file: Path
 ) -> dict[str, str]:
-    """Return ``environment`` with what leads to the first alias of ``ready``, and no cookie."""
+    """Return ``environment`` with the variables for the first alias of ``ready``; no cookie."""
     alias = ready.aliases[0]
     return {
         **_without_epmd_address(environment),
@@ -252,7 +253,7 @@ def child_environment(
         "LIVEBOOK_DISTRIBUTION": "name",
         "LIVEBOOK_NODE": "livebook@127.0.0.1",
         "RABBITMQ_NODENAME": alias.alias,
-        # rabbitmqctl and the scripts of releases take short names unless they are told otherwise.
+        # rabbitmqctl and the scripts of releases take short names unless a variable says otherwise.
         "RABBITMQ_USE_LONGNAME": "true",
         "RELEASE_DISTRIBUTION": "name",
         "RELEASE_NODE": alias.alias,

@@ -68,6 +68,7 @@ Examples:
 
 
 @takes_cli_options(
+    # Options of aliases and of local nodes; a ping has neither.
     without=("all_targets", "visible", "as_name", "local_cookie_file", "allow_stop", "inbound")
 )
 def ping(
@@ -99,6 +100,7 @@ Examples:
 @takes_cli_options(
     without=(
         "all_targets",
+        # The names are read before any cookie has to be proved.
         "cookie_from",
         "visible",
         "as_name",
@@ -224,6 +226,7 @@ def run(
     """Run the program in a session."""
     from erlconnect.command_line.child_session import run_command  # noqa: PLC0415
 
+    # Checked before the session is opened, which would only have to end again.
     if shutil.which(command[0]) is None:
         raise ConfigurationError(
             f"there is no program {command[0]} on the PATH",
@@ -448,6 +451,7 @@ def profiles(
     context: typer.Context, *, config: options.ConfigFile = None, as_json: options.Json = False
 ) -> None:
     """List the profiles; the commands below look into one."""
+    # Typer runs this before every subcommand, too.
     if not context.invoked_subcommand:
         from erlconnect.command_line.profiles import list_profiles  # noqa: PLC0415
 

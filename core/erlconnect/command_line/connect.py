@@ -124,7 +124,7 @@ async def _run_until_signal(
 
 
 def _command_prefix() -> str:
-    """Return what has to precede the commands that people copy."""
+    """Return the variable to put before the commands that people copy; empty if none is needed."""
     port = os.environ.get("ERL_EPMD_PORT")
     return f"ERL_EPMD_PORT={port} " if port else ""
 

@@ -1,8 +1,8 @@
 """The links of a session on a terminal, drawn once a second below the lines that are printed.
 
 ``connect`` uses it while a session is served in the foreground. A thread of its own draws and
-writes, because a terminal that was stopped by Ctrl-S blocks whoever writes to it: it must not
-block the event loop, which serves nodes and handles signals.
+writes, because a terminal that was stopped by Ctrl-S blocks every thread that writes to it. The
+event loop must not be blocked: it serves nodes and handles signals.
 """
 
 from __future__ import annotations
@@ -39,6 +39,7 @@ _END_SECONDS: Final = 1.0
 def draw_links(session: Session, reporter: HumanReporter) -> Iterator[None]:
     """Draw below what ``reporter`` prints, once a second, if stderr is a capable terminal."""
     console = Console(stderr=True)
+    # A dumb terminal (TERM=dumb) cannot move its cursor up, so nothing could be redrawn.
     if not console.is_terminal or console.is_dumb_terminal:
         yield
         return
@@ -93,6 +94,7 @@ class LiveView(threading.Thread):
     def _draw(self, console: Console) -> None:
         with Live(
             console=console,
+            # Rich would start one more thread for it; here every status is drawn once.
             auto_refresh=False,
             transient=True,
             redirect_stdout=False,
@@ -107,7 +109,7 @@ class LiveView(threading.Thread):
                     live.update(Group(*alias_views(status)), refresh=True)
 
     def _next_work(self) -> tuple[Sequence[str], dict[str, Any] | None, bool]:
-        """Wait for lines, a status or ``stop``; return and forget what has come."""
+        """Wait for lines, a status or ``stop``; return the lines and the status, and drop them."""
         with self._changed:
             while not (self._lines or self._status or self._stopping):
                 self._changed.wait()
@@ -140,6 +142,8 @@ class _Refresher:
         if self._next:
             self._next.cancel()
         if self._view:
+            # Before the view ends: later lines go straight to stderr, and none is left in its
+            # queue.
             self._reporter.redirect(None)
             self._view.stop()
 

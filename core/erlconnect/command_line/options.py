@@ -157,6 +157,7 @@ AllowStop = Annotated[
         rich_help_panel=HOW,
     ),
 ]
+# None where it is not given, so that the value of a profile holds.
 Inbound = Annotated[
     InboundChoice | None,
     typer.Option(
@@ -228,6 +229,7 @@ Check = Annotated[
         rich_help_panel=CALL,
     ),
 ]
+# Text here: ``parse_time`` in ``remote_calls`` reads the unit.
 Timeout = Annotated[
     str | None,
     typer.Option(
@@ -237,6 +239,7 @@ Timeout = Annotated[
         rich_help_panel=CALL,
     ),
 ]
+# None where neither is given: then the module and the node decide.
 Elixir = Annotated[
     bool | None,
     typer.Option(
@@ -283,6 +286,7 @@ class OutputOptions:
     verbose: bool = False
 
 
+# By the names of the fields of ``CliOptions``.
 _DECLARATIONS: Final[Mapping[str, Any]] = {
     "backend": Backend,
     "profile": Profile,
@@ -311,12 +315,14 @@ def takes_cli_options(
     The command gets them together, as its parameter ``cli``. Fields that are named in ``without``
     mean nothing to the command and are no options of it.
     """
+    # In the order of the declarations, which is that of --help.
     taken = [name for name in _DECLARATIONS if name not in without]
 
     def with_options(command: Callable[..., None]) -> Callable[..., None]:
         @functools.wraps(command)
         def called(**values: Any) -> None:
             options = {name: values.pop(name) for name in taken}
+            # Typer passes None for a repeatable option that was not given.
             command(cli=CliOptions(**{**options, "option": options["option"] or ()}), **values)
 
         # Annotations are strings in this package; typer needs the objects, so they are evaluated.
@@ -324,6 +330,7 @@ def takes_cli_options(
         parameters = list(inspect.signature(command, eval_str=True).parameters.values())
         at = [parameter.name for parameter in parameters].index("cli")
         parameters[at : at + 1] = [_parameter(name) for name in taken]
+        # inspect.signature would follow __wrapped__, which wraps() has set, if this were missing.
         called.__dict__["__signature__"] = inspect.Signature(parameters)
         called.__annotations__ = {each.name: each.annotation for each in parameters}
         return called

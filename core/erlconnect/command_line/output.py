@@ -55,7 +55,7 @@ class CommandOutput:
         )
 
     def warn(self, message: str) -> None:
-        """Report what stops nothing."""
+        """Report a problem that does not stop the command."""
         self.reporter.report(Warned(message=message))
 
     def stop_progress(self) -> None:
@@ -196,17 +196,18 @@ def _left_out(number: int) -> Warned:
 
 
 def print_text(text: str) -> None:
-    """Print a result for people, at once, without what would control a terminal."""
+    """Print a result for people, at once; control characters become question marks."""
     _print(plain(text, sys.stdout))
 
 
 def _print(text: str) -> None:
     with ignore_broken_pipe(sys.stdout):
+        # Python fills a block before it writes to a pipe, and a program waits for this line.
         print(text, flush=True)  # noqa: T201 - stdout is the result
 
 
 def plain(text: str, stream: TextIO) -> str:
-    """Return ``text`` without what would control a terminal: names come from other machines."""
+    """Return ``text`` without control characters: names come from other machines."""
     shown = plain_text(text)
     # What the stream cannot encode must not raise.
     return shown.encode(stream.encoding, "backslashreplace").decode(stream.encoding)
@@ -216,6 +217,7 @@ def plain_text(text: str) -> str:
     """Return ``text`` with a question mark for what is not printable, except newlines."""
     if text.isprintable():
         return text
+    # Escape characters are not printable, nor are those that turn the direction of text (U+202E).
     return "".join(letter if letter.isprintable() or letter == "\n" else "?" for letter in text)
 
 
@@ -235,6 +237,7 @@ def report_warnings(reporter: Reporter) -> Iterator[None]:
     Transports and libraries get no reporter and have no other way to say something.
     """
     handler = _WarningHandler(reporter)
+    # At the root, because every library has a logger of its own.
     logging.getLogger().addHandler(handler)
     try:
         yield
@@ -258,7 +261,7 @@ class _WarningHandler(logging.Handler):
 
 
 def event_text(event: ShownEvent) -> str:
-    """Return the text in which people are told of ``event``: a line or two."""
+    """Return a line or two about ``event``, for people."""
     match event:
         case LinkEvent(kind="link-up"):
             text = f"{event.local_node} is connected to {event.alias} as {event.caller_name}"

@@ -25,6 +25,7 @@ def ping_once(target: str, cli: CliOptions, options: OutputOptions) -> None:
     Raises ``ErlconnectError``, after the phases that went well were printed.
     """
     output = CommandOutput(options)
+    # No session is opened, so a profile with ``confirm = true`` asks nothing (``ask=False``).
     resolved = resolve_config([target], cli, environment=os.environ, warn=output.warn, ask=False)
     timers: list[Timer] = []
     try:

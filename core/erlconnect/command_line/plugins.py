@@ -64,6 +64,7 @@ def _settings(offer: Offer) -> list[dict[str, object]]:
             "key": key,
             "description": field.description or "",
             "required": field.is_required(),
+            # A required field has PydanticUndefined as its default, which has no form in JSON.
             "default": None if field.is_required() else _plain(field.get_default()),
         }
         for key, field in setting_fields(offer.settings).items()
@@ -76,6 +77,7 @@ def _print_table(catalogue: Catalogue, reports: Sequence[PluginReport]) -> None:
         for report in reports
         for kind, offer in report.offers.items()
     ]
+    # Where every plugin is broken there is no row, and max() needs a default.
     widths = [max((len(row[column]) for row in rows), default=0) for column in range(3)]
     for name, kind, summary, origin in rows:
         typer.echo(
@@ -113,6 +115,7 @@ def _option(kind: Kind, key: str) -> str:
 def _print_problems(reports: Iterable[PluginReport], others: Iterable[str]) -> None:
     for report in reports:
         for problem in report.problems:
+            # On stderr, so that stdout has the list and nothing else.
             typer.echo(f"problem: {report.entry.origin}: {problem}", err=True)
     for problem in others:
         typer.echo(f"problem: {problem}", err=True)

@@ -107,6 +107,7 @@ def _explained(name: str, config: Path | None) -> tuple[Profile, list[Explanatio
     """Return a valid profile with all its values. Raises ``ProblemError`` for its first mistake."""
     configuration = read_configuration(config, environment=os.environ)
     catalogue = Catalogue(prefer=configuration.prefer)
+    # No name of a profile has a slash, so the rest is that of a service.
     before, _, after = name.partition("/")
     profile = configuration.profiles.resolve(before, after)
     # The first one is enough to stop; `profiles check` lists all.
@@ -117,6 +118,7 @@ def _explained(name: str, config: Path | None) -> tuple[Profile, list[Explanatio
 
 def _title(profile: Profile) -> str:
     whole = f"{profile.name}/{profile.service}" if profile.service else profile.name
+    # The chain begins with the profile itself.
     ancestors = ", then ".join(profile.chain[1:])
     return f"{whole} inherits from {ancestors}" if ancestors else whole
 
@@ -130,6 +132,7 @@ def _text(one: Explanation) -> str:
 
 
 def _place(source: ConfigValue) -> str:
+    # Only a value in a file stands in a table.
     return source.where if source.variable else f"{source.where} ({source.table})"
 
 

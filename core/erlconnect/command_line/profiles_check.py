@@ -106,6 +106,7 @@ def init_profiles(config: Path | None, *, to_stdout: bool) -> None:
     Raises ``UsageError`` where that file exists.
     """
     path = config or user_file(os.environ)
+    # Checked first, so that no plugin is imported for nothing; ``_write`` checks again.
     if not to_stdout and path.exists():
         raise _exists_error(path)
     text = _text(list(_suggestions()))
@@ -154,6 +155,7 @@ def _text(found: list[tuple[str, SuggestedProfile]]) -> str:
                 f"{toml_key([key])} = {toml_value(value)}\n" for key, value in one.settings.items()
             )
             parts.append(f"[{table}.{backend}]\n{values}")
+    # Of several profiles the user has to choose one, so the line is a comment then.
     default = "default-profile = " + toml_value(names[0] if names else "NAME")
     head = _HEAD.format(default=default if len(names) == 1 else f"# {default}")
     return "".join([head, *(parts or [_EXAMPLE])])

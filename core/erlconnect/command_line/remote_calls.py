@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from erlconnect.session.connector import ConnectedTarget
     from erlconnect.session.inspection import InspectionSession
 
+# docs/guides/rpc-and-eval.md has the number, too.
 _AT_ONCE: Final = 8
 _TIME: Final = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h)?")
 _SECONDS: Final = {"ms": 0.001, None: 1.0, "s": 1.0, "m": 60.0, "h": 3600.0}
@@ -58,7 +59,7 @@ class CallOptions:
 
 
 class RemoteWork(Protocol):
-    """What is done at each node."""
+    """The work that is done at each node, such as one call."""
 
     def named(self) -> str:
         """Name it in messages."""
@@ -102,6 +103,7 @@ def parse_time(text: str | None, option: str = "--timeout") -> float | None:
         return None
     found = _TIME.fullmatch(text)
     seconds = float(found[1]) * _SECONDS[found[2]] if found else 0.0
+    # A time of 0 is refused, too: every call would end at once.
     if not seconds:
         raise UsageError(f"{option} {text} is no time", remedy="Give it as 30s, 5m, 1h or 200ms.")
     return seconds
@@ -183,6 +185,7 @@ async def _call_one(
         async with serving(connection, shown.output) as leader:
             outcome, elixir = await work.run(connection, leader, options)
             if isinstance(outcome, Raised):
+                # While the connection is open: the node itself words the exceptions of Elixir.
                 raise await _raised(connection, leader, work.named(), outcome)
         shown.result(outcome, elixir=elixir)
         if options.check and _is_error(outcome):
@@ -251,6 +254,7 @@ async def _raised(
 async def _banner(connection: NodeConnection, leader: GroupLeader, outcome: Raised) -> str | None:
     """Return Elixir's text for an Elixir exception; ``None`` for any other reason."""
     match outcome.reason:
+        # Every exception of Elixir is a struct with this key (Kernel.defexception/1).
         case Map() if outcome.reason.get(Atom("__exception__")) == "true":
             arguments: list[Term] = [Atom(outcome.kind), outcome.reason, []]
             told = await call(
@@ -266,7 +270,7 @@ async def _banner(connection: NodeConnection, leader: GroupLeader, outcome: Rais
     return None
 
 
-# Frames of the call's own machinery tell the user nothing about the function.
+# These frames belong to the call itself and not to the function that was called.
 _OF_THE_CALL: Final = ("erpc", "erl_eval")
 
 
@@ -274,6 +278,8 @@ def _frames(stack: Term) -> list[str]:
     frames = []
     for frame in stack if isinstance(stack, list) else ():
         match frame:
+            # {Module, Function, Arity | Args, Location}; undef and function_clause come with the
+            # arguments (Erlang Reference Manual, "Errors and Error Handling").
             case (Atom() as module, Atom() as function, arity, list() as place):
                 if module in _OF_THE_CALL:
                     continue
@@ -290,6 +296,7 @@ def _frames(stack: Term) -> list[str]:
 
 
 def _place(known: dict[Any, Any]) -> str:
+    # The location is empty for functions without line information, such as BIFs.
     file, line = known.get("file"), known.get("line")
     if not isinstance(file, list) or not all(isinstance(one, int) for one in file):
         return ""
@@ -331,6 +338,7 @@ class _Shown:
             fields = {**payload(Failed(error=error)), "node": self._node}
             print_line({**fields, "message": redact(error.message)})
         else:
+            # One line for each node: the frames of a stack are further lines of the message.
             print_text(f"{self._node}: {redact(error.message).partition(chr(10))[0]}")
 
 

@@ -51,7 +51,7 @@ def resolve_config(
     warn: Callable[[str], None],
     ask: bool = True,
 ) -> ResolvedConfig:
-    """Return what ``targets`` and ``cli`` mean together with the profiles that they name.
+    """Return a session's configuration for each of ``targets``, with their profiles and ``cli``.
 
     ``ask`` is false for commands that open no session and so need no confirmation.
 
@@ -131,6 +131,7 @@ def _session_config(
 
 
 def _guard(profile: Profile, cli: CliOptions) -> GuardConfig:
+    # No option takes back the ``allow-stop`` of a profile; ``--inbound`` wins over its ``inbound``.
     stop, inbound = profile.get("allow-stop"), profile.get("inbound")
     choice = cli.inbound or (inbound.value if inbound else "guarded")
     return GuardConfig(
@@ -160,7 +161,7 @@ def _command_option(cli: CliOptions) -> list[str]:
 def find_profile(
     target: str, cli: CliOptions, profiles: Profiles, environment: Mapping[str, str]
 ) -> tuple[Profile, str]:
-    """Return the profile that holds for ``target``, and the service of it that is meant.
+    """Return the profile for ``target``, and the name of the service in it.
 
     A backend on the command line needs no profile: the default one is then not used, only one that
     is named as well. Raises ``UnknownProfileError``, ``UsageError`` where neither a backend nor a
@@ -291,6 +292,7 @@ def _destination(config: SessionConfig, catalogue: Catalogue) -> str:
     """Return the service, the backend and its settings, without secrets."""
     backend = config.backend
     settings = {key: one.value for key, one in backend.written.items()}
+    # Options win over the profile, as in ``resolve_settings``.
     settings |= backend.options
     offer = catalogue.offer(Kind.BACKEND, backend.name)
     # The question stays visible on the terminal, and in what records it.

@@ -147,6 +147,7 @@ def size(number: float) -> str:
 
 def _since(moment: str) -> str:
     seconds = int((datetime.now(UTC) - datetime.fromisoformat(moment)).total_seconds())
+    # The clock may have been set back since.
     return duration(max(seconds, 0))
 
 
@@ -158,6 +159,7 @@ def duration(seconds: int) -> str:
 
 def _statuses(throughput: Throughput, *, warn: bool = False) -> Sequence[dict[str, Any]]:
     running = running_sessions(os.environ)
+    # With ``watch`` the note would come every second.
     for pid in running.silent if warn else ():
         typer.echo(f"note: the session with pid {pid} does not answer", err=True)
     return [throughput.add(session) for session in running.sessions]

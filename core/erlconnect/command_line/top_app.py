@@ -1,4 +1,4 @@
-"""The screen of ``top``: the node above, and below it a table of what is looked at in it.
+"""The screen of ``top``: numbers of the node, and a table of its processes, ETS tables or ports.
 
 It fits 80 columns and 24 lines. Texts of the node are shown as they are and never as markup.
 """
@@ -36,7 +36,7 @@ _SORTED: Final = {"memory": "memory", "reductions": "reductions/s", "queue": "qu
 
 
 class TopApp(App[None]):
-    """Samples until it is quit; where the node ends it, ``error`` says so afterwards."""
+    """Samples the node until the user quits, or until an error, which is then in ``error``."""
 
     TITLE = "erlconnect top"
     ENABLE_COMMAND_PALETTE = False
@@ -65,6 +65,7 @@ class TopApp(App[None]):
         Binding("3", "show('tree')", "Applications", show=False),
         Binding("4", "show('ports')", "Ports", show=False),
         Binding("p", "pause", "Pause"),
+        # For the footer only: the table handles Enter itself and sends RowSelected.
         Binding("enter", "none", "Details"),
         Binding("q", "quit", "Quit"),
     ]
@@ -105,7 +106,7 @@ class TopApp(App[None]):
         yield Footer()
 
     def on_mount(self) -> None:
-        """Name the columns and begin to sample."""
+        """Add the columns and start to sample."""
         self.query_one("#table-table", DataTable).add_columns("NAME", "OBJECTS", "MEMORY")
         self.query_one("#port-table", DataTable).add_columns("PORT", "OWNER", "IN", "OUT", "NAME")
         self.query_one("#process-table", DataTable).focus()
@@ -177,6 +178,7 @@ class TopApp(App[None]):
         room = max(16, (self.size.width - _NUMBER_COLUMNS) // 2)
         for row in rows:
             pid = self._sampler.shown(row.pid)
+            # The key of a row is text; the details need the pid itself.
             self._pids[pid] = row.pid
             cells = [pid, size_text(row.memory), count_text(row.rate), count_text(row.queue)]
             cells += [row.name[:room], row.current[:room]]
@@ -186,6 +188,7 @@ class TopApp(App[None]):
     async def _show_slow(self, shown: str) -> None:
         if shown == "tables":
             assert self._facts  # noqa: S101 - asked first
+            # ets:info/1 counts memory in words of the emulator.
             word = self._facts.word_size
             cells = [
                 [name, count_text(size), size_text(memory * word)]
@@ -224,7 +227,7 @@ class TopApp(App[None]):
                 node.add_leaf(label, data=("", pid))
 
     async def on_tree_node_expanded(self, event: Tree.NodeExpanded[tuple[str, Pid | None]]) -> None:
-        """Ask for the children of what was opened, once."""
+        """Read the children of the node of the tree that was opened, the first time."""
         # The node is asked only for what the user opens: a whole tree may have many supervisors.
         if event.node.data and not event.node.children:
             name, pid = event.node.data
@@ -240,10 +243,11 @@ class TopApp(App[None]):
             self.push_screen(DetailScreen(self._sampler, pid))
 
     def action_sort(self, by: str) -> None:
-        """Sort the processes by something else, at once."""
+        """Sort the processes by ``by``, and show them at once."""
         self._sort = by
         self._show_head()
         self.query_one(TabbedContent).active = "processes"
+        # An exclusive worker would cancel the sampling, which is a worker of the same group.
         self.run_worker(self._show_processes(), exclusive=False)
 
     def action_show(self, tab: str) -> None:
@@ -251,6 +255,7 @@ class TopApp(App[None]):
         self.query_one(TabbedContent).active = tab
         focus = {"processes": "#process-table", "tables": "#table-table", "ports": "#port-table"}
         self.query_one(focus.get(tab, "#app-tree")).focus()
+        # Not exclusive, for the same reason as in ``action_sort``.
         self.run_worker(self._show_slow(tab), exclusive=False)
 
     def action_pause(self) -> None:
@@ -301,6 +306,7 @@ def _numbers(sample: Sample, facts: NodeFacts) -> str:
 
 
 def _cell(text: str) -> Text:
+    # DataTable reads markup in a cell that is a str, and names may have square brackets.
     return Text(plain_text(text))
 
 

@@ -1,4 +1,4 @@
-"""``top --web``: the same screen in a browser, on loopback, for who has the token of its URL."""
+"""``top --web``: the same screen in a browser, on loopback, for those who have its URL."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _HEADERS: Final = {
 
 
 def serve(port: int, words: Sequence[str]) -> None:
-    """Serve what ``erlconnect`` shows with ``words`` until Ctrl-C; print the URL that leads there.
+    """Serve the screen of ``erlconnect`` with the arguments ``words`` until Ctrl-C; print its URL.
 
     Each browser window has a process of its own, with its own connection to the node.
     """
@@ -57,6 +57,7 @@ def without_web(words: Sequence[str]) -> list[str]:
 def _bound(port: int) -> int:
     """Return a port that is free, or ``port``. Raises ``UnreachableError`` where that is taken."""
     with socket.socket() as probe:
+        # As the server sets it: a connection in TIME_WAIT must not make the port look taken.
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((_HOST, port))

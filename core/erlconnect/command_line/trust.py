@@ -36,6 +36,7 @@ def trust_file(file: Path | None, *, yes: bool, no_input: bool) -> None:
             remedy="Add --yes after you have looked at it.",
             no_input=no_input,
         )
+    # By the digest of what was shown: the file may have changed while the user read it.
     trust.trust(document, os.environ)
     print_text(f"{path} is trusted until it changes")
 
@@ -58,6 +59,7 @@ def _path(file: Path | None) -> Path:
 
 
 def _document(path: Path) -> Document:
+    # A file that was named is judged by the same rules as one that was found.
     document = read_document(ConfigPath(path=path, scope=Scope.PROJECT))
     if document is None:
         raise ConfigurationError(f"there is no file {path}", remedy="Check the path.")

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 # A device, or the path of something else, must not fill the memory.
 _MAX_BYTES: Final = 1024 * 1024
-# tomllib before Python 3.14 tells the line in the text of its error only.
+# Before Python 3.14 the error of tomllib has the line in its text only.
 _TOML_PLACE: Final = re.compile(r" \(at (line (?P<line>\d+), column \d+|end of document)\)$")
 # What reading names out of files can raise before their shape was checked.
 _FILE_ERRORS: Final = (ErlconnectError, TypeError, ValueError, AttributeError)

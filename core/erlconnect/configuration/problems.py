@@ -43,7 +43,7 @@ class ConfigValue:
         return self.path
 
     def problem(self, message: str, remedy: str) -> Problem:
-        """Return what is wrong with a value that is set in a file."""
+        """Return a problem at the place of this value, which must be set in a file."""
         return Problem(path=self.file, line=self.line, message=message, remedy=remedy)
 
 

@@ -107,6 +107,7 @@ def _part(value: object, key: str) -> str:
 
 
 def _alias(value: object) -> str:
+    # Only the name part stands in the file; any valid host does for the check.
     return _text(value) or _node_fault(f"{value}@localhost")
 
 
@@ -218,7 +219,7 @@ SERVICE_KEYS: Final = {key.name: key for key in (SERVICE_ONLY, *SHARED)}
 def shape_problems(document: Document) -> Iterator[Problem]:
     """Return all mistakes in the keys and types of a file, in the order of its tables."""
     yield from _unknown(document, (), document.content, _TOP_LEVEL)
-    # Any text will do for a file without the key.
+    # Any valid text does for a file without the key.
     default = document.content.get("default-profile", "any")
     if not isinstance(default, str) or not default:
         yield document.problem(
@@ -245,6 +246,7 @@ def name_fault(name: str) -> str:
 def profile_name(text: str) -> str:
     """Return a name like ``text`` that a profile can have."""
     name = re.sub(r"[^A-Za-z0-9._-]+", "-", text).strip("._-") or "profile"
+    # A kind of Kubernetes object, such as ``po``, is no name of a profile; ``po-1`` is one.
     return f"{name}-1" if name_fault(name) else name
 
 
@@ -289,6 +291,7 @@ def _values_problems(
             yield refused
         elif key in known and (fault := known[key].fault(value)):
             yield document.problem((*path, key), f"{key!r} {fault}", _CORRECT)
+        # The tables of services have keys of their own, so ``_profile_problems`` checks them.
         elif isinstance(value, dict) and key != "services":
             yield from _nested(document, (*path, key), value)
 

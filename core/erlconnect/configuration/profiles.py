@@ -162,10 +162,12 @@ class Profiles:
         for name in chain:
             for document in self._documents:
                 if name in _profiles(document):
+                    # Files are the inner loop: a profile wins over its ancestor, whichever file has
+                    # which.
                     yield document, ("profiles", name), _profiles(document)[name]
 
     def _known_names(self, name: str) -> str:
-        """Return which profile may be meant by ``name``, and which there are."""
+        """Return a remedy: the profile whose name is most like ``name``, and all names."""
         names = self.names()
         known = (
             f"There are: {', '.join(names)}." if names else "`erlconnect profiles init` makes one."

@@ -39,6 +39,7 @@ class SessionSettings:
     epmd_port: int | None = None
     dist_port: int | None = None
     node: str | None = None
+    # Such a frame is held whole, so this bounds the memory (docs/explanation/connection.md).
     max_frame: int = 256 * _MEGABYTE
     look_again: int = 10
     local_tls_cert: Path | None = None
@@ -113,6 +114,8 @@ def session_variables(environment: Mapping[str, str]) -> dict[str, tuple[str, st
 def _parsed(key: str, text: str) -> int | str | Path:
     if key not in RANGES:
         if not text:
+            # An empty variable counts as unset and does not come here; an empty option is a
+            # mistake.
             raise ValueError("it is empty")
         return Path(text) if key in PATHS else text
     lowest, highest = RANGES[key]

@@ -63,6 +63,7 @@ def resolve_settings(
     }
     settings = _validated(offer, candidates, fields, option_prefix)
     if isinstance(settings, list):
+        # One mistake is enough to end a command; ``profiles check`` lists all of them.
         raise settings[0].exception()
     return settings
 
@@ -81,6 +82,7 @@ def written_problems(
             yield fault.problem(next(iter(written.values())))
 
 
+# A protocol, because the settings of TLS belong to no plugin and so to no ``Offer``.
 class DeclaresSettings(Protocol):
     """What has a name and settings under it: an ``Offer`` of a plugin, or a ``SettingsGroup``."""
 
@@ -196,6 +198,7 @@ def _validated(
     except pydantic.ValidationError as error:
         return wrong + [
             _unusable(offer.name, details, candidates, fields, option_prefix)
+            # The URL would lead to pydantic's documentation, which is for programmers.
             for details in error.errors(include_url=False, include_context=False)
         ]
     return wrong or settings
@@ -277,6 +280,8 @@ def _missing(name: str, key: str, option_prefix: str) -> _SettingError:
 
 
 def _clash(name: str, details: ErrorDetails, candidates: Mapping[str, _Candidate]) -> _SettingError:
+    # Of several places that clash an option is the easiest to correct, so the error is one of the
+    # command line.
     by_user = any(found.error is UnknownSettingError for found in candidates.values())
     return _SettingError(
         key="",
@@ -363,6 +368,7 @@ def _from_environment(
 
 def _parsed(field: FieldInfo | None, text: str) -> object:
     """Return the text; for a list its parts between commas. Pydantic converts the rest."""
+    # Options and variables are only text; files have the lists of TOML and do not come here.
     if field is None or not mentions(field.annotation, _LIST_TYPES):
         return text
     return [part.strip() for part in text.split(",") if part.strip()]

@@ -67,6 +67,7 @@ def resolve_tls(
         written=of_profile,
         option_prefix="transport.",
     )
+    # Every field has a default, so only the fields that were set show whether TLS is wanted.
     return settings if settings.model_fields_set else None
 
 

@@ -1,8 +1,8 @@
 """Finding, loading and validating plugins.
 
 ``loading`` reads which plugins are installed and imports the one that was asked for, ``validation``
-checks what it registered, and ``catalogue`` is what the rest of erlconnect uses. Importing this
-package imports neither pydantic nor asyncio.
+checks what it registered, ``profiles`` checks the configuration files with it, and ``catalogue`` is
+what the rest of erlconnect uses. Importing this package imports neither pydantic nor asyncio.
 """
 
 from __future__ import annotations

@@ -177,6 +177,7 @@ class Catalogue:
                 try:
                     self._load(find(self._entries, name.strip()))
                 except ErlconnectError as error:
+                    # A session works without observers, so a broken one must not stop it.
                     self._warn(f"ERLCONNECT_PLUGINS: {error.message}. {error.remedy}")
 
     def link_event(self, event: LinkEvent) -> None:
@@ -184,6 +185,7 @@ class Catalogue:
 
         A plugin that fails causes a warning the first time, and the others still run.
         """
+        # Not through ``manager.hook``: see ``implementations`` for the reason.
         for report in self._reports.values():
             try:
                 _notify(self._manager, report.entry, event, self._warn)
@@ -227,6 +229,7 @@ def find(
     usable = [entry for entry in named if not entry.problem]
     if not named:
         raise _unknown(entries, name)
+    # ``scan`` leaves at most one entry of a name without a problem.
     if usable or even_refused:
         return (usable or named)[0]
     raise PluginError(
@@ -244,6 +247,7 @@ def offered(report: PluginReport, kind: Kind) -> Offer:
     offer = report.offers.get(kind)
     if offer is not None:
         return offer
+    # A plugin that only observes has no offers either, and no problems.
     if not report.offers and report.problems:
         raise plugin_error(report.entry, "; ".join(report.problems))
     kinds = " and a ".join(report.offers) or "plugin that only observes"

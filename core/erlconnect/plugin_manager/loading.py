@@ -1,7 +1,7 @@
-"""Installed plugins: reading which there are, importing one, and collecting its offers.
+"""Find the installed plugins, import one of them, and collect its offers.
 
-``scan`` reads package metadata and imports no plugin, so listing and completion stay quick and a
-broken plugin harms nobody who does not name it. ``load`` imports one plugin and registers it in
+``scan`` reads package metadata and imports no plugin, so listing and completion stay quick, and a
+broken plugin does no harm unless it is named. ``load`` imports one plugin and registers it in
 pluggy under its name. ``names_of_kind`` reads the kinds of a plugin off its source, for completion,
 which must not run foreign code. Entry points:
 https://packaging.python.org/en/latest/specifications/entry-points/
@@ -81,7 +81,7 @@ class PluginReport:
 
 
 def scan(prefer: Mapping[str, str]) -> tuple[tuple[CatalogueEntry, ...], tuple[str, ...]]:
-    """Return all entries, ours first, then by name; and problems that belong to no entry.
+    """Return all entries, those of erlconnect first, then by name; and problems of no entry.
 
     ``prefer`` maps a name that several distributions claim to the one that gets it.
     """
@@ -304,7 +304,7 @@ def _slow(seconds: Mapping[str, float]) -> Iterator[str]:
 
 def _unknown_hooks(manager: pluggy.PluginManager, name: str) -> Iterator[str]:
     callers = manager.get_hookcallers(manager.get_plugin(name)) or ()
-    # Registered, a plugin without hooks would do nothing without a word.
+    # Without this message a plugin that has no hooks would do nothing, and nobody would know why.
     if not callers:
         yield "registers nothing: no function in it carries erlconnect.api.hookimpl"
     for caller in callers:

@@ -48,7 +48,7 @@ _KINDS_OF_TABLES: Final = {"cookie": Kind.COOKIE_SOURCE, "transport": Kind.TRANS
 
 
 def problems(catalogue: Catalogue, profile: Profile) -> Iterator[Problem]:
-    """Yield all mistakes in ``profile`` that only the installed plugins can tell."""
+    """Yield all mistakes in ``profile`` that are found only with the installed plugins."""
     yield from name_problems(catalogue.entries(), profile)
     yield from setting_problems(catalogue, profile)
 
@@ -151,6 +151,7 @@ def explain(
 ) -> list[Explanation]:
     """Return every key that a file or a variable sets, in the order of their declaration."""
     offers = list(_offers(catalogue, profile))
+    # Variables go first: they win over files, as in ``resolve_settings``.
     sources = {keys: [source] for keys, source in _variables(offers, environment)}
     for keys, stack in profile.stacks.items():
         sources.setdefault(keys, []).extend(stack)
@@ -169,6 +170,7 @@ def explain(
 
 def _offers(catalogue: Catalogue, profile: Profile) -> Iterator[tuple[str, DeclaresSettings]]:
     """Yield each offer that ``profile`` has settings for, with the name of their table."""
+    # The settings of TLS stand in the table of the transport, and belong to no plugin.
     yield "transport", TLS
     for kind, table, named in offers_named(profile):
         offer = catalogue.inspect(str(named.value)).offers.get(kind)
@@ -185,6 +187,7 @@ def _variables(
     for table, offer in offers:
         for key in setting_fields(offer.settings):
             variable = variable_name(offer.name, key)
+            # An empty variable is unset, as in ``resolve_settings``.
             if environment.get(variable):
                 yield (table, key), ConfigValue(value=environment[variable], variable=variable)
 
@@ -200,6 +203,7 @@ def _hidden(one: Explanation) -> Explanation:
 
 
 def _why_unused(keys: KeyPath, backend: ConfigValue | None) -> str:
+    # A key without a table is one of the session; it counts with every backend.
     if len(keys) == 1 or keys[0] in OFFER_KEYS or (backend and keys[0] == backend.value):
         return ""
     return f"the backend is {backend.value}" if backend else "no backend is named"
@@ -283,8 +287,10 @@ def _settings(offer: Offer, definitions: dict[str, Any]) -> dict[str, Any]:
 
 
 def _properties(offer: DeclaresSettings, definitions: dict[str, Any]) -> dict[str, Any]:
-    """Return the settings; none is required, as options or an inheriting profile may have it."""
+    """Return the settings as properties; none is required: an option or an heir may set it."""
     schema = offer.settings.model_json_schema()
+    # Pydantic refers to nested models as #/$defs/NAME, so they have to stand at the top of the
+    # whole schema.
     definitions |= schema.get("$defs", {})
     properties: dict[str, Any] = schema.get("properties", {})
     return properties
@@ -297,6 +303,7 @@ def _name(offers: Mapping[str, Offer]) -> dict[str, Any]:
 
 
 def _ref(definition: str) -> dict[str, Any]:
+    # In a URI fragment a JSON pointer is percent-encoded (RFC 6901, section 6).
     return {"$ref": f"#/$defs/{definition.replace(' ', '%20')}"}
 
 

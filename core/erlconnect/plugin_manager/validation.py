@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from erlconnect.contract import Offer
     from erlconnect.plugin_manager.loading import CatalogueEntry
 
+# After it the plugin is named; docs/plugins/writing-a-backend.md has the number, too.
 SLOW_SECONDS: Final = 2.0
 _LONGEST_QUOTE: Final = 300
 
@@ -52,7 +53,7 @@ class Kind(StrEnum):
 
 
 def plugin_error(entry: CatalogueEntry, what: str) -> PluginError:
-    """Return the error that says what is wrong with a plugin, and who can mend it."""
+    """Return an error that names the plugin; ``what`` continues its sentence."""
     if entry.built_in:
         remedy = "This is a bug in erlconnect: please report it."
     else:

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from erlconnect.contract import Backend, Dialer, Query, SessionApi
 
+# Ports of TCP have 16 bits (RFC 9293, section 3.1).
 _HIGHEST_PORT: Final = 65535
 _WATCH_SECONDS: Final = 0.5
 
@@ -37,7 +38,7 @@ class StandaloneSession:
         self.warnings: list[str] = []
 
     def dialer(self, ref: Ref, target: Target) -> AbstractAsyncContextManager[Dialer]:
-        """Fail: a backend that reaches its directory by a transport brings a session along."""
+        """Raise ``AssertionError``: for a backend that needs a transport, pass a session."""
         raise AssertionError(
             f"the backend asks for the transport {ref.name!r} to {target.address}: "
             "call check_backend(..., session=...) with a session that has it"
@@ -63,6 +64,7 @@ async def check_backend(
     session = session or StandaloneSession()
     found = await within(backend.discover(query, session), "discover()", DEADLINE_SECONDS)
     _check_targets(found, "discover()")
+    # Without --all the first node that answers is taken, so the order must not change by chance.
     again = await within(backend.discover(query, session), "discover()", DEADLINE_SECONDS)
     demand(
         list(found) == list(again), "two discoveries must give the same targets in the same order"
@@ -78,6 +80,7 @@ async def check_backend(
     async def discover() -> None:
         await backend.discover(query, session)
 
+    # Ctrl-C cancels a discovery at whichever await it has come to.
     await cancelled_early(discover, "discover()")
     if isinstance(backend, WatchesTargets):
         await _check_watching(backend, query, session)
@@ -87,6 +90,7 @@ async def check_backend(
 
 def _check_targets(targets: Sequence[Target], what: str) -> None:
     demand_type(targets, (list, tuple), f"what {what} gives")
+    # Only an error can say why nothing was found, and what to do about it.
     demand(targets, f"{what} must raise NoNodeFoundError where it finds nothing")
     for target in targets:
         demand_type(target, Target, f"each of what {what} gives")

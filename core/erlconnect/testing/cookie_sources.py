@@ -28,7 +28,7 @@ _HIGHEST_CHARACTER: Final = "\xff"
 async def check_cookie_source(source: CookieSource, target: Target) -> None:
     """Check a cookie source that has a cookie for ``target``.
 
-    While the cookie is fetched, stdout, stderr and the root logger are listened to. Cancelled, it
+    While the cookie is fetched, stdout, stderr and the root logger are recorded. Cancelled, it
     leaves behind what ``source`` leaves.
     """
     said = io.StringIO()
@@ -66,6 +66,7 @@ def _check_text(text: str) -> None:
     demand(text, "a cookie must not be empty")
     demand(len(text) <= _MOST_CHARACTERS, f"a cookie has at most {_MOST_CHARACTERS} characters")
     demand(max(text) <= _HIGHEST_CHARACTER, "a cookie must hold characters U+0000 to U+00FF only")
+    # A newline ends a file or a program's output, and is no part of the cookie.
     demand(text == text.strip("\r\n"), "a cookie must not begin or end with a newline")
 
 
@@ -77,6 +78,7 @@ def _check_silence(text: str, cookie: Cookie, source: CookieSource, said: str) -
     demand(text not in said, "fetch() must not print or log the cookie")
     try:
         pickled = pickle.dumps(cookie)
+    # ``Cookie`` itself cannot be pickled; a subclass may have changed that.
     except TypeError:
         return
     demand(text.encode("latin-1") not in pickled, "a cookie must not be pickled")

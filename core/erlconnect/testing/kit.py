@@ -99,6 +99,7 @@ async def within(awaitable: Awaitable[Result], what: str, seconds: float) -> Res
         async with asyncio.timeout(seconds) as deadline:
             return await awaitable
     except TimeoutError as error:
+        # The plugin may have raised a TimeoutError of its own; the deadline has not expired then.
         demand(not deadline.expired(), f"{what} must end within {seconds:g} s")
         raise AssertionError(
             f"{what} raised TimeoutError, which is none of erlconnect's"
@@ -134,7 +135,7 @@ def ungrouped() -> Iterator[None]:
 
 
 class _Trace(NamedTuple):
-    """One thing that is there; two with the same identity are the same thing."""
+    """A task, descriptor or child process that exists; ``identity`` is unique in its kind."""
 
     kind: str
     identity: object
@@ -142,9 +143,9 @@ class _Trace(NamedTuple):
 
 @asynccontextmanager
 async def nothing_left(what: str) -> AsyncIterator[None]:
-    """Demand that soon after there is no more of anything than before.
+    """Demand that soon after the block no more tasks, descriptors and children exist than before.
 
-    What is kept ready may be another one of its kind by then.
+    They are counted by kind: a connection that is kept open may have been replaced by then.
     """
     before = await _settled()
     yield
@@ -173,12 +174,13 @@ async def _cancelled(call: Coroutine[Any, Any, object], turns: int | None) -> No
             if turns is None:
                 await asyncio.sleep(_LATER_SECONDS)
             for _ in range(turns or 0):
+                # One turn of the loop, in which the call gets to its next await.
                 await asyncio.sleep(0)
             task.cancel()
 
 
 async def _settled() -> dict[_Trace, str]:
-    """Return the traces when what is kept ready has been made ready."""
+    """Return the traces once two looks, 0.1 s apart, find the same, or after five seconds."""
     before: dict[_Trace, str] = {}
     deadline = monotonic() + GRACE_SECONDS
     while (traces := _traces()) != before and monotonic() < deadline:
@@ -192,7 +194,7 @@ def _kinds(traces: Iterable[_Trace]) -> Counter[str]:
 
 
 def _traces() -> dict[_Trace, str]:
-    """Return all there are now, and how to call each."""
+    """Return the present tasks, descriptors and children, each with its name for messages."""
     return dict([*_tasks(), *_descriptors(), *_children()])
 
 
@@ -202,16 +204,20 @@ def _tasks() -> Iterator[tuple[_Trace, str]]:
 
 
 def _descriptors() -> Iterator[tuple[_Trace, str]]:
+    # /proc is Linux's; macOS and the BSDs have /dev/fd.
     folder = next((path for path in ("/proc/self/fd", "/dev/fd") if Path(path).is_dir()), None)
     for path in Path(folder).iterdir() if folder else ():
         # The descriptor of the listing itself is closed by now.
         with suppress(OSError):
             status = os.fstat(int(path.name))
+            # The kernel gives a closed descriptor's number to the next file, so the number is not
+            # enough.
             identity = (path.name, status.st_dev, status.st_ino)
             yield _Trace("descriptor", identity), f"the open file descriptor {path.name}"
 
 
 def _children() -> Iterator[tuple[_Trace, str]]:
+    # Linux lists child processes by the thread that started them (proc_tid_children(5)).
     for path in Path("/proc/self/task").glob("*/children"):
         with suppress(OSError):
             for process in path.read_text().split():

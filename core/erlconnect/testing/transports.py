@@ -57,6 +57,7 @@ async def check_transport(
 
 async def _check_echo(dialer: Dialer, port: int) -> None:
     with closing(await _dialled(dialer, port)) as connection:
+        # A single byte must not wait for more; the others take more than one read.
         for size in (1, _PIECE_BYTES + 1, _MANY_BYTES):
             await _echoed(connection, random.randbytes(size))  # noqa: S311 - any bytes will do
 
@@ -66,6 +67,7 @@ async def _check_two_at_once(dialer: Dialer, port: int) -> None:
         closing(await _dialled(dialer, port)) as one,
         closing(await _dialled(dialer, port)) as other,
     ):
+        # The later one first: no connection may wait for another.
         await _echoed(other, b"other")
         await _echoed(one, b"one")
 
@@ -124,6 +126,7 @@ async def _echoed(connection: socket.socket, content: bytes) -> None:
     what = f"an echo of {len(content)} bytes"
     with ungrouped():
         async with asyncio.TaskGroup() as group:
+            # While the answer is read: else both sides would stop when their buffers are full.
             group.create_task(loop.sock_sendall(connection, content))
             back = await within(_received(connection, len(content)), what, DEADLINE_SECONDS)
     demand(back == content, f"{what} must come back as it was sent")
