@@ -141,7 +141,7 @@ class Resolver:
             async with asyncio.timeout_at(until):
                 message = (await _resolve(servers, name, question.kind)).response
         except dns.resolver.NXDOMAIN as error:
-            # An answer NXDOMAIN can hold aliases first: only the caller knows which name is missing.
+            # Such an answer can hold aliases first: the caller finds the name that is missing.
             message = error.response(name)
         except (TimeoutError, dns.resolver.NoNameservers):
             failures = {
@@ -323,7 +323,7 @@ def _answer(
     glue: dict[str, tuple[str, ...]] = {}
     for extra in message.additional:
         if addresses := tuple(_addresses(extra)):
-            # Several record sets (A and AAAA) can belong to one name, in any case of letters (RFC 4343).
+            # A and AAAA are sets of their own; case does not count in names (RFC 4343).
             name = dns_text(extra.name).lower()
             glue[name] = glue.get(name, ()) + addresses
     return Answer(

@@ -84,7 +84,6 @@ class GraphApi:
         Raises ``RefusedError`` where the token has no right, ``LookupTimeoutError`` after 10 s, and
         ``LookupFailedError`` for all else. Cancelled, it leaves no connection behind.
         """
-        # By importlib.resources: the package may lie in an archive.
         text = resources.files(__package__).joinpath("queries", f"{query}.graphql").read_text()
         body = json.dumps({"query": text, "variables": variables}).encode()
         try:

@@ -109,7 +109,6 @@ def _failed(program: str, output: ChildOutput) -> CookieNotFoundError:
     # A program may fail after it has printed the cookie, and repeat it in its errors.
     for line in output.stdout.splitlines()[:_MAX_REMEMBERED_LINES]:
         remember(line.decode(errors="replace").strip())
-    # The end is shown: a program's last lines say why it failed.
     words = redact(output.stderr.decode(errors="replace").strip())[-_MAX_SHOWN_CHARACTERS:]
     how = f"exit status {output.status}" if output.status > 0 else f"signal {-output.status}"
     return CookieNotFoundError(

@@ -100,7 +100,7 @@ class DirectDialer:
         race = None
         try:
             async with asyncio.timeout(DEADLINE_SECONDS):
-                # The race is kept in a variable: after the deadline its failures are still to be reported.
+                # Kept in a variable: after the deadline its failures are still reported.
                 race = Race(await addresses_of(self._host, port, self._family))
                 connected = await race.run()
         except TimeoutError as error:
@@ -135,7 +135,7 @@ def _dial_error_text(error: OSError | None) -> str:
 
 
 def _remedy(port: int, race: Race) -> str:
-    # A refusal proves that a machine answered: hints about the network would mislead.
+    # A refusal came back from there: hints about an unreachable network would mislead.
     if any(failure.error.errno == errno.ECONNREFUSED for failure in race.failures):
         return f"The machine is there and nobody listens on port {port}: check that the node runs."
     if any(address.private for address in race.tried):
