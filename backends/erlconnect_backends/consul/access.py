@@ -178,6 +178,7 @@ def access_of(settings: AccessSettings, environment: Mapping[str, str] = os.envi
         tls=_tls(settings, environment) if address.tls else None,
         tls_server_name=settings.tls_server_name
         or environment.get("CONSUL_TLS_SERVER_NAME")
+        # A Unix socket has no host, and the check of a certificate needs a name.
         or address.host
         or "localhost",
     )
@@ -208,8 +209,10 @@ def _authorization(user_and_password: str) -> str:
     if not user_and_password:
         return ""
     user, _, password = user_and_password.partition(":")
+    # Bytes of the variable that are not UTF-8 are surrogates here, and become bytes again.
     encoded = base64.b64encode(f"{user}:{password}".encode(errors="surrogateescape")).decode()
     remember(password)
+    # Base64 hides nothing: the encoded form is as secret as the password.
     remember(encoded)
     return f"Basic {encoded}"
 

@@ -297,6 +297,7 @@ async def registered_upstream(agent: MeshAgent, destination: str, *, name: str) 
     except RefusedError as error:
         return error.message
     fitting = [one for one in upstreams if name in ("", one.source, one.proxy)]
+    # A registration says nothing about whether the proxy runs: each one is tried.
     for one in fitting:
         if await _listens(one):
             return one

@@ -69,6 +69,7 @@ class StatusError(Exception):
 
 def printable(text: str) -> str:
     """Return the beginning of what came back on one line, without secrets."""
+    # Redacted before it is cut: the beginning of a secret would not be recognised.
     line = redact(_NOT_PRINTABLE.sub(" ", text).strip())
     return line if len(line) <= _MAX_SHOWN else f"{line[:_MAX_SHOWN]}..."
 
@@ -101,6 +102,7 @@ def tls_refused(address: AgentAddress, error: ssl.SSLError) -> LookupFailedError
             ),
         )
     reason = tls_words(error)
+    # OpenSSL reads plain HTTP as a TLS record, and reports a wrong version number.
     if "wrong version" in reason:
         remedy = f"The port seems to speak plain HTTP. {_CHECK_ADDRESS}: http:// or https://."
     else:
@@ -153,6 +155,7 @@ def error_for_status(
 
 
 def _rights(access: Access, right: str, said: str) -> str:
+    # Consul answers 403 for an unknown token as for a missing right.
     if "acl not found" in said and access.token:
         return (
             "This Consul does not know the token: it was deleted, has expired, or is another"

@@ -48,7 +48,9 @@ SECONDS: Final = 5.0  # of one discovery, all its queries together
 EPMD_PORT: Final = 4369
 _ADDRESS_KINDS: Final[tuple[Kind, ...]] = ("A", "AAAA")
 _SERVICE_QUERY: Final = re.compile(r"_[^.]+\._[^.]+\.(.+)")
+# The records of _epmd._tcp hold the port of epmd, and not that of a node.
 _EPMD_QUERY: Final = re.compile(r"_epmd\._tcp\..+", re.IGNORECASE)
+# DNS itself allows any byte in a label (RFC 2181, section 11). No host name has these.
 _NO_NAME: Final = re.compile(r"[\x00-\x20\x7f\s@/:\\\"'();,]")
 
 
@@ -102,6 +104,7 @@ async def resolver_of(
     if settings.server and is_in_cluster(settings.server):
         async with cluster_name_server(settings.server, session) as (server, open_stream):
             # A tunnel that was slow to open is as slow for the next query.
+            # Therefore the time that the opening took is added to that of the queries.
             longer = seconds + loop.time() - began
             resolver = Resolver([server], tcp=True, seconds=longer, open_stream=open_stream)
             yield resolver, loop.time() + longer
@@ -184,6 +187,7 @@ class _Search:
     async def services(self, answer: Answer) -> list[Target]:
         hosts = hosts_of(answer.services)
         if not hosts:
+            # A target of "." says that the service is decidedly not available (RFC 2782).
             failure = errors.not_available if answer.services else _no_services
             raise failure(self.name, answer.server)
         notes: list[str] = []
@@ -213,6 +217,7 @@ class _Search:
             NodeName.parse(f"{self.basename or 'a'}@{host.target}")
         except ValueError as error:
             return errors.no_node_name(host.target, error)
+        # A server may send the targets' addresses in the additional section (RFC 2782).
         known = [host.address] if host.address else answer.glue.get(host.target.lower(), ())
         if usable := sorted_addresses(known):
             return usable
@@ -264,6 +269,7 @@ def hosts_of(records: Iterable[ServiceRecord]) -> list[ServiceHost]:
     # RFC 2782 draws lots by weight. People need the same order at every call.
     ordered = sorted(
         (record for record in records if record.target),
+        # The lower priority is tried first, and the larger weight preferred (RFC 2782).
         key=lambda record: (
             record.priority,
             -record.weight,
@@ -274,6 +280,7 @@ def hosts_of(records: Iterable[ServiceRecord]) -> list[ServiceHost]:
     )
     groups: dict[str, list[ServiceRecord]] = {}
     for record in ordered:
+        # DNS names are equal whatever the case of their letters (RFC 4343).
         groups.setdefault(record.target.lower(), []).append(record)
     return [_host(group) for group in groups.values()]
 

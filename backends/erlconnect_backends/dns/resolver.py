@@ -141,9 +141,11 @@ class Resolver:
             async with asyncio.timeout_at(until):
                 message = (await _resolve(servers, name, question.kind)).response
         except dns.resolver.NXDOMAIN as error:
+            # Such an answer can hold aliases first: the caller finds the name that is missing.
             message = error.response(name)
         except (TimeoutError, dns.resolver.NoNameservers):
             failures = {
+                # A server without a failure was still being asked when the time was over.
                 each.server: each.failure or timeout_failure(_protocol(tcp=self._tcp))
                 for each in servers
                 if each.asked
@@ -209,6 +211,7 @@ async def _outcome(
 def sorted_addresses(found: Iterable[str]) -> list[str]:
     """Return each address once, IPv4 first, without those that no host can have."""
     addresses = {ip_address(text) for text in found}
+    # Nobody can connect to 0.0.0.0, "::" or a multicast address as to a node.
     usable = [each for each in addresses if not (each.is_unspecified or each.is_multicast)]
     return [str(each) for each in sorted(usable, key=_sort_key)]
 
@@ -272,6 +275,7 @@ class _Nameserver(SocketNameserver):
         del seconds
         self.asked = True
         try:
+            # The wait for a slot is outside the time of the try: the server has not been asked yet.
             async with self._slots:
                 message = await super().exchange(request, tcp=tcp, seconds=self._seconds)
             _check(message)
@@ -300,6 +304,7 @@ def _protocol(*, tcp: bool) -> str:
 def _check(message: dns.message.QueryMessage) -> None:
     """Raise ``ServerFailure`` where the server says no, or contradicts itself."""
     code = message.rcode()
+    # NXDOMAIN is an answer, too: it says for certain that there is no such name.
     if code not in (dns.rcode.NOERROR, dns.rcode.NXDOMAIN):
         raise code_failure(dns.rcode.to_text(code))
     try:
@@ -318,6 +323,7 @@ def _answer(
     glue: dict[str, tuple[str, ...]] = {}
     for extra in message.additional:
         if addresses := tuple(_addresses(extra)):
+            # A and AAAA are sets of their own; case does not count in names (RFC 4343).
             name = dns_text(extra.name).lower()
             glue[name] = glue.get(name, ()) + addresses
     return Answer(

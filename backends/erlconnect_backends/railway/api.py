@@ -143,6 +143,7 @@ class GraphApi:
             return response.status, await response.read(limit=_LONGEST_ANSWER)
 
     def _error_in_answer(self, query: str, errors: Any) -> LookupFailedError | RefusedError:
+        # GraphQL reports errors in the body of an answer that has the status 200.
         listed = errors if isinstance(errors, list) else []
         words = "; ".join(
             str(one.get("message", "")) if isinstance(one, dict) else str(one) for one in listed
@@ -173,6 +174,7 @@ def _is_safe(endpoint: str) -> bool:
 def _token(variables: Mapping[str, str], name: str) -> str:
     token = variables.get(name, "")
     remember(token)
+    # A line end in a header would begin another header (RFC 9112, section 5).
     if not (token.isascii() and token.isprintable()):
         raise ConfigurationError(
             f"the variable {name} holds characters that no token has",
@@ -246,6 +248,7 @@ class Project:
         environment is not in the project.
         """
         if api.of_project:
+            # A project's token is valid for one project and environment, and names them itself.
             link = await _token_scope(api, ProjectLink(project=project, environment=environment))
         else:
             link = project_link(project, environment, variables, folder)

@@ -153,6 +153,7 @@ class RailwayVariables:
         if name is None:
             return None
         value, origin = variables[name], f"{settings.service}'s {name}"
+        # Only a release's own cookie reaches erl as a flag. The others are taken as they are.
         if name != _LITERAL_NAME:
             return _cookie(value, origin)
         in_flags = cookie_in_flags({each: variables.get(each, "") for each in _FLAG_NAMES})

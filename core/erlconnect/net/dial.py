@@ -36,6 +36,7 @@ def host_and_port(text: str, *, default_port: int) -> tuple[str, int]:
     if not 0 < port <= _MAX_PORT:
         raise ValueError(f"there is no port {port}")
     if parts[1]:
+        # Raises ``ValueError`` where the brackets hold something else.
         ipaddress.IPv6Address(host)
     return host, port
 
@@ -60,6 +61,7 @@ def found_addresses(found: Sequence[Any]) -> list[Address]:
 
     The families alternate, beginning with the one that the system prefers (RFC 8305, section 4).
     """
+    # A dict keeps the order of getaddrinfo, which is that of preference (RFC 6724).
     unique = dict.fromkeys((family, sockaddr) for family, _, _, _, sockaddr in found)
     return interleaved(
         [
@@ -104,6 +106,7 @@ class Race:
             async with asyncio.TaskGroup() as group:
                 attempts = [group.create_task(self._attempt(self._addresses[0]))]
                 for address in self._addresses[1:]:
+                    # An attempt that fails starts the next one without the rest of the delay.
                     with suppress(TimeoutError):
                         async with asyncio.timeout(ATTEMPT_DELAY_SECONDS):
                             await self._next_change()
@@ -117,6 +120,7 @@ class Race:
                 # The group waits here until the losers have closed their sockets.
         except BaseException:
             if self._winner is not None:
+                # Nobody else has the socket: the caller gets an exception in its place.
                 self._winner.close()
             raise
         return self._winner
@@ -148,6 +152,7 @@ async def connect(address: Address) -> socket.socket:
     sock = socket.socket(address.family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
         sock.setblocking(False)
+        # Nagle's algorithm would hold small messages back until the last is acknowledged.
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
         await asyncio.get_running_loop().sock_connect(sock, address.sockaddr)

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 MAX_HEAD_BYTES: Final = 64 * 1024
 MAX_BODY_BYTES: Final = 32 * 1024 * 1024
 MAX_LINE_BYTES: Final = 64 * 1024 * 1024
+# Any number of 1xx may precede the answer (RFC 9110, section 15.2): this bounds it.
 _MAX_INTERIM_ANSWERS: Final = 16
 _PIECE_BYTES: Final = 256 * 1024
 _START: Final = b"HTTP/1."
@@ -53,7 +54,7 @@ class Stream(Protocol):
         """Send all of ``data``."""
 
     async def receive(self) -> bytes:
-        """Return what comes next; nothing at the end."""
+        """Return the next bytes; ``b""`` at the end of the stream."""
 
 
 class Headers(Mapping[str, str]):
@@ -62,6 +63,7 @@ class Headers(Mapping[str, str]):
     def __init__(self, fields: Iterable[tuple[bytes, bytes]]) -> None:
         self._fields: dict[str, str] = {}
         for name, value in fields:
+            # Names have no case, and equal ones form a list (RFC 9110, sections 5.1 and 5.3).
             key, text = name.decode("latin-1").lower(), value.decode("latin-1")
             self._fields[key] = f"{self._fields[key]}, {text}" if key in self._fields else text
 
@@ -77,7 +79,7 @@ class Headers(Mapping[str, str]):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HttpRequest:
-    """What is asked. ``Host`` has to be among ``headers``; the length of ``body`` is added."""
+    """One request. ``Host`` has to be among ``headers``; the length of ``body`` is added."""
 
     method: str = "GET"
     target: str
@@ -108,6 +110,7 @@ class HttpConnection:
                     return HttpResponse(self, event)
                 if not isinstance(event, h11.InformationalResponse):
                     raise HttpError("the answer has no head")
+                # 101 is a 1xx, but the last answer in HTTP (RFC 9110, section 15.2.2).
                 if event.status_code == HTTPStatus.SWITCHING_PROTOCOLS:
                     return HttpResponse(self, event)
         raise TooLongError("there are interim answers without an end")
@@ -295,12 +298,14 @@ async def open_stream(
 
 async def _open_tunnel(stream: Stream, place: tuple[str, int], proxy: HttpProxy) -> None:
     host, port = place
+    # CONNECT has a host and a port as its target, and no URL (RFC 9110, section 9.3.6).
     authority = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
     headers = [("Host", authority)]
     if proxy.authorization:
         headers.append(("Proxy-Authorization", proxy.authorization))
     request = HttpRequest(method="CONNECT", target=authority, headers=headers)
     response = await HttpConnection(stream).request(request)
+    # Any 2xx opens the tunnel (RFC 9110, section 9.3.6).
     if not HTTPStatus.OK <= response.status < HTTPStatus.MULTIPLE_CHOICES:
         raise ProxyRefusalError(response.status)
     if response.trailing:

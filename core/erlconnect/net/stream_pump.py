@@ -73,7 +73,7 @@ class StreamPump(threading.Thread):
     of either side closes that half of the other; what the caller wrote before it closed ``stream``
     still goes out. Less than a megabyte waits in it. ``ended`` is set when nothing more comes from
     the other side; ``failure`` says then what ended it, if it was no orderly end, and ``heard``
-    whether it ever said anything. ``at_end`` is called last, in this thread.
+    whether anything ever came for the caller. ``at_end`` is called last, in this thread.
     """
 
     piece_bytes: Final = 256 * 1024
@@ -124,10 +124,12 @@ class StreamPump(threading.Thread):
     def _over(self) -> bool:
         if self._inward or not self._codec.over:
             return False
+        # Without halves the end of one direction is the end of both.
         return self._outward_over or not self._codec.half_closes
 
     @property
     def _reads_plain(self) -> bool:
+        # Nothing is read while something still waits: so the memory in use stays bounded.
         return not (self._outward or self._caller_ended or self._outward_over)
 
     @property
@@ -182,6 +184,7 @@ class StreamPump(threading.Thread):
         else:
             self._caller_ended = True
             self._linger()
+            # What the codec sends for the end goes out before the half closes.
             self._codec.say_farewell()
 
     def _read_wire(self) -> None:
@@ -207,10 +210,12 @@ class StreamPump(threading.Thread):
             self._flush_inward()
         if self._codec.over and not self._inward:
             with suppress(OSError):
+                # Only after the last byte went in, or the caller would lose what waits for it.
                 self._plain.shutdown(socket.SHUT_WR)
 
     def _flush_inward(self) -> None:
         try:
+            # The kernel takes a limited number of buffers in one call (IOV_MAX).
             sent = self._plain.sendmsg(self._inward[:_MAX_PIECES])
         except BlockingIOError:
             return
@@ -269,11 +274,11 @@ class _Poller:
             self._poller.unregister(number)
 
     def wait(self, seconds: float | None) -> None:
-        """Wait until something happens, at most so long."""
+        """Wait until something happens, at most ``seconds``; ``None`` is no limit."""
         self._happened = dict(self._poller.poll(None if seconds is None else seconds * 1000))
 
     def happened(self, sock: socket.socket) -> bool:
-        """Return whether anything happened to it."""
+        """Return whether the last wait reported anything of ``sock``."""
         return sock.fileno() in self._happened
 
     def has_ended(self, sock: socket.socket) -> bool:

@@ -106,6 +106,7 @@ def _split(command: str) -> list[str]:
 
 def _failed(program: str, output: ChildOutput) -> CookieNotFoundError:
     """Return the error with the program's own words, without what it printed of the cookie."""
+    # A program may fail after it has printed the cookie, and repeat it in its errors.
     for line in output.stdout.splitlines()[:_MAX_REMEMBERED_LINES]:
         remember(line.decode(errors="replace").strip())
     words = redact(output.stderr.decode(errors="replace").strip())[-_MAX_SHOWN_CHARACTERS:]

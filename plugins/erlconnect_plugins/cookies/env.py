@@ -49,6 +49,7 @@ class EnvCookieSource:
                 f"The environment variable {self._name} is not set",
                 remedy=f"Export {self._name} in this shell, or name another with --cookie-from.",
             )
+        # fsencode undoes how Python decoded the variable, and returns its bytes as they were.
         text = cookie_text(os.fsencode(value), place=f"The environment {place}")
         stripped = text if self._name == "RELEASE_COOKIE" else text.rstrip("\r\n")
         if not stripped.strip("\r\n"):

@@ -79,6 +79,7 @@ async def ask_hidden(question: str, *, deadline: float) -> bytes:
     Raises ``OSError`` where there is no terminal and ``TimeoutError`` after ``deadline`` seconds.
     Then, and when cancelled, the terminal shows again what is typed.
     """
+    # Non-blocking for the polling below; O_NOCTTY: it must not become the controlling terminal.
     terminal = os.open(os.ctermid(), os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK | os.O_CLOEXEC)
     try:
         with _echo_off(terminal):

@@ -66,6 +66,7 @@ class CommandTransport:
             try:
                 yield dialer
             except Exception as error:  # noqa: BLE001 - a group would wrap the caller's error
+                # It is kept here, and raised again when the group has ended.
                 failure = error
             finally:
                 dialer.end_all()
@@ -101,6 +102,7 @@ class CommandDialer:
         self._children = [one for one in self._children if not one.closed] + [child]
         try:
             ended = await child.finished_within(_FAILS_AT_ONCE_SECONDS)
+        # A cancelled dial returns no stream, so that nobody else would close it.
         except BaseException:
             child.close()
             raise
@@ -129,9 +131,11 @@ class CommandDialer:
             "%": "%",
         }
         if self._settings.shell:
+            # The name and the address come from the network: the shell must not interpret them.
             quoted = {key: shlex.quote(value) for key, value in values.items()}
             return ["/bin/sh", "-c", _expand(self._settings.command, quoted | {"%": "%"})]
         try:
+            # Split first and fill in then: a value with a blank stays one argument.
             words = shlex.split(self._settings.command)
         except ValueError as error:
             raise UsageError(

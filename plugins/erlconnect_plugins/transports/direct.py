@@ -50,6 +50,7 @@ _FAMILIES: Final[dict[str, socket.AddressFamily]] = {
     "4": socket.AF_INET,
     "6": socket.AF_INET6,
 }
+# Not every platform has all of them: EAI_NODATA and EAI_ADDRFAMILY are not in POSIX.
 _NO_SUCH_NAME: Final = frozenset(
     code
     for name in ("EAI_NONAME", "EAI_NODATA", "EAI_ADDRFAMILY")
@@ -99,6 +100,7 @@ class DirectDialer:
         race = None
         try:
             async with asyncio.timeout(DEADLINE_SECONDS):
+                # Kept in a variable: after the deadline its failures are still reported.
                 race = Race(await addresses_of(self._host, port, self._family))
                 connected = await race.run()
         except TimeoutError as error:
@@ -118,6 +120,7 @@ class DirectDialer:
         tried = "; ".join(
             f"{each.text}: {_dial_error_text(answers.get(each))}" for each in race.tried
         )
+        # ETIMEDOUT comes from this machine's kernel, and is no answer from the network.
         answered = any(error.errno != errno.ETIMEDOUT for error in answers.values())
         return (UnreachableError if answered else TimedOutError)(
             f"Could not connect to {self._host}, port {port} ({tried})", remedy=_remedy(port, race)
@@ -132,6 +135,7 @@ def _dial_error_text(error: OSError | None) -> str:
 
 
 def _remedy(port: int, race: Race) -> str:
+    # A refusal came back from there: hints about an unreachable network would mislead.
     if any(failure.error.errno == errno.ECONNREFUSED for failure in race.failures):
         return f"The machine is there and nobody listens on port {port}: check that the node runs."
     if any(address.private for address in race.tried):
@@ -193,6 +197,7 @@ def _scope_id(zone: str, numeric: ipaddress.IPv6Address) -> int:
 
 async def _looked_up(host: str, port: int, family: Family) -> list[Address]:
     try:
+        # getaddrinfo blocks and cannot be cancelled. A daemon thread does not hold up the exit.
         found = await in_daemon_thread(
             lambda: socket.getaddrinfo(
                 host,
@@ -211,6 +216,7 @@ async def _looked_up(host: str, port: int, family: Family) -> list[Address]:
 def _lookup_error(
     host: str, family: Family, error: socket.gaierror | UnicodeError
 ) -> LookupFailedError | NameNotFoundError:
+    # Python encodes the name by IDNA first: a label of more than 63 bytes is a UnicodeError.
     if isinstance(error, UnicodeError) or error.errno in _NO_SUCH_NAME:
         kind = "" if family == "auto" else f"IPv{family} "
         return NameNotFoundError(
