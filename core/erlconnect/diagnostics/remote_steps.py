@@ -122,6 +122,7 @@ async def _connect(
     connected = None
     try:
         connected = await inspection.context.discovery.connect_first_of(targets)
+        # A copy: later requests add phases to the same timer.
         steps = steps_passed(list(inspection.timer.phases), connected)
     except ErlconnectError as error:
         failure = ConnectFailure(error=error, target=targets[0])
