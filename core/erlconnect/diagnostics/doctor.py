@@ -39,6 +39,7 @@ async def examine(
     if config:
         remote = await _examine_remote(config, catalogue, environment, report, warn)
         report.add(_guard(config))
+    # The remote steps come first: the local ones compare their releases with the remote node's.
     await examine_machine(
         environment,
         report,
@@ -106,6 +107,7 @@ def _plugins_in_use(inspection: InspectionSession) -> Iterator[tuple[Kind, str, 
     config = inspection.context.config
     yield Kind.BACKEND, config.backend.name, inspection.context.plugins.backend()
     if config.cookie_source.name:
+        # Rights are asked for before any target is known; a cookie source needs one to be made.
         any_target = Target(node=NodeName(name="", host=""), address="")
         for one in inspection.context.plugins.cookie_sources(any_target):
             yield Kind.COOKIE_SOURCE, one.name, one.source

@@ -52,6 +52,7 @@ def pong_payload(pong: Pong, phases: Iterable[Span]) -> dict[str, Any]:
         "address": pong.address,
         "dist_port": pong.dist_port,
         "transport": pong.transport,
+        # Empty texts become null: a consumer must not take "" for a name or a release.
         "cookie_source": pong.cookie_source or None,
         "creation": pong.creation,
         "otp": pong.otp or None,
@@ -66,6 +67,7 @@ def target_payload(probe: TargetProbe) -> dict[str, Any]:
     fields: dict[str, Any] = {
         "schema": SCHEMA,
         "event": "target",
+        # What the backend has found; "node" below is the name by which the node answered.
         "expected": str(target.node) if target.node.name else None,
         "address": target.address,
         "epmd_port": target.epmd_port,

@@ -68,6 +68,7 @@ async def _erlang(environment: Mapping[str, str], remote: RemoteNode | None) -> 
             f"{here.path} does not tell its release: {here.problem}",
             remedy="Run `erl` by hand and see what it says.",
         )
+    # `release_by_flags` may return a range or nothing: only an exact release is compared.
     if there.isdigit() and refuse_each_other(int(here.version), int(there)):
         return timer.failed(_too_far_apart(here.version, there))
     beside = f", and OTP {there} there: they talk with each other" if there.isdigit() else ""
@@ -109,7 +110,7 @@ async def _elixir(environment: Mapping[str, str], remote: RemoteNode | None) -> 
 
 
 async def _epmd(environment: Mapping[str, str], report: Report) -> dict[str, int] | None:
-    """Check whether an epmd runs; return its names, and ``None`` after an error."""
+    """Return the names of the epmd and their ports, empty if none runs; ``None`` after an error."""
     timer = StepTimer(StepName.LOCAL_EPMD)
     try:
         local = EpmdEnvironment.read(environment)
@@ -132,6 +133,7 @@ async def _epmd(environment: Mapping[str, str], report: Report) -> dict[str, int
 def _names(names: Mapping[str, int], alias: str) -> Step:
     timer = StepTimer(StepName.LOCAL_NAMES)
     taken = []
+    # Both are notes: an alias gets a number then, and only starting a second node fails.
     if alias in names:
         taken.append(f"{alias} is registered here, so that the alias gets a number")
     if _LOCAL_NAME in names:
@@ -190,6 +192,7 @@ async def _program(
     except (OSError, TimeoutError) as error:
         reason = str(error) or f"it took longer than {_PROGRAM_SECONDS:g} s"
         return Program(path=path, version="", problem=reason)
+    # Searched and not compared: a program may print warnings before its version.
     found = pattern.search(output)
     if found is None:
         last = output.strip().splitlines()[-1:] or ["nothing"]

@@ -55,12 +55,14 @@ async def ping(
     warn: Callable[[str], None],
     on_timer: Callable[[Timer], None],
 ) -> Pong:
-    """Probe; with a cookie go through the whole handshake, exchange a tick, and disconnect.
+    """Probe the first target that answers; with a cookie make the whole handshake and send a tick.
 
-    ``on_timer`` gets the timer at the beginning, so that its phases are known after a failure, too.
+    ``on_timer`` is called with the timer before the first phase, so that the phases are known
+    after a failure, too.
     Raises ``ErlconnectError``.
     """
     async with inspection_session(config, catalogue, environment, warn) as inspection:
+        # Before the first phase: where it fails, the caller still has the timer.
         on_timer(inspection.timer)
         with inspection.timer.phase("lookup"):
             targets = await inspection.context.discovery.targets()
@@ -72,6 +74,7 @@ async def ping(
 
 
 async def _handshake(inspection: InspectionSession, connected: ConnectedTarget) -> Pong:
+    # Passthrough has a source and no cookie: only the local node has it, so none is tried.
     remote = await _cookie(inspection, connected)
     if remote and remote.cookie:
         async with inspection.connection(connected, remote.cookie) as connection:
@@ -88,7 +91,10 @@ async def _handshake(inspection: InspectionSession, connected: ConnectedTarget) 
 
 
 async def _cookie(inspection: InspectionSession, connected: ConnectedTarget) -> RemoteCookie | None:
-    """Fetch the cookie; one that nobody named may be missing, and then the probe is all."""
+    """Return the cookie; ``None`` where no source was named and none has it.
+
+    Raises ``CookieNotFoundError`` where a source was named.
+    """
     ask = not inspection.context.config.no_input
     try:
         return await inspection.context.cookies.fetch(connected.target, ask=ask)

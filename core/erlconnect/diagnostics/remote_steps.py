@@ -1,4 +1,4 @@
-"""The steps of ``doctor`` from TARGET to what its node says of itself.
+"""The steps of ``doctor`` on TARGET, from discovery to what its node answers.
 
 The steps of a connection are read from the phases that the connector has timed, because it may try
 several transports and targets: those of the attempt that succeeded, or of the one that failed.
@@ -75,12 +75,13 @@ class RemoteNode:
 
 
 async def examine_target(inspection: InspectionSession, report: Report) -> RemoteNode | None:
-    """Take all remote steps; ``None`` where nothing was found."""
+    """Take all remote steps; return the node, or ``None`` where no target was found."""
     targets = await _discover(inspection, report)
     if not targets:
         report.skip(_AFTER_DISCOVERY, "no target was found")
         return None
     connected = await _connect(inspection, report, targets)
+    # The cookie is fetched without a connection, too: a second fault shows in the same run.
     target = connected.target if connected else targets[0]
     cookie = await _cookie(inspection, report, target)
     if connected is None:
@@ -121,6 +122,7 @@ async def _connect(
     connected = None
     try:
         connected = await inspection.context.discovery.connect_first_of(targets)
+        # A copy: later requests add phases to the same timer.
         steps = steps_passed(list(inspection.timer.phases), connected)
     except ErlconnectError as error:
         failure = ConnectFailure(error=error, target=targets[0])
@@ -238,12 +240,13 @@ def _node_info(otp: Term, tick_time: Term, runtime_tools: Term, elixir: Term) ->
 
 
 def _text(term: Term) -> str:
+    # Anything but a binary is the `undefined` of a query that failed.
     return term.decode(errors="replace") if isinstance(term, bytes) else ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NodeInfo:
-    """What the node answered; a text is empty where there is no such thing."""
+    """The node's answers; a text is empty, and ``tick_time`` (s) ``None``, where it gave none."""
 
     otp: str
     tick_time: int | None
@@ -336,6 +339,7 @@ def _attempt_of(phases: Sequence[Span], failed_phase: Span | None) -> list[Span]
     """Return the phases of one target and transport: from its ``transport`` to the next one."""
     attempts: list[list[Span]] = []
     for phase in phases:
+        # The connector opens a transport once an attempt, before anything else.
         if phase.name == "transport" or not attempts:
             attempts.append([])
         attempts[-1].append(phase)
@@ -349,7 +353,7 @@ def _last_attempt(phases: Sequence[Span]) -> list[Span]:
 
 
 def remedy_of(error: ErlconnectError, target: Target, transport: str) -> str:
-    """Return the remedy of ``error``; for a private address without an answer, what leads there."""
+    """Return the remedy of ``error``; for a silent private address, how to reach it."""
     direct = transport == DEFAULT_TRANSPORT.name
     unreachable = isinstance(error, (UnreachableError, TimedOutError))
     if direct and unreachable and _PORT_IS_CLOSED not in error.message and _is_private(target):
@@ -364,6 +368,7 @@ def remedy_of(error: ErlconnectError, target: Target, transport: str) -> str:
 def _is_private(target: Target) -> bool:
     """Return whether the address means something inside one network only."""
     try:
+        # An IPv6 address may have a zone behind "%" (RFC 4007, section 11).
         numeric = ipaddress.ip_address(target.address.partition("%")[0])
     except ValueError:
         return target.address.endswith(_PRIVATE_DOMAINS)

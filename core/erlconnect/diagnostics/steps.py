@@ -40,7 +40,7 @@ class StepName(StrEnum):
 
 
 class StepStatus(StrEnum):
-    """``note`` is worth knowing and stops nothing; ``skipped`` was not checked."""
+    """How a step ended. ``note`` is no failure, but has a remedy; ``skipped`` was not checked."""
 
     OK = "ok"
     NOTE = "note"
@@ -50,7 +50,7 @@ class StepStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
-    """One step that is over; ``error`` only where it failed."""
+    """The result of one step; ``error`` is set only where it failed."""
 
     event: ClassVar[str] = "step"
     name: StepName
@@ -62,10 +62,11 @@ class Step:
 
 
 class StepTimer:
-    """One step while it is taken: its time runs from here to its end."""
+    """Measures one step: its time begins here and ends with the result."""
 
     def __init__(self, name: StepName) -> None:
         self._name = name
+        # Monotonic: a correction of the system's clock must not change the time of a step.
         self._began = time.monotonic()
 
     def ok(self, seen: str) -> Step:
@@ -106,6 +107,7 @@ class Report:
 
     def add(self, step: Step) -> None:
         """Add the next step."""
+        # Shown at once and not at the end: a step that hangs is then the one after the last shown.
         self.steps.append(step)
         self._on_step(step)
 
@@ -121,5 +123,6 @@ class Report:
     @property
     def exit_code(self) -> ExitCode:
         """The exit code of the first failure; 0 without one."""
+        # A later failure is often only the consequence of the first one.
         errors = (step.error for step in self.steps if step.error)
         return next((error.exit_code for error in errors), ExitCode.DONE)

@@ -1,8 +1,8 @@
 """Control messages of our own client: those that it sends, and those that it understands.
 
-Each is a term; some are followed by a second one, the payload. A frame of ours has the shortest
-distribution header there is, without atoms, where the other side knows such headers, because
-such a connection has fragments; else it is passed through.
+Each is a term; some are followed by a second one, the payload. Where the connection has
+distribution headers, a frame of ours begins with an empty one, without atoms. Elsewhere it begins
+with the type of a frame without such a header (112, pass-through).
 Source: "Protocol between Connected Nodes" and "Distribution Header".
 """
 
@@ -103,6 +103,7 @@ def parse_control(control: Term, payload: Term | None) -> Signal | None:  # noqa
             return LinkExit(process=process, ours=ours, reason=payload)
         case (Operation.MONITOR_P, process, monitored, reference):
             return MonitorRequest(process=process, monitored=monitored, reference=reference)
+        # The node waits for an UNLINK_ID_ACK with the same id ("Link Protocol").
         case (Operation.UNLINK_ID, number, process, ours):
             return UnlinkRequest(number=number, process=process, ours=ours)
         # Other operations, also those of later releases, are legal and need no reply of ours.
@@ -144,6 +145,7 @@ def link(sender: Pid, process: Pid) -> Term:
 
 def kill(sender: Pid, process: Pid) -> Term:
     """Return the control message that ends ``process`` at once, whatever it does."""
+    # A process that traps exits cannot trap the reason `kill` (`erlang:exit/2`).
     return (Operation.EXIT2, sender, process, Atom("kill"))
 
 
@@ -159,7 +161,9 @@ def unlink_acknowledgement(request: UnlinkRequest) -> Term:
 
 _PASS_THROUGH: Final = b"p"
 _VERSION: Final = b"\x83"
+# 131, 68 and 0 atom cache references ("Distribution Header").
 _HEADER_WITHOUT_ATOMS: Final = b"\x83D\x00"
+# 131 and 69 or 70, the sequence and the fragment number, 64 bits each.
 _FRAGMENT_HEAD: Final = 2 + 8 + 8
 
 
@@ -180,9 +184,9 @@ def _plain(term: Term) -> Term:
 
 
 class Assembler:
-    """Puts fragments together; unfragmented frames come out as they are.
+    """Joins the fragments of messages; an unfragmented frame is a message already.
 
-    A message of more than ``longest`` bytes is a ``MessageTooLongError``, before it is all there.
+    ``MessageTooLongError`` is raised as soon as unfinished messages have over ``longest`` bytes.
     """
 
     def __init__(self, longest: int) -> None:
@@ -190,7 +194,10 @@ class Assembler:
         self._under_way: dict[bytes, bytearray] = {}
 
     def add(self, body: bytes) -> tuple[Term, Term | None] | None:
-        """Return control message and payload once a message is whole; ``None`` before."""
+        """Return control message and payload of a message that is complete, else ``None``.
+
+        Raises ``RemoteProtocolError`` or ``MessageTooLongError``.
+        """
         kind = body[:2]
         if kind == b"\x83D":
             return self._parse(body, 2)

@@ -279,6 +279,8 @@ class FragmentedMessage:
 
     def _pass_unnamed(self, data: Data, slices: list[BufferSlice]) -> int:
         table = self._table
+        # Where names become shorter, the Size in a fun's head must be lowered before it is sent:
+        # OTP 23 checks that so many bytes follow (`edits.term_splices`).
         if self.carry or table.may_shrink:
             return 0
         last = slices[-1][1]

@@ -1,4 +1,4 @@
-"""Requests that erlconnect itself sends to a node over its own connection, and their answers.
+"""Requests that erlconnect sends over a connection of its own, and their answers.
 
 There are two: the request of ``net_adm:ping``, and one call through ``rex``, the server behind
 ``rpc``, in the form that it has for C nodes. Frames have no distribution header, because such a
@@ -26,6 +26,7 @@ _LINE: Final = 1  # of an abstract form
 
 def auth_request(caller_name: str) -> bytes:
     """Return the frame of the request that ``net_adm:ping`` sends."""
+    # What `gen:call` sends: the tag, where the answer goes, and the request of `net_adm:ping/1`.
     is_auth = (Atom("is_auth"), Atom(caller_name))
     call = (Atom("$gen_call"), (_own_pid(caller_name), _own_reference(caller_name)), is_auth)
     return _message_to("net_kernel", caller_name, call)
@@ -50,6 +51,7 @@ def evaluation_result(message: Term) -> tuple[Term, ...] | None:
     Raises ``RemoteProtocolError`` where the call failed.
     """
     match message:
+        # `erl_eval:exprs/2` returns {value, Value, Bindings}; a failed call is {badrpc, Reason}.
         case ("rex", ("value", tuple() as values, _)):
             return values
         case ("rex", _):
@@ -92,6 +94,7 @@ def message_of(body: bytes) -> Term | None:
     if body[:2] != _PASS_THROUGH + _VERSION:
         raise RemoteProtocolError(f"a frame that begins with {body[:2]!r}")
     control, end = decode(body, 2)
+    # Both answers come by SEND; a node may send other operations at any time.
     if not (isinstance(control, tuple) and control[:1] == (_SEND,)):
         return None
     # A frame that is passed through has a version byte before each of its two terms.
@@ -101,6 +104,7 @@ def message_of(body: bytes) -> Term | None:
 
 
 def _message_to(process: str, caller_name: str, message: Term) -> bytes:
+    # The third element is "Unused" in the specification; nodes send the empty atom.
     control = (_REG_SEND, _own_pid(caller_name), Atom(""), Atom(process))
     return _PASS_THROUGH + _VERSION + encode(control) + _VERSION + encode(message)
 

@@ -111,6 +111,7 @@ class FrameStream:
         if start == _HTTP:
             raise RemoteProtocolError(f"{message}: an HTTP answer came instead")
         length = int.from_bytes(head, "big")
+        # Checked before the body is read, so that a wrong length costs no memory and no waiting.
         if not 0 < length <= _MAX_BODY:
             raise RemoteProtocolError(f"{message}: a frame of {length} bytes")
         return await self._exactly(length)

@@ -63,19 +63,19 @@ class RemoteSide(Protocol):
         """Return what the handshake follows."""
 
     def link_up(self, event: LinkEvent) -> None:
-        """Learn that a link came up."""
+        """Handle the event that a link came up."""
 
     def link_down(self, event: LinkEvent) -> None:
-        """Learn that a link went down."""
+        """Handle the event that a link went down."""
 
     def refused(self, link: LinkEvent, refusal: Refusal) -> None:
-        """Learn that a message of a link was refused."""
+        """Handle the event that a message of a link was refused."""
 
     async def why_ended(self, stream: socket.socket) -> str:
         """Return what the transport knows of the end of ``stream``, or an empty text."""
 
     def warn(self, message: str) -> None:
-        """Tell the user something that does not end the link."""
+        """Warn the user of something that does not end the link."""
 
 
 class Link:

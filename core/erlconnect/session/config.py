@@ -1,4 +1,4 @@
-"""What the user asked for with one TARGET, and the objects that this makes for its targets.
+"""The settings of one TARGET, and the objects that are made from them.
 
 ``SessionConfig`` is the last form of a setting before plugins are involved: ``command_line`` makes
 it from the flags, the profile and the variables. ``TargetContext`` holds what its targets share:
@@ -61,9 +61,9 @@ class SessionConfig:
 
 
 class TargetContext:
-    """What the targets of one TARGET share: they are found, reached and authenticated by it.
+    """What the targets of one TARGET share: discovery, transports and cookies.
 
-    ``group`` runs what goes on for longer than one call: open transports and searches.
+    ``group`` runs the tasks that outlive one call: open transports and searches.
     """
 
     def __init__(
@@ -103,6 +103,7 @@ class TargetContext:
     async def with_cookies(self, connected: ConnectedTarget) -> ConnectedTarget:
         """Return ``connected`` with the cookies for its handshakes. Raises ``ErlconnectError``."""
         remote = await self.cookies.fetch(connected.target, ask=not self.config.no_input)
+        # With passthrough there is no cookie: the nodes check each other's digests themselves.
         cookies = None
         if remote.cookie is not None:
             local = local_cookie(self.config.local_cookie_file)

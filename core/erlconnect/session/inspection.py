@@ -1,7 +1,7 @@
 """Discovery, connector and a connection of our own, for commands that serve no alias.
 
 ``ping``, ``targets``, ``doctor`` and ``connect --dry-run`` open an ``InspectionSession`` instead of
-a ``Session``; what they find out with it is in ``diagnostics`` and in ``plan.py``.
+a ``Session``; the commands' work is in ``diagnostics`` and in ``plan.py``.
 """
 
 from __future__ import annotations
@@ -38,9 +38,9 @@ async def inspection_session(
     environment: Mapping[str, str],
     warn: Callable[[str], None],
 ) -> AsyncIterator[InspectionSession]:
-    """Open what ``config`` names; leaving closes every transport that was opened.
+    """Set up the backend and the plugins of ``config``; leaving closes every open transport.
 
-    Raises ``ErlconnectError`` where the backend cannot be made.
+    Raises ``ErlconnectError`` where the backend cannot be created.
     """
     # The number goes into caller names: two probes of one node at the same time need two names.
     with instance_lock(environment) as lock:
@@ -60,12 +60,13 @@ async def inspection_session(
                     timer=timer,
                 )
                 yield InspectionSession(context, timer)
+        # The group wraps every error; callers expect the `ErlconnectError` itself.
         except BaseExceptionGroup as errors:
             raise first_error(errors) from None
 
 
 class InspectionSession:
-    """Use ``inspection_session``. ``timer`` has timed whatever was done through ``context``."""
+    """Made by ``inspection_session``. ``timer`` has the phases of all calls through ``context``."""
 
     def __init__(self, context: TargetContext, timer: Timer) -> None:
         self.context = context
@@ -82,8 +83,8 @@ class InspectionSession:
     ) -> AsyncIterator[NodeClient]:
         """Connect to ``connected`` as a hidden node of our own; leaving ends it cleanly.
 
-        ``flags`` are what we claim, ``max_frame`` the bytes of the longest frame that is read.
-        Raises what dialling and a handshake raise, ``RemoteCookieError`` among it.
+        ``flags`` are those that we claim; ``max_frame`` limits a received frame, in bytes.
+        Raises the errors of dialling and of a handshake, among them ``RemoteCookieError``.
         """
         dialer, where = connected.dialer, connected.where
         until = seconds_from_now(_DIAL_SECONDS)

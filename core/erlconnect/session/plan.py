@@ -1,4 +1,4 @@
-"""What a session would do, found out without dialling a node: ``connect --dry-run``.
+"""The plan of a session, made without dialling a node: ``connect --dry-run``.
 
 The backend is asked, and the transports and cookie sources that would be used are created, so that
 a mistake in their settings shows. No target is dialled and no cookie is fetched.
@@ -62,7 +62,9 @@ async def plan(
 def _planned(target: Target, config: SessionConfig, plugins: PluginResolver) -> PlannedTarget:
     return PlannedTarget(
         target=target,
+        # `-o dist-port=` goes before the port that the backend has found.
         dist_port=config.settings.dist_port or target.dist_port,
+        # Both calls create the plugins, which checks their settings.
         transports=[name for name, _ in plugins.transports(target)],
         cookie_sources=[one.name for one in plugins.cookie_sources(target)],
     )
