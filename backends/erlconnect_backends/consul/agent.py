@@ -83,8 +83,8 @@ class ConsulClient:
         """Return the instances of ``service`` that fit, and the index to wait from.
 
         With ``index`` the answer comes when something has changed since, or after ``wait`` seconds
-        and a little more. Raises ``LookupFailedError`` and its kin, ``RefusedError`` where the
-        token is not good for it, ``UsageError`` for a filter that Consul does not understand.
+        and a little more. Raises ``LookupFailedError`` and ``LookupTimeoutError``, ``RefusedError``
+        where the token lacks the right, and ``UsageError`` for a filter that Consul rejects.
         """
         # Some releases of py-consul have no parameter for it.
         filters = [("filter", filter_expression)] if filter_expression else []
@@ -208,6 +208,7 @@ class MeshAgent(ConsulClient):
             return Credentials(
                 certificate=str(leaf["CertPEM"]),
                 private_key=str(leaf["PrivateKeyPEM"]),
+                # All roots: while the CA is rotated, leaves of the old one are still in use.
                 roots=tuple(str(root["RootCert"]) for root in roots["Roots"]),
                 trust_domain=str(roots["TrustDomain"]),
                 index=int(leaf["ModifyIndex"]),
@@ -254,8 +255,10 @@ class MeshAgent(ConsulClient):
         datacenter = upstream.get("Datacenter") or ""
         return (
             upstream.get("DestinationName") == destination
+            # The other type is a prepared query, whose name may equal a service's.
             and upstream.get("DestinationType", "service") == "service"
             and datacenter in ("", self.access.datacenter)
+            # An upstream can listen on a Unix socket in place of a port (LocalBindSocketPath).
             and bool(upstream.get("LocalBindPort"))
         )
 
@@ -278,6 +281,7 @@ def _sidecar(entry: Mapping[str, Any]) -> Sidecar:
 def _upstream(service: Mapping[str, Any], upstream: Mapping[str, Any]) -> Upstream:
     bound = str(upstream.get("LocalBindAddress") or "127.0.0.1")
     return Upstream(
+        # A listener on all addresses is reached on the loopback address.
         host={"0.0.0.0": "127.0.0.1", "::": "::1"}.get(bound, bound),  # noqa: S104 - dialled only
         port=int(upstream["LocalBindPort"]),
         source=str(service["Proxy"]["DestinationServiceName"]),
@@ -327,9 +331,11 @@ async def _get(access: Access, path: str, parameters: Sequence[tuple[str, Any]])
     reply = await exchange(
         access,
         f"{quote(path, safe='/:')}?{urlencode(parameters)}",
+        # In a header: a token in the URL could be written to logs.
         headers={"X-Consul-Token": access.token} if access.token else {},
         seconds=_seconds(dict(parameters)),
     )
+    # A key that does not exist is answered with 404, which py-consul turns into ``None``.
     if reply.status not in (HTTPStatus.OK, HTTPStatus.NOT_FOUND):
         raise StatusError(reply.status, reply.body.decode(errors="replace"))
     return reply
@@ -342,7 +348,7 @@ def _seconds(parameters: Mapping[str, Any]) -> float:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reply:
-    """An answer; the names of ``headers`` are found in any spelling."""
+    """An answer; case does not count in the names of ``headers``."""
 
     status: int
     headers: Headers
@@ -362,6 +368,7 @@ async def exchange(
             return await _send(access, _request(access, target, headers))
     except TimeoutError as error:
         raise errors.timed_out(access.address, seconds) from error
+    # From the special to the general: most of these are an HttpError or an OSError, too.
     except HttpTooLongError as error:
         raise errors.too_long(access.address) from error
     except (HttpError, IncompleteAnswerError) as error:

@@ -96,6 +96,7 @@ class ConsulBackend:
                     found = self._targets(instances, session, in_mesh=in_mesh)
             except ErlconnectError:
                 await asyncio.sleep(pause)
+                # With index 0 Consul answers at once (its API documentation, blocking queries).
                 index, pause = 0, min(2 * pause, _LONGEST_PAUSE_SECONDS)
                 continue
             # An index that falls is another cluster's, or a restarted one's: begin anew, as
@@ -133,6 +134,7 @@ class ConsulBackend:
         return [SuggestedProfile(name="consul", why="CONSUL_HTTP_ADDR", settings=settings)]
 
     async def _client(self) -> ConsulClient:
+        # In a thread: it reads the files of the token and of the certificates, which blocks.
         return ConsulClient(await asyncio.to_thread(access_of, self._settings))
 
     async def _instances(
@@ -147,8 +149,10 @@ class ConsulBackend:
             index=index,
             wait=_WATCH_WAIT_SECONDS,
         )
+        # Proxies and gateways are registered as services, too, and are no Erlang nodes.
         nodes = [instance for instance in found if not instance.kind]
         if not settings.near:
+            # `watch` compares two answers: the same instances must come in the same order.
             nodes.sort(key=lambda instance: (instance.node, instance.id))
         return newer, nodes
 

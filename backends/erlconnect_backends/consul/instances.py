@@ -55,7 +55,10 @@ class Instance:
 
 
 def instances_of(entries: Sequence[Mapping[str, Any]]) -> list[Instance]:
-    """Read the entries of a health answer; ``TypeError`` and its kin where they are none."""
+    """Return the instances of a health answer.
+
+    Raises ``TypeError``, ``LookupError``, ``AttributeError`` or ``ValueError`` for another form.
+    """
     if not isinstance(entries, list):
         raise TypeError("not a list")
     return [_instance(entry["Node"], entry["Service"], entry["Checks"]) for entry in entries]
@@ -70,6 +73,7 @@ def _instance(
         service=str(service["Service"]),
         id=str(service["ID"]),
         node=str(node["Node"]),
+        # Without an address of its own a service has that of its node (Consul: Health API).
         address=str(service["Address"] or node["Address"]),
         port=int(service["Port"] or 0),
         datacenter=str(node.get("Datacenter") or ""),

@@ -102,6 +102,7 @@ class ConnectSettings(AccessSettings):
 
     @model_validator(mode="after")
     def _fits(self) -> Self:
+        # Both other modes use no upstream that listens already: it would be ignored silently.
         if self.upstream and self.mode in ("native", "proxy"):
             raise ValueError(f"mode={self.mode} takes no upstream")
         return self

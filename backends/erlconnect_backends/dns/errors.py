@@ -59,6 +59,7 @@ def unusable_answer(what: str) -> ServerFailure:
 
 def timeout_failure(protocol: str) -> ServerFailure:
     """Return the failure of a server that did not answer; ``protocol`` is UDP or TCP."""
+    # The hint is of no use where TCP was used already.
     other = ", ask over TCP with -o tcp=true" if protocol == "UDP" else ""
     remedy = _or_other(f"Check that the server can be reached (a VPN? a firewall?){other}")
     return ServerFailure(f"did not answer over {protocol} in time", remedy=remedy, silent=True)
@@ -79,6 +80,7 @@ def no_answer(
     question: Question, failures: Mapping[ServerAddress, ServerFailure]
 ) -> LookupFailedError:
     """Return the error of a lookup that no server answered, with the failure of each."""
+    # A server that answered comes before silent ones: its remedy says more.
     first = min(failures.values(), key=lambda failure: failure.silent)
     words = "; ".join(f"{server.text} {each.words}" for server, each in failures.items())
     error = LookupTimeoutError if first.silent else LookupFailedError

@@ -50,6 +50,7 @@ async def name_servers(setting: str | None, *, until: float) -> Sequence[ServerA
     host, port = host_and_port(setting, default_port=DNS_PORT)
     try:
         async with asyncio.timeout_at(until):
+            # Without a type getaddrinfo returns each address once for each type of socket.
             found = await asyncio.get_running_loop().getaddrinfo(
                 host, port, type=socket.SOCK_STREAM
             )
@@ -110,6 +111,7 @@ async def cluster_name_server(
     host = f"{service}.{namespace}"
     ref = Ref(name=_OFFER, settings={"namespace": namespace, "service": service})
     target = Target(node=NodeName(name="", host=host), address=host, dist_port=DNS_PORT)
+    # Without an address: the connection is opened by `open_stream`, which ignores it.
     server = ServerAddress(family=socket.AF_UNSPEC, sockaddr=(), text=text)
     async with AsyncExitStack() as stack:
         try:

@@ -69,6 +69,7 @@ class RailwayBackend:
         service = _checked(query.service)
         info = await self._ask_api(service)
         host = f"{service}.{self._settings.domain}"
+        # With -o lookup=never the command of --via looks the name up inside the network.
         addresses = [host]
         if self._settings.lookup == "auto":
             addresses = await replicas(host, self._settings.server)
@@ -109,6 +110,7 @@ class RailwayBackend:
     async def _ask_api(self, service: str) -> _ServiceInfo:
         api = GraphApi.from_environment(self._settings.endpoint, os.environ)
         if api is None:
+            # A token is optional: DNS alone finds the replicas.
             return _ServiceInfo(erlang=ErlangVariables(), facts={}, cookies=())
         settings = self._settings
         project = await Project.find(

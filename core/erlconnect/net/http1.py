@@ -58,7 +58,7 @@ class Stream(Protocol):
 
 
 class Headers(Mapping[str, str]):
-    """Header fields, found in any spelling; several of one name are joined by commas."""
+    """Header fields; case does not count in names, and equal names are joined by commas."""
 
     def __init__(self, fields: Iterable[tuple[bytes, bytes]]) -> None:
         self._fields: dict[str, str] = {}

@@ -29,7 +29,7 @@ _LINGER_SECONDS: Final = 5.0
 
 
 class StreamCodec(Protocol):
-    """What the bytes on the wire mean. Nothing in it waits.
+    """Translates between the bytes on the wire and those of the caller; no method blocks.
 
     ``half_closes`` says whether one direction can end without the other. ``over`` is true when
     nothing more can come from the other side; ``failure`` says then what ended it, if it was no
@@ -215,7 +215,6 @@ class StreamPump(threading.Thread):
 
     def _flush_inward(self) -> None:
         try:
-            # The kernel takes a limited number of buffers in one call (IOV_MAX).
             sent = self._plain.sendmsg(self._inward[:_MAX_PIECES])
         except BlockingIOError:
             return

@@ -34,12 +34,12 @@ class Tls:
     early: bytes = b""
 
     async def send(self, wire: socket.socket) -> None:
-        """Send what waits for the other side."""
+        """Send all encrypted bytes that are waiting on ``wire``; raises ``OSError``."""
         if self.outgoing.pending:
             await asyncio.get_running_loop().sock_sendall(wire, self.outgoing.read())
 
     async def receive(self, wire: socket.socket) -> None:
-        """Take in what comes. Raises ``ConnectionResetError`` at the end."""
+        """Receive once; raises ``ConnectionResetError`` at its end, else ``OSError``."""
         data = await asyncio.get_running_loop().sock_recv(wire, _PIECE_BYTES)
         if not data:
             raise ConnectionResetError("closed during or right after the TLS handshake")
@@ -69,6 +69,7 @@ async def tls_handshake(
     ``OSError``. Cancelled, the socket is of no further use.
     """
     incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+    # Memory buffers in place of a socket: the pump encrypts later with the same session.
     wrapped = context.wrap_bio(
         incoming, outgoing, server_side=server_side, server_hostname=server_name
     )
@@ -125,7 +126,7 @@ class _TlsCodec:
         return self._decrypt(len(self._tls.early))
 
     def decode(self, data: memoryview) -> Sequence[memoryview]:
-        """Decrypt all that is complete."""
+        """Decrypt all records that are complete; see ``StreamCodec.decode``."""
         if data:
             self._tls.incoming.write(data)
         else:
@@ -133,7 +134,7 @@ class _TlsCodec:
         return self._decrypt()
 
     def encode(self, data: memoryview) -> None:
-        """Encrypt it."""
+        """Encrypt ``data``; ``outgoing`` returns the result."""
         self._tls.object.write(data)
 
     def say_farewell(self) -> None:
@@ -144,11 +145,11 @@ class _TlsCodec:
             self._tls.object.unwrap()
 
     def outgoing(self) -> bytes:
-        """Return what was encrypted."""
+        """Return the encrypted bytes for the wire; none where there are no more for now."""
         return self._tls.outgoing.read()
 
     def seconds_left(self, *, listening: bool) -> float | None:
-        """Wait for ever: TLS asks for no sign of life."""
+        """Return ``None``, no limit: TLS has no keepalive of its own."""
         del listening
         return None
 

@@ -47,6 +47,7 @@ class FileCookieSource:
 
     def _read(self) -> Cookie | None:
         path = self._path or default_cookie_file()
+        # Erlang makes its file at the first start of a node: on a new machine there is none.
         if self._path is None and not path.exists():
             return None
         return Cookie(read_cookie_file(path), origin=f"file {path}")

@@ -21,7 +21,7 @@ class PassthroughSettings(Settings):
 
 
 class PassthroughCookieSource:
-    """Returns no cookie, on purpose."""
+    """Returns no cookie: the proxy needs none where both nodes share one."""
 
     def __init__(self, settings: PassthroughSettings) -> None:
         del settings

@@ -1,1 +1,1 @@
-"""Ways to a target that no platform provides."""
+"""Transports that belong to no platform."""

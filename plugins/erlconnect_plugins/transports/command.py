@@ -119,7 +119,7 @@ class CommandDialer:
         return ""
 
     def end_all(self) -> None:
-        """End every program; those that do not go are killed."""
+        """End every program; those that do not end by themselves are killed."""
         for child in self._children:
             child.close()
 

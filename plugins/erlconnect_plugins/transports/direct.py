@@ -79,7 +79,7 @@ class DirectTransport:
 
     @asynccontextmanager
     async def open(self, target: Target) -> AsyncIterator[DirectDialer]:
-        """Return a dialer; there is nothing to warm up and nothing to close."""
+        """Return a dialer; it holds nothing open between two dials."""
         host = self._settings.host or target.address
         yield DirectDialer(host=host, family=self._settings.family)
 
