@@ -93,9 +93,9 @@ def test_elixir_where_the_node_has_it(elixir: ErlangNode, here: Machine) -> None
     [
         ('raise "boom"', 70, "** (RuntimeError) boom"),
         ("1 +", 70, "TokenMissingError"),
-        ("System.halt(1)", 77, "Elixir.System:halt/1 would end"),
+        ("System.halt(1)", 77, "System:halt/1 would end"),
         (":init.stop", 77, "init:stop/0"),
-        ("Application.stop(:kernel)", 77, "Elixir.Application:stop/1"),
+        ("Application.stop(:kernel)", 77, "Application:stop/1"),
     ],
 )
 def test_what_goes_wrong_in_elixir(
