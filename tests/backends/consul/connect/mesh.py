@@ -5,11 +5,11 @@ from __future__ import annotations
 import socket
 import ssl
 import tempfile
-import threading
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from world.consul import PROGRAM
+from world.listeners import listening
 from world.ports import free_port
 from world.processes import Process
 from world.waiting import wait_until
@@ -18,37 +18,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from world.consul import ConsulAgent
-
-
-@contextmanager
-def listening(handle: Callable[[socket.socket], None]) -> Iterator[int]:
-    """Serve each connection with ``handle`` in a thread of its own; return the port."""
-    listener = socket.create_server(("127.0.0.1", 0))
-
-    def accept() -> None:
-        with suppress(OSError):
-            while True:
-                connection, _ = listener.accept()
-                threading.Thread(target=serve, args=(connection,), daemon=True).start()
-
-    def serve(connection: socket.socket) -> None:
-        with connection, suppress(OSError):
-            handle(connection)
-
-    acceptor = threading.Thread(target=accept, daemon=True)
-    acceptor.start()
-    try:
-        yield int(listener.getsockname()[1])
-    finally:
-        listener.shutdown(socket.SHUT_RDWR)
-        acceptor.join()
-        listener.close()
-
-
-def echo(connection: socket.socket) -> None:
-    """Send back what comes, and end when it ends."""
-    while data := connection.recv(65536):
-        connection.sendall(data)
 
 
 def register(

@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from backends.consul.connect.mesh import echo, listening, sidecar, upstream_proxy
+from backends.consul.connect.mesh import sidecar, upstream_proxy
 from backends.consul.connect.opening import answered, dialled, target, transport
 from world.consul import ConsulAgent
+from world.listeners import echo, listening
 from world.ports import free_port
 
 from erlconnect.api import ConfigurationError, RefusedError, UnreachableError

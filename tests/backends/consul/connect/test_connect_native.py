@@ -7,9 +7,10 @@ import time
 from typing import TYPE_CHECKING
 
 import pytest
-from backends.consul.connect.mesh import echo, listening, natively, register, sidecar
+from backends.consul.connect.mesh import natively, register, sidecar
 from backends.consul.connect.opening import answered, dialled, target, transport
 from world.consul import ConsulAgent
+from world.listeners import echo, listening
 from world.ports import free_port
 
 from erlconnect.api import LookupFailedError, RefusedError, UnreachableError

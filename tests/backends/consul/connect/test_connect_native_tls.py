@@ -11,8 +11,9 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 import pytest
-from backends.consul.connect.mesh import identity, listening, natively, roots
+from backends.consul.connect.mesh import identity, natively, roots
 from world.kubernetes.certificates import Authority
+from world.listeners import echo, listening
 from world.waiting import wait_until
 
 from erlconnect.api import TlsPump
@@ -56,11 +57,6 @@ async def pumping(agent: ConsulAgent, port: int) -> AsyncIterator[TlsPump]:
         yield pump
     await asyncio.to_thread(pump.join, 10)
     assert not pump.is_alive()
-
-
-def echo(stream: ssl.SSLSocket) -> None:
-    while data := stream.recv(65536):
-        stream.sendall(data)
 
 
 def received(stream: socket.socket, size: int) -> bytes:

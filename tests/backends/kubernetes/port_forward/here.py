@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import socket
-import threading
-from contextlib import asynccontextmanager, contextmanager, suppress
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -17,7 +15,8 @@ from erlconnect_backends.kubernetes.plugin import PortForwardSettings
 from erlconnect_backends.kubernetes.port_forward import PortForwardTransport
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterator
+    import socket
+    from collections.abc import AsyncIterator
     from pathlib import Path
 
     from world.kubernetes.api import KubernetesApi
@@ -61,37 +60,6 @@ class Here:
 def target(port: int | None = None) -> Target:
     """A node in the pod."""
     return Target(node=NodeName.parse("shop@10.0.0.1"), address="10.0.0.1", dist_port=port)
-
-
-@contextmanager
-def listening(handle: Callable[[socket.socket], None], *, port: int = 0) -> Iterator[int]:
-    """Serve each connection to a port of the pod with ``handle``; return the port."""
-    listener = socket.create_server(("127.0.0.1", port))
-
-    def accept() -> None:
-        with suppress(OSError):
-            while True:
-                connection, _ = listener.accept()
-                threading.Thread(target=serve, args=(connection,), daemon=True).start()
-
-    def serve(connection: socket.socket) -> None:
-        with connection, suppress(OSError):
-            handle(connection)
-
-    acceptor = threading.Thread(target=accept, daemon=True)
-    acceptor.start()
-    try:
-        yield int(listener.getsockname()[1])
-    finally:
-        listener.shutdown(socket.SHUT_RDWR)
-        acceptor.join()
-        listener.close()
-
-
-def echo(connection: socket.socket) -> None:
-    """Send back what comes, and end when it ends."""
-    while data := connection.recv(65536):
-        connection.sendall(data)
 
 
 async def echoed(stream: socket.socket, content: bytes) -> bytes:

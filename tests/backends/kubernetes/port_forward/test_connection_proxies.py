@@ -7,8 +7,9 @@ import threading
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from backends.kubernetes.port_forward.here import Here, echo, echoed, listening
+from backends.kubernetes.port_forward.here import Here, echoed
 from world.kubernetes.kubeconfig import Kubeconfig, by_token
+from world.listeners import echo, listening
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -9,17 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from backends.kubernetes.port_forward.here import (
-    MEGABYTE,
-    Here,
-    echo,
-    echoed,
-    listening,
-    next_byte,
-    target,
-)
+from backends.kubernetes.port_forward.here import MEGABYTE, Here, echoed, next_byte, target
 from backends.kubernetes.port_forward.kubectl_on_path import kubectl_on_path, without_kubectl
 from world.kubernetes.kubectl import SUITES
+from world.listeners import echo, listening
 from world.ports import free_port
 
 from erlconnect.api import RefusedError, UnreachableError

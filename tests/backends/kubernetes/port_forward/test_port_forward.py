@@ -13,13 +13,12 @@ from backends.kubernetes.port_forward.here import (
     NAMESPACE,
     POD,
     Here,
-    echo,
     echoed,
-    listening,
     next_byte,
     target,
 )
 from world.kubernetes.certificates import Authority
+from world.listeners import echo, listening
 from world.ports import free_port
 from world.waiting import wait_until
 

@@ -5,17 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from backends.kubernetes.port_forward.here import (
-    NAMESPACE,
-    POD,
-    Here,
-    echo,
-    echoed,
-    listening,
-    target,
-)
+from backends.kubernetes.port_forward.here import NAMESPACE, POD, Here, echoed, target
 from world.kubernetes import manifests
 from world.kubernetes.pods import HostPod
+from world.listeners import echo, listening
 
 from erlconnect.api import UnreachableError
 

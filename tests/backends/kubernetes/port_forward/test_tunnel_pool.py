@@ -8,7 +8,8 @@ import threading
 from typing import TYPE_CHECKING
 
 import pytest
-from backends.kubernetes.port_forward.here import MEGABYTE, echo, echoed, listening, next_byte
+from backends.kubernetes.port_forward.here import MEGABYTE, echoed, next_byte
+from world.listeners import echo, listening
 from world.ports import free_port
 from world.waiting import wait_until
 
