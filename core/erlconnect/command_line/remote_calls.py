@@ -9,7 +9,7 @@ import asyncio
 import os
 import re
 import sys
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
@@ -125,20 +125,26 @@ def call_targets(
 async def _call_targets(
     target: str, cli: CliOptions, output: CommandOutput, work: RemoteWork, options: CallOptions
 ) -> int:
+    async with looking_for(target, cli, output) as looking:
+        targets = await looking.context.discovery.targets()
+        if looking.context.config.all_targets:
+            return await _call_all(looking, targets, output, work, options)
+        approached = await looking.context.discovery.connect_first_of(targets)
+        output.stop_progress()
+        await _call_one(looking, approached, work, options, _Shown(output))
+    return 0
+
+
+@asynccontextmanager
+async def looking_for(
+    target: str, cli: CliOptions, output: CommandOutput
+) -> AsyncIterator[InspectionSession]:
+    """Open what discovers and connects to ``target``; the caller stops the display of progress."""
     resolved = resolve_config([target], cli, environment=os.environ, warn=output.warn)
     config = resolved.configs[0]
     output.reporter.progress(f"looking for {config.service}")
     async with inspection_session(config, resolved.catalogue, os.environ, output.warn) as looking:
-        targets = await looking.context.discovery.targets()
-        if config.all_targets:
-            return await _call_all(looking, targets, output, work, options)
-        approached = await looking.context.discovery.connect_first_of(targets)
-        output.stop_progress()
-        try:
-            await _call_one(looking, approached, work, options, _Shown(output))
-        finally:
-            approached.close()
-    return 0
+        yield looking
 
 
 async def _call_all(
@@ -159,10 +165,7 @@ async def _call_all(
         try:
             async with turns:
                 approached = await looking.context.connector.connect(target)
-                try:
-                    await _call_one(looking, approached, work, options, shown)
-                finally:
-                    approached.close()
+                await _call_one(looking, approached, work, options, shown)
         except ErlconnectError as error:
             shown.failure(error)
             return int(error.exit_code)
@@ -199,20 +202,24 @@ async def _call_one(
 async def connected(
     looking: InspectionSession, approached: ConnectedTarget
 ) -> AsyncIterator[NodeConnection]:
-    """Connect to a node for calls. Raises ``CookieNotFoundError``, and what a handshake raises."""
+    """Connect to a node for calls, and close ``approached`` in the end.
+
+    Raises ``CookieNotFoundError``, and what a handshake raises.
+    """
     context = looking.context
-    remote = await context.cookies.fetch(approached.target, ask=not context.config.no_input)
-    if remote.cookie is None:
-        raise CookieNotFoundError(
-            "with passthrough only your own node knows the cookie, and none is used here",
-            remedy="Name a source with `--cookie-from`, e.g. `--cookie-from file:PATH`.",
-        )
-    flags, node = CLAIMED_FLAGS, str(approached.target.node)
-    async with (
-        looking.connection(approached, remote.cookie, flags=flags, max_frame=MAX_FRAME) as own,
-        node_connection(own, node) as connection,
-    ):
-        yield connection
+    with closing(approached):
+        remote = await context.cookies.fetch(approached.target, ask=not context.config.no_input)
+        if remote.cookie is None:
+            raise CookieNotFoundError(
+                "with passthrough only your own node knows the cookie, and none is used here",
+                remedy="Name a source with `--cookie-from`, e.g. `--cookie-from file:PATH`.",
+            )
+        flags, node = CLAIMED_FLAGS, str(approached.target.node)
+        async with (
+            looking.connection(approached, remote.cookie, flags=flags, max_frame=MAX_FRAME) as own,
+            node_connection(own, node) as connection,
+        ):
+            yield connection
 
 
 @asynccontextmanager

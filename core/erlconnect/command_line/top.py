@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
@@ -167,21 +166,13 @@ async def _with_sampler(
     work: Callable[[NodeSampler], Awaitable[None]],
 ) -> None:
     from erlconnect.client.sampling import NodeSampler  # noqa: PLC0415 - --help is quick
-    from erlconnect.command_line.remote_calls import connected  # noqa: PLC0415
-    from erlconnect.command_line.resolve import resolve_config  # noqa: PLC0415
-    from erlconnect.session.inspection import inspection_session  # noqa: PLC0415
+    from erlconnect.command_line.remote_calls import connected, looking_for  # noqa: PLC0415
 
-    resolved = resolve_config([target], cli, environment=os.environ, warn=output.warn)
-    config = resolved.configs[0]
-    output.reporter.progress(f"looking for {config.service}")
-    async with inspection_session(config, resolved.catalogue, os.environ, output.warn) as looking:
+    async with looking_for(target, cli, output) as looking:
         approached = await looking.context.discovery.connect_first()
         output.stop_progress()
-        try:
-            async with connected(looking, approached) as connection:
-                await work(NodeSampler(connection))
-        finally:
-            approached.close()
+        async with connected(looking, approached) as connection:
+            await work(NodeSampler(connection))
 
 
 async def print_samples(
