@@ -6,6 +6,7 @@ import contextlib
 import fcntl
 import os
 import signal
+import socket
 import struct
 import termios
 import urllib.error
@@ -165,8 +166,10 @@ def status_of(url: str) -> int:
 
 
 def test_a_browser_needs_the_token(here: Machine) -> None:
-    with remote_node(APP) as node:
-        serving = Process([COMMAND, "top", *fixed(node), "--web"], environment=here.environment())
+    with (
+        remote_node(APP) as node,
+        Process([COMMAND, "top", *fixed(node), "--web"], environment=here.environment()) as serving,
+    ):
         url = serving.wait_for_line(lambda line: line.startswith("http"), 30, stream="stdout")
         place, token = url.strip().split("/?token=")
         assert place.startswith("http://127.0.0.1:")
@@ -177,6 +180,15 @@ def test_a_browser_needs_the_token(here: Machine) -> None:
         assert status_of(f"{place}/static/js/textual.js?token={token}") == 200
         serving.signal(signal.SIGINT)
         serving.wait(10)
+
+
+def test_a_port_for_browsers_that_is_taken(here: Machine) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        ended = run(here, "top", APP, "-b", "fixed", "--web", port)
+    assert ended.code == 69, ended.stderr
+    assert f"the port {port} cannot be listened on" in ended.stderr
+    assert "`--web`" in ended.stderr
 
 
 @pytest.mark.timeout(240)

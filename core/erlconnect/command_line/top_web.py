@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import hmac
 import secrets
 import shlex
+import signal
 import socket
 import sys
 from typing import TYPE_CHECKING, Any, Final
@@ -54,33 +56,50 @@ def without_web(words: Sequence[str]) -> list[str]:
     return kept
 
 
-def _bound(port: int) -> int:
-    """Return a port that is free, or ``port``. Raises ``UnreachableError`` where that is taken."""
-    with socket.socket() as probe:
-        # As the server sets it: a connection in TIME_WAIT must not make the port look taken.
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((_HOST, port))
-        except OSError as error:
-            raise UnreachableError(
-                f"the port {port} cannot be listened on: {error.strerror}",
-                remedy="Name another one with `--port`, or none, to take a free one.",
-            ) from error
-        return int(probe.getsockname()[1])
+def _bound(port: int) -> socket.socket:
+    """Return a socket bound to ``port``, or to a free one for 0.
+
+    Raises ``UnreachableError`` where the port is taken.
+    """
+    listener = socket.socket()
+    # A connection in TIME_WAIT must not make the port look taken.
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((_HOST, port))
+    except OSError as error:
+        listener.close()
+        raise UnreachableError(
+            f"the port {port} cannot be listened on: {error.strerror}",
+            remedy="Name another one behind `--web`, or none, to take a free one.",
+        ) from error
+    return listener
 
 
 class _Server(Server):
-    def __init__(self, command: str, port: int, token: str) -> None:
-        super().__init__(command, host=_HOST, port=port, title="erlconnect top")
+    def __init__(self, command: str, listener: socket.socket, token: str) -> None:
+        super().__init__(
+            command, host=_HOST, port=listener.getsockname()[1], title="erlconnect top"
+        )
+        self._listener = listener
         self._token = token
 
-    def initialize_logging(self) -> None:
-        """Log nothing: stdout is for the URL alone."""
-
     async def on_startup(self, app: web.Application) -> None:
-        """Print the URL, once the server is started."""
-        del app
-        print_text(f"{self.public_url}/?token={self._token}")
+        """Print nothing: the port is not listened on yet, and stdout is for the URL alone."""
+
+    def serve(self, debug: bool = False) -> None:
+        """Serve until Ctrl-C; print the URL once the port is listened on."""
+        self.debug = debug
+        loop = asyncio.new_event_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, self.request_exit)
+        web.run_app(
+            self._make_app(),
+            sock=self._listener,
+            handle_signals=False,
+            loop=loop,
+            # It is called when the port is listened on; a startup hook runs before that.
+            print=lambda *_: print_text(f"{self.public_url}/?token={self._token}"),
+        )
 
     async def _make_app(self) -> web.Application:
         app = await super()._make_app()
